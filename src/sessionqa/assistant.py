@@ -1,0 +1,169 @@
+"""The composition root: how an index is built, and how a question becomes an answer."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+from sessionqa.answer import Answerer, ExtractiveAnswerer
+from sessionqa.conversation import standalone
+from sessionqa.datatypes import Answer, Hit, Session
+from sessionqa.encode import (
+    Encoder,
+    OnnxEncoder,
+    SentenceTransformerEncoder,
+    exported,
+    fingerprint,
+)
+from sessionqa.errors import IndexDamaged, IndexMissing, UsageError
+from sessionqa.index import Index, Manifest
+from sessionqa.index.local import ENCODERS, LocalIndex
+from sessionqa.question import read
+from sessionqa.retrieve import Retriever
+from sessionqa.settings import Settings
+from sessionqa.spelling import correct
+
+if TYPE_CHECKING:
+    from sessionqa.index.build import Report
+
+MAX_QUESTION_CHARS = 20_000
+# A question for a list of sessions looks at so many passages, so that none is missed.
+LIST_HITS = 400
+
+
+def build_index(
+    settings: Settings, report: "Report | None" = None, force: bool = False
+) -> Manifest:
+    """Corpus files -> sessions -> passages -> vectors -> a live build in `settings.index`.
+
+    Does nothing if the live build was made of the same; `force` builds it all the same.
+    `report(stage, done, of)` is told the progress. Raises CorpusError, ModelError or
+    IndexUnusable; the build that was live stays live then.
+    """
+    from sessionqa.corpus import read_corpus
+    from sessionqa.index import build
+
+    report = report or (lambda stage, done, of: None)
+    sessions = read_corpus(settings.corpus)
+    inputs = build.inputs_of(sessions, fingerprint(settings.model), settings)
+    if not force and (live := build.live_manifest(settings.index, inputs)):
+        return live
+    with build.only_builder(settings.index):
+        encoder = _encoder_for_building(settings, report)
+        return build.write_build(settings, sessions, encoder, report)
+
+
+class Assistant:
+    """Answers questions from an index. Made by `open`, or of parts of your own."""
+
+    def __init__(
+        self, index: Index, encoder: Encoder, answerer: Answerer, settings: Settings
+    ) -> None:
+        self.index = index
+        self.settings = settings
+        self.encoder = encoder
+        self._answerer = answerer
+        self._retriever = Retriever(index, encoder)
+
+    @classmethod
+    def open(cls, settings: Settings | None = None, **given: Any) -> Self:
+        """Opens the index that `settings`, or else Settings.load(**given), names.
+
+        The index of the corpus that the package includes is built if it is missing. Raises
+        IndexMissing, IndexDamaged, ModelError or SettingsError.
+        """
+        settings = settings or Settings.load(**given)
+        try:
+            index = LocalIndex.open(settings.index)
+        except IndexMissing:
+            if not settings.included:
+                raise
+            build_index(settings)
+            index = LocalIndex.open(settings.index)
+        encoder = _encoder_of(index, settings)
+        answerer = ExtractiveAnswerer(index, encoder, settings.refuse_below)
+        return cls(index, encoder, answerer, settings)
+
+    def ask(self, question: str, k: int | None = None, history: Sequence[str] = ()) -> Answer:
+        """The answer to `question`, with `k` hits; `history` holds earlier questions, oldest first.
+
+        Raises UsageError for an empty question, one of over 20,000 characters, or k below 1.
+        """
+        started = time.perf_counter()
+        k = self._checked(question, k)
+        whole = standalone(question.strip(), history)
+        clear, _ = correct(whole, self.index, self.encoder)
+        hits = self._retriever.retrieve(clear, max(k, LIST_HITS) if read(clear).sessions else k)
+        retrieved = time.perf_counter()
+        answer = self._answerer.answer(clear, hits)
+        answered = time.perf_counter()
+        return replace(
+            answer,
+            question=question,
+            hits=answer.hits[:k],
+            timings={
+                "retrieve_ms": round(1000 * (retrieved - started), 2),
+                "answer_ms": round(1000 * (answered - retrieved), 2),
+            },
+        )
+
+    def search(self, query: str, k: int | None = None) -> list[Hit]:
+        """The `k` best passages, best first. Raises UsageError as `ask` does."""
+        k = self._checked(query, k)
+        clear, _ = correct(query.strip(), self.index, self.encoder)
+        return self._retriever.retrieve(clear, k)
+
+    def sessions(self) -> list[Session]:
+        """Every session of the index."""
+        return self.index.sessions()
+
+    def session(self, code: str) -> Session:
+        """One session by its code, in any case. Raises UsageError with the nearest codes."""
+        found = self.index.session(code.strip())
+        if found:
+            return found
+        import difflib
+
+        codes = [session.code for session in self.sessions()]
+        nearest = difflib.get_close_matches(code.upper(), codes, n=3, cutoff=0.5)
+        hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
+        raise UsageError(f"there is no session {code}{hint} (`sessionqa sessions` lists them)")
+
+    def _checked(self, question: str, k: int | None) -> int:
+        if not question.strip():
+            raise UsageError("the question is empty: ask something")
+        if len(question) > MAX_QUESTION_CHARS:
+            raise UsageError(
+                f"the question has {len(question):,} characters: ask in {MAX_QUESTION_CHARS:,}"
+            )
+        if k is not None and k < 1:
+            raise UsageError(f"k is {k}: ask for 1 hit or more")
+        return k or self.settings.top_k
+
+
+def _encoder_for_building(settings: Settings, report: "Report") -> Encoder:
+    if settings.backend == "sentence-transformers":
+        return SentenceTransformerEncoder(settings.model)
+    shelf = settings.index / ENCODERS
+    return OnnxEncoder(exported(settings.model, shelf, lambda stage: report(stage, 0, 1)))
+
+
+def _encoder_of(index: LocalIndex, settings: Settings) -> Encoder:
+    """The encoder that made the index's vectors. Raises IndexDamaged if it is another one."""
+    made_by = index.manifest.encoder
+    if made_by["name"] != settings.model:
+        raise IndexDamaged(
+            f"the index in {settings.index} was made with {made_by['name']}, not {settings.model}: "
+            "run `sessionqa index`, or set `model` to that"
+        )
+    encoder: Encoder
+    if made_by["backend"] == "sentence-transformers":
+        encoder = SentenceTransformerEncoder(made_by["name"])
+    else:
+        encoder = OnnxEncoder(index.encoder_folder)
+    if encoder.fingerprint != made_by["fingerprint"]:
+        raise IndexDamaged(
+            f"the index in {settings.index} was made with other weights of {made_by['name']}: "
+            "run `sessionqa index`"
+        )
+    return encoder

@@ -1,0 +1,337 @@
+"""The command line. stdout carries the result and nothing else; stderr progress and messages."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sessionqa import __version__
+from sessionqa.errors import SessionQAError, UsageError
+from sessionqa.settings import Chunking, Settings
+
+if TYPE_CHECKING:
+    from sessionqa.assistant import Assistant
+    from sessionqa.datatypes import Answer, Session
+
+ANSWERED, REFUSED, INTERRUPTED, UNEXPECTED = 0, 1, 130, 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code; see the errors module for 2 and 3."""
+    arguments = _parser().parse_args(argv)
+    if hasattr(sys.stdout, "reconfigure"):
+        # A terminal that cannot show a character shows a mark instead of a traceback.
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except SessionQAError as error:
+        print(f"sessionqa: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return ANSWERED
+    except Exception as error:
+        if arguments.debug:
+            raise
+        print(
+            f"sessionqa: unexpected {type(error).__name__}: {error} "
+            "(this is a bug: please report it with what `--debug` prints)",
+            file=sys.stderr,
+        )
+        return UNEXPECTED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sessionqa",
+        description="Answers questions about talks from their summaries, and cites the sessions.",
+        epilog="exit codes: 0 answered or done, 1 refused, 2 wrong usage, 3 a problem with the "
+        "index, corpus or model",
+    )
+    parser.add_argument("--version", action="version", version=f"sessionqa {__version__}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--corpus", type=Path, metavar="DIR", help="the folder of session files")
+    common.add_argument("--index", type=Path, metavar="DIR", help="the folder of the index")
+    common.add_argument("--debug", action="store_true", help="show tracebacks")
+    as_json = argparse.ArgumentParser(add_help=False)
+    as_json.add_argument("--json", action="store_true", help="print one JSON object")
+    hits = argparse.ArgumentParser(add_help=False)
+    hits.add_argument("-k", type=_positive, metavar="N", help="how many passages to look at")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], *parents: Any
+    ) -> argparse.ArgumentParser:
+        purpose = str(run.__doc__).splitlines()[0]
+        added = commands.add_parser(
+            name, help=purpose, description=purpose, parents=[common, *parents]
+        )
+        added.set_defaults(run=run)
+        return added
+
+    ask = command("ask", _ask, as_json, hits)
+    ask.add_argument("question", metavar="QUESTION")
+    ask.add_argument(
+        "--history", action="append", default=[], metavar="EARLIER", help="an earlier question"
+    )
+    ask.add_argument("--explain", action="store_true", help="show the hits and the confidence")
+    command("search", _search, as_json, hits).add_argument("query", metavar="QUERY")
+    command("sessions", _sessions, as_json).add_argument("code", nargs="?", metavar="CODE")
+    index = command("index", _index)
+    index.add_argument("--force", action="store_true", help="build even if it is up to date")
+    index.add_argument("--model", metavar="NAME", help="a sentence-transformers model or folder")
+    index.add_argument("--chunking", choices=Chunking.__args__, help="how sessions are cut")
+    chat = command("chat", _chat)
+    chat.add_argument("--host", metavar="H", help="the address to listen on (127.0.0.1)")
+    chat.add_argument("--port", type=_positive, metavar="N", help="the port to listen on (7860)")
+    evaluate = command("eval", _eval, as_json)
+    evaluate.add_argument("gold", nargs="+", type=Path, metavar="GOLD", help="a JSONL file")
+    evaluate.add_argument("--split", metavar="NAME", help="only the questions of this split")
+    command("doctor", _doctor).add_argument("--port", type=_positive, metavar="N")
+    return parser
+
+
+def _ask(arguments: argparse.Namespace) -> int:
+    """Answer a question, with the sessions that say so."""
+    assistant = _assistant(arguments)
+    answer = assistant.ask(arguments.question, k=arguments.k, history=arguments.history)
+    if arguments.json:
+        _print_json(answer.to_dict())
+    else:
+        print(_as_text(answer, assistant))
+        if arguments.explain:
+            print(_explanation(answer))
+    return REFUSED if answer.refused else ANSWERED
+
+
+def _search(arguments: argparse.Namespace) -> int:
+    """Find the passages nearest to a query."""
+    hits = _assistant(arguments).search(arguments.query, k=arguments.k)
+    if arguments.json:
+        _print_json([hit.to_dict() for hit in hits])
+        return ANSWERED
+    for hit in hits:
+        print(f"{hit.score:.3f}  {hit.passage.session_code}  {hit.passage.title}")
+        print(_indented(" ".join(hit.passage.text.split())))
+    return ANSWERED
+
+
+def _sessions(arguments: argparse.Namespace) -> int:
+    """List the sessions, or show one with its whole text."""
+    assistant = _assistant(arguments)
+    if arguments.code:
+        session = assistant.session(arguments.code)
+        _print_json(session.to_dict()) if arguments.json else print(session.text)
+        return ANSWERED
+    sessions = assistant.sessions()
+    if arguments.json:
+        _print_json([_without_text(session) for session in sessions])
+        return ANSWERED
+    width = max(len(session.code) for session in sessions)
+    for session in sessions:
+        speakers = ", ".join(speaker.name for speaker in session.speakers)
+        print(f"{session.code:{width}}  {session.title}{f'  ({speakers})' if speakers else ''}")
+    return ANSWERED
+
+
+def _index(arguments: argparse.Namespace) -> int:
+    """Build the index, or bring it up to date."""
+    from sessionqa.assistant import build_index
+
+    settings = _settings(arguments, model=arguments.model, chunking=arguments.chunking)
+    manifest = build_index(settings, _Progress(), force=arguments.force)
+    counts = ", ".join(f"{count} {name}" for name, count in manifest.counts.items())
+    print(f"{settings.index}: {counts} (build {manifest.build})")
+    return ANSWERED
+
+
+def _chat(arguments: argparse.Namespace) -> int:
+    """Open the chat in the browser; the index is brought up to date first."""
+    from sessionqa.assistant import Assistant, build_index
+    from sessionqa.errors import CorpusError, IndexMissing
+
+    settings = _settings(arguments, host=arguments.host, port=arguments.port)
+    try:
+        build_index(settings, _Progress())
+    except CorpusError as error:
+        # An index that was copied here without its corpus serves as it is.
+        try:
+            Assistant.open(settings)
+        except IndexMissing:
+            raise error from None
+        print(f"sessionqa: {error}; the last good index is used", file=sys.stderr)
+    from sessionqa.ui import serve
+
+    serve(
+        Assistant.open(settings),
+        settings.host,
+        settings.port,
+        lambda url: print(f"sessionqa: the chat is at {url} (Ctrl-C ends it)", file=sys.stderr),
+    )
+    return ANSWERED
+
+
+def _eval(arguments: argparse.Namespace) -> int:
+    """Measure answers against gold questions."""
+    from sessionqa import evaluate
+
+    assistant = _assistant(arguments)
+    gold = [
+        question for path in arguments.gold for question in evaluate.read_gold(path, arguments.split)
+    ]
+    progress = _Progress()
+    outcomes = evaluate.run(assistant, gold, lambda done, of: progress("asking", done, of))
+    report = evaluate.report(outcomes)
+    if arguments.json:
+        _print_json(report)
+    else:
+        print(_table(report))
+    return ANSWERED
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    """Check everything that an answer needs, and say how to mend what is wrong."""
+    from sessionqa.doctor import examine
+
+    worst = ANSWERED
+    for check in examine(_settings(arguments, port=arguments.port)):
+        print(f"{check.verdict:7}  {check.subject}: {check.finding}")
+        if check.verdict == "wrong":
+            worst = SessionQAError.exit_code
+    return worst
+
+
+class _Progress:
+    """A bar for each stage, on stderr, and only if that is a terminal."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._bar: Any = None
+
+    def __call__(self, stage: str, done: int, of: int) -> None:
+        if not sys.stderr.isatty():
+            return
+        from tqdm import tqdm
+
+        if stage != self._stage:
+            self._bar = tqdm(total=of, desc=stage, file=sys.stderr, leave=False, delay=0.5)
+            self._stage = stage
+        self._bar.update(done - self._bar.n)
+        if done >= of:
+            self._bar.close()
+
+
+def _settings(arguments: argparse.Namespace, **given: Any) -> Settings:
+    return Settings.load(corpus=arguments.corpus, index=arguments.index, **given)
+
+
+def _assistant(arguments: argparse.Namespace) -> "Assistant":
+    """The assistant of these arguments; warns on stderr if its corpus has changed since."""
+    from sessionqa.assistant import Assistant
+    from sessionqa.corpus import changed_since
+
+    settings = _settings(arguments)
+    if settings.included and not settings.index.exists():
+        print("sessionqa: building the index of the included corpus, once", file=sys.stderr)
+    assistant = Assistant.open(settings)
+    built = datetime.fromisoformat(assistant.index.manifest.created).timestamp()
+    changed = changed_since(settings.corpus, assistant.sessions(), built)
+    if changed:
+        shown = ", ".join(changed[:3]) + (" ..." if len(changed) > 3 else "")
+        print(
+            f"sessionqa: {settings.corpus} has changed since the index was built ({shown}): "
+            "run `sessionqa index`",
+            file=sys.stderr,
+        )
+    return assistant
+
+
+def _as_text(answer: "Answer", assistant: "Assistant") -> str:
+    """The answer, then its sources: each session with its title, speakers and recording."""
+    parts = [_wrapped(paragraph) for paragraph in answer.text.split("\n\n")]
+    if answer.standalone_question.strip() != answer.question.strip():
+        parts.insert(0, f"(asked as: {answer.standalone_question})")
+    if answer.citations:
+        numbers: dict[str, list[str]] = {}
+        for citation in answer.citations:
+            numbers.setdefault(citation.session_code, []).append(f"[{citation.number}]")
+        parts.append(
+            "Sources\n"
+            + "\n".join(
+                _source("".join(marks), assistant.session(code)) for code, marks in numbers.items()
+            )
+        )
+    return "\n\n".join(parts)
+
+
+def _source(marks: str, session: "Session") -> str:
+    speakers = ", ".join(speaker.name for speaker in session.speakers)
+    by = f" ({speakers})" if speakers else ""
+    link = f"\n    {session.url}" if session.url else ""
+    return f"{marks} {session.code}: {session.title}{by}{link}"
+
+
+def _explanation(answer: "Answer") -> str:
+    lines = [f"\nconfidence {answer.confidence:.3f}, timings {answer.timings}"]
+    lines += [
+        f"{rank:3}. {hit.score:.3f}  {hit.passage.id}" for rank, hit in enumerate(answer.hits, 1)
+    ]
+    return "\n".join(lines)
+
+
+def _table(report: dict[str, Any]) -> str:
+    rows = [f"{report['questions']} questions"]
+    for name, value in report["scores"].items():
+        low_high = report["intervals"].get(name)
+        spread = f"  ({low_high[0]:.3f} to {low_high[1]:.3f})" if low_high else ""
+        rows.append(f"  {name:20}{value:8.3f}{spread}")
+    columns = ("hit@1", "hit@3", "nuggets", "correct", "refusal_recall")
+    rows.append(f"\n{'kind':14}{'n':>5}" + "".join(f"{column:>16}" for column in columns))
+    for kind, part in report["by_kind"].items():
+        cells = (f"{part[c]:16.3f}" if c in part else f"{'-':>16}" for c in columns)
+        rows.append(f"{kind:14}{part['questions']:5}{''.join(cells)}")
+    return "\n".join(rows)
+
+
+def _without_text(session: "Session") -> dict[str, Any]:
+    record = session.to_dict()
+    del record["text"]
+    return record
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _wrapped(text: str) -> str:
+    """`text` wrapped to the terminal; as it is where stdout is none."""
+    if not sys.stdout.isatty():
+        return text
+    import shutil
+    import textwrap
+
+    return textwrap.fill(text, min(shutil.get_terminal_size().columns, 100))
+
+
+def _indented(text: str) -> str:
+    import textwrap
+
+    return textwrap.fill(text, 96, initial_indent="       ", subsequent_indent="       ")
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return number

@@ -1,0 +1,230 @@
+"""Corpus files -> Session: YAML front matter, a Markdown body, and a card made of the metadata."""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sessionqa import card
+from sessionqa.datatypes import Session, Speaker
+from sessionqa.errors import CorpusError
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+MAX_FILE_BYTES = 10 * 1024 * 1024
+MAX_TITLE_CHARS = 300
+
+
+def read_corpus(folder: Path) -> list[Session]:
+    """Every session under `folder`, by file name. README.md and hidden files are passed over.
+
+    Raises CorpusError for a missing or empty folder, a file that cannot be used, or a code that
+    two files share.
+    """
+    paths = session_files(folder)
+    if not paths:
+        raise CorpusError(f"{folder} holds no session: put one Markdown file per session there")
+    sessions: dict[str, Session] = {}
+    for path in paths:
+        session = replace(read_session(path), path=path.relative_to(folder).as_posix())
+        first = sessions.setdefault(session.code.casefold(), session)
+        if first is not session:
+            other = folder / first.path
+            raise CorpusError(
+                f"{path}:{_line_of(path, 'code')}: code {session.code} is taken by "
+                f"{other}:{_line_of(other, 'code')}; give each session its own"
+            )
+    return list(sessions.values())
+
+
+def session_files(folder: Path) -> list[Path]:
+    """The corpus files under `folder`, sorted. Raises CorpusError if it is not a folder."""
+    if not folder.is_dir():
+        raise CorpusError(
+            f"the corpus folder {folder} does not exist: create it, or name another with --corpus"
+        )
+    return sorted(
+        path
+        for path in folder.rglob("*.md")
+        if path.name.casefold() != "readme.md"
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def changed_since(folder: Path, sessions: Sequence[Session], moment: float) -> list[str]:
+    """The files of `folder` that are not as they were when `sessions` were read, at `moment`.
+
+    Only files touched since are read again, so that asking this before a question is cheap;
+    `moment` counts seconds since the epoch. An absent folder has not changed.
+    """
+    if not folder.is_dir():
+        return []
+    known = {session.path: session.sha256 for session in sessions}
+    files = {path.relative_to(folder).as_posix(): path for path in session_files(folder)}
+    touched = [name for name in files.keys() & known.keys() if files[name].stat().st_mtime > moment]
+    altered = [n for n in touched if _digest(files[n].read_bytes()) != known[n]]
+    return sorted({*altered, *(files.keys() ^ known.keys())})
+
+
+def read_session(path: Path) -> Session:
+    """One session from one file. Raises CorpusError, naming file and line, if it is unusable."""
+    raw = _read_bytes(path)
+    meta, body = _split(path, _decode(path, raw))
+    code, title = (_text(path, meta, name) for name in ("code", "title"))
+    for name, value in (("code", code), ("title", title)):
+        if not value:
+            raise CorpusError(f"{path}:1: no {name} in the front matter: add a line `{name}: ...`")
+    if re.search(r"\s", code):
+        raise CorpusError(f"{path}:{_line_of(path, 'code')}: code {code!r} has a space: remove it")
+    if len(title) > MAX_TITLE_CHARS:
+        line = _line_of(path, "title")
+        raise CorpusError(f"{path}:{line}: the title is over {MAX_TITLE_CHARS} characters")
+    session = Session(
+        code=code,
+        title=title,
+        text="",
+        event=_text(path, meta, "event"),
+        year=_number(path, meta, "year"),
+        track=_text(path, meta, "track"),
+        level=_number(path, meta, "level"),
+        speakers=tuple(_speakers(path, meta)),
+        services=tuple(_strings(path, meta, "services")),
+        url=_text(path, meta, "url"),
+        path=str(path),
+        sha256=_digest(raw),
+    )
+    text = card.render(session) + card.CARD_END + plain_text(body)
+    return replace(session, text=text.strip())
+
+
+def plain_text(markdown: str) -> str:
+    """Markdown as the text a reader sees: links become their words, emphasis marks go.
+
+    Headings keep their `#` marks and list items their dash, each on a line of its own, so that
+    they can be told from sentences. HTML is kept as the text it is.
+    """
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    blocks: list[str] = []
+    prefix = ""
+    for token in parser.parse(markdown):
+        if token.type == "heading_open":
+            prefix = f"{token.markup if token.markup.startswith('#') else '##'} "
+        elif token.type == "list_item_open":
+            prefix = "- "
+        elif token.type == "inline":
+            blocks.append(prefix + " ".join(_inline(token.children or []).split()))
+            prefix = ""
+        elif token.type in {"fence", "code_block"}:
+            blocks.append(re.sub(r"\n\s*\n", "\n", token.content.strip()))
+    return "\n\n".join(block for block in blocks if block.strip())
+
+
+def _inline(tokens: "Iterable[Token]") -> str:
+    return "".join(
+        " " if token.type in {"softbreak", "hardbreak"} else token.content for token in tokens
+    )
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise CorpusError(
+                f"{path} has {size / 2**20:.0f} MiB, more than the "
+                f"{MAX_FILE_BYTES // 2**20} MiB of a session file: split it"
+            )
+        raw = path.read_bytes()
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror}") from error
+    if not raw.strip():
+        raise CorpusError(f"{path} is empty: write the session into it, or remove it")
+    return raw
+
+
+def _decode(path: Path, raw: bytes) -> str:
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise CorpusError(f"{path}:{line}: not UTF-8 text: save the file as UTF-8") from error
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    # Control characters would reach terminals, and a NUL ends a string in some libraries.
+    return unicodedata.normalize("NFC", re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", lines))
+
+
+def _split(path: Path, text: str) -> tuple[Mapping[str, Any], str]:
+    if not text.lstrip().startswith("---"):
+        raise CorpusError(
+            f"{path}:1: no front matter: begin the file with ---, code, title and --- again"
+        )
+    import frontmatter
+    import yaml
+
+    try:
+        meta, body = frontmatter.parse(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        # The mark counts from the line after the opening fence.
+        line = mark.line + 2 if mark else 1
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise CorpusError(f"{path}:{line}: the front matter is not YAML: {problem}") from error
+    except ValueError as error:
+        raise CorpusError(f"{path}:1: the front matter has a bad value: {error}") from error
+    if not isinstance(meta, dict) or not meta:
+        raise CorpusError(f"{path}:1: the front matter holds no `name: value` lines")
+    return meta, body
+
+
+def _text(path: Path, meta: Mapping[str, Any], name: str) -> str:
+    value = meta.get(name)
+    if isinstance(value, (list, dict)):
+        raise CorpusError(f"{path}:{_line_of(path, name)}: {name} must be a text, not a list")
+    return "" if value is None else " ".join(str(value).split())
+
+
+def _number(path: Path, meta: Mapping[str, Any], name: str) -> int | None:
+    text = _text(path, meta, name)
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        line = _line_of(path, name)
+        raise CorpusError(f"{path}:{line}: {name} is {text!r}: give a whole number") from None
+
+
+def _strings(path: Path, meta: Mapping[str, Any], name: str) -> Iterator[str]:
+    values = meta.get(name) or []
+    if not isinstance(values, list) or any(isinstance(value, (list, dict)) for value in values):
+        raise CorpusError(f"{path}:{_line_of(path, name)}: {name} must be a list of texts")
+    yield from (" ".join(str(value).split()) for value in values if value is not None)
+
+
+def _speakers(path: Path, meta: Mapping[str, Any]) -> Iterator[Speaker]:
+    entries = meta.get("speakers") or []
+    if not isinstance(entries, list):
+        entries = [entries]
+    for entry in entries:
+        record = entry if isinstance(entry, dict) else {"name": entry}
+        name = _text(path, record, "name")
+        if not name:
+            line = _line_of(path, "speakers")
+            raise CorpusError(f"{path}:{line}: a speaker has no name: write `- name: ...`")
+        yield Speaker(name, _text(path, record, "role"))
+
+
+def _line_of(path: Path, name: str) -> int:
+    """The line of the front matter that sets `name`; 1 where there is none."""
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    matches = (n for n, line in enumerate(lines, 1) if re.match(rf"[\"']?{name}[\"']?\s*:", line))
+    return next(matches, 1)

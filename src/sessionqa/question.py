@@ -1,0 +1,99 @@
+"""What a question asks for: a list of sessions, a field of the card, a person, a number."""
+
+import re
+from dataclasses import dataclass
+
+_MANY = r"sessions|talks|presentations|videos|recordings|lectures|ones|codes"
+_LIST = re.compile(
+    rf"\b(?:which|what|list|name|show|every|all|any|how many|give me|find|are there|the)\b"
+    rf"[^?.!]*\b(?:{_MANY})\b"
+    rf"|^\s*(?:{_MANY})\b"
+    r"|\bwhich of the (?:speakers|presenters)\b"
+    r"|\bwhat (?:should|could|can) (?:i|we) (?:watch|see|attend)\b"
+    r"|\bwhere (?:does|do|is|are|did|was|were)\b[^?.!]*\b(?:come up|mentioned|covered|discussed)\b"
+    r"|\b(?:covered|mentioned|discussed) anywhere\b",
+    re.IGNORECASE,
+)
+_SEVERAL = re.compile(
+    r"\b(?:reasons|phases|steps|stages|lessons|scenarios|strategies|patterns|challenges|benefits|"
+    r"ways|tools|services|options|things|criteria|metrics|features|practices|plans|examples|"
+    r"differences|compare|versus|vs|pros and cons|and (?:why|how|what|who|when|where))\b",
+    re.IGNORECASE,
+)
+_TALK = r"(?:session|talk|presentation|video|recording|one|lecture)"
+_STAGE_VERB = (
+    r"(?:present(?:s|ed|ing)?|gave|gives?|giv(?:en|ing)|deliver(?:s|ed)?|host(?:s|ed)?|spoke|"
+    r"speaks?|speaking|led|leads?|ran|held|taught|teaches|on stage|behind)"
+)
+# Each field of the card, and how people ask for it.
+_FIELDS = {
+    "speakers": re.compile(
+        rf"\bwho(?:'s|se|m)?\b[^?.!]*\b{_STAGE_VERB}\b|\b(?:speakers?|presenters?|presented by)\b"
+        rf"|\bwho(?:'s| is| was| are| were)\b[^?.!]*\b{_TALK}\b",
+        re.IGNORECASE,
+    ),
+    "title": re.compile(
+        rf"\b(?:title|titled|code|called|headed)\b|\bname of (?:the )?{_TALK}\b"
+        rf"|\b(?:which|what) {_TALK}\b",
+        re.IGNORECASE,
+    ),
+    "facts": re.compile(
+        r"\blevel\b|\btrack\b|\b(?:which|what) (?:event|conference|year)\b|\bhow advanced\b"
+        r"|\b(?:beginner|introductory|advanced|expert)\b",
+        re.IGNORECASE,
+    ),
+    "services": re.compile(r"\bservices\b", re.IGNORECASE),
+    "recording": re.compile(
+        r"\b(?:url|link|youtube)\b|\b(?:where|how) (?:can|could|do|to)\b[^?.!]*\b(?:watch|see|view)\b"
+        r"|\brecording\b|\bvideo of\b",
+        re.IGNORECASE,
+    ),
+}
+_PERSON = re.compile(
+    r"\b(?:who|whom|whose|speakers?|presenters?|which person|(?:job|job title|role|position))\b",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    r"\bhow (?:many|much|often|long|big|large|expensive|pricey|costly|frequent(?:ly)?|far|high)\b"
+    r"|\b(?:number|percentage|percent|price|amount|share|cost|costs|frequency) of\b"
+    r"|\bwhat (?:number|percentage|share|proportion|fraction|price)\b|\bwhen\b",
+    re.IGNORECASE,
+)
+_HAS_NUMBER = re.compile(
+    r"\d|\b(?:once|twice|one|two|three|four|five|six|seven|eight|nine|ten|dozen|half|third|"
+    r"quarter|hundred|thousand|million|billion|decades?|percent|daily|weekly|monthly|yearly)\b",
+    re.IGNORECASE,
+)
+_DEFINITION = re.compile(
+    r"^\W*(?:what(?:'s| is| are| was| were| does)\b|define\b|explain\b|meaning of\b|definition of\b)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What kind of answer a question wants; `fields` are names of lines of the card."""
+
+    sessions: bool
+    several: bool
+    fields: frozenset[str]
+    person: bool
+    number: bool
+    definition: bool
+
+
+def read(question: str) -> Asked:
+    """What `question` asks for, by its wording alone."""
+    return Asked(
+        sessions=bool(_LIST.search(question)),
+        several=bool(_SEVERAL.search(question)),
+        fields=frozenset(name for name, asked in _FIELDS.items() if asked.search(question)),
+        person=bool(_PERSON.search(question)),
+        number=bool(_NUMBER.search(question)),
+        definition=bool(_DEFINITION.search(question)),
+    )
+
+
+def has_number(text: str) -> bool:
+    """Whether `text` names a number, in digits or words."""
+    return bool(_HAS_NUMBER.search(text))

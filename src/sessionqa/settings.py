@@ -1,0 +1,119 @@
+"""One frozen Settings, and the only reader of the environment and of sessionqa.toml."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal, Self, get_args, get_type_hints
+
+from sessionqa.errors import SettingsError
+
+DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+FILE_NAME = "sessionqa.toml"
+
+Chunking = Literal["sentences", "document"]
+Backend = Literal["onnx", "sentence-transformers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every choice a user can make, with its default.
+
+    Paths come from the arguments, else sessionqa.toml, else $SESSIONQA_HOME, else the current
+    folder, else the corpus that the package includes with an index in the user's cache folder.
+    """
+
+    corpus: Path = Path("corpus")
+    index: Path = Path("index")
+    included: bool = False  # the corpus is the package's own: its index may be built unasked
+    feedback: Path = Path("feedback.jsonl")
+    model: str = DEFAULT_MODEL
+    backend: Backend = "onnx"
+    chunking: Chunking = "sentences"
+    chunk_tokens: int = 120
+    chunk_overlap: int = 30
+    top_k: int = 8
+    refuse_below: float = 0.5
+    host: str = "127.0.0.1"
+    port: int = 7860
+
+    def __post_init__(self) -> None:
+        if self.chunk_tokens < 16:
+            raise SettingsError(f"chunk_tokens is {self.chunk_tokens}: give 16 or more")
+        if not 0 <= self.chunk_overlap < self.chunk_tokens:
+            raise SettingsError(
+                f"chunk_overlap is {self.chunk_overlap}: give 0 to {self.chunk_tokens - 1}, "
+                "less than chunk_tokens"
+            )
+        if self.top_k < 1:
+            raise SettingsError(f"top_k is {self.top_k}: give 1 or more")
+        if not 0 <= self.refuse_below <= 1:
+            raise SettingsError(f"refuse_below is {self.refuse_below}: give a share from 0 to 1")
+        if not 0 < self.port < 65536:
+            raise SettingsError(f"port is {self.port}: give 1 to 65535")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Self:
+        """Settings from sessionqa.toml and the environment, overridden by `given` (None: unset).
+
+        Raises SettingsError for a file that does not parse, an unknown name or a wrong type.
+        """
+        environ = os.environ if environ is None else environ
+        home = Path(environ["SESSIONQA_HOME"]) if environ.get("SESSIONQA_HOME") else None
+        chosen = _read_file((home or Path.cwd()) / FILE_NAME)
+        chosen.update({name: value for name, value in given.items() if value is not None})
+        chosen.setdefault("feedback", (home or Path.cwd()) / "feedback.jsonl")
+        return cls(**{**_places(chosen.get("corpus"), chosen.get("index"), home), **chosen})
+
+    def with_(self, **changes: Any) -> Self:
+        """The same settings but for `changes`."""
+        return replace(self, **changes)
+
+
+def _places(corpus: Path | None, index: Path | None, home: Path | None) -> dict[str, Any]:
+    """Where corpus and index are, as far as neither argument nor file says so."""
+    base = home or Path.cwd()
+    here = home or corpus or index or (base / "corpus").is_dir() or (base / "index").is_dir()
+    if here:
+        return {"corpus": base / "corpus", "index": base / "index"}
+    import platformdirs
+
+    cache = platformdirs.user_cache_path("sessionqa") / "index"
+    return {"corpus": included_corpus(), "index": cache, "included": True}
+
+
+def included_corpus() -> Path:
+    """The corpus inside the installed package, or the repository's for an editable install."""
+    package = Path(__file__).parent
+    inside = package / "corpus"
+    return inside if inside.is_dir() else package.parents[1] / "corpus"
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read ({error}): mend or remove it") from error
+    return {name: _checked(path, name, value) for name, value in content.items()}
+
+
+def _checked(path: Path, name: str, value: Any) -> Any:
+    known = [field.name for field in fields(Settings) if field.name != "included"]
+    if name not in known:
+        nearest = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
+        raise SettingsError(f"{path}: {name} is not a setting; {hint}")
+    expected = get_type_hints(Settings)[name]
+    if expected is Path and isinstance(value, str):
+        return path.parent / value
+    if choices := get_args(expected):
+        if value not in choices:
+            raise SettingsError(f"{path}: {name} is {value!r}: choose one of {', '.join(choices)}")
+    elif isinstance(value, bool) or not isinstance(value, (int, float)[: 1 + (expected is float)]
+                                                   if expected in (int, float) else expected):
+        raise SettingsError(f"{path}: {name} is {value!r}: give a {expected.__name__}")
+    return value

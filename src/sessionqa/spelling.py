@@ -1,0 +1,41 @@
+"""Misspelt words of a question -> words that the corpus has. A word that exists is left alone."""
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from sessionqa import terms
+from sessionqa.encode import Encoder
+from sessionqa.index import Index
+
+
+def correct(question: str, index: Index, encoder: Encoder) -> tuple[str, dict[str, str]]:
+    """`question` with its misspelt words replaced, and what was replaced by what.
+
+    A word is taken for misspelt if neither the corpus nor the encoder's vocabulary has it and a
+    word of the corpus with the same first letter is within one edit in five letters.
+    """
+    strange = [word for word in terms.content_words(question) if word.isalpha() and len(word) > 3]
+    known = index.sentence_counts(terms.stem(word) for word in strange)
+    corrections = {
+        word: nearest
+        for word in strange
+        if terms.stem(word) not in known
+        and not _is_one_piece(word, encoder)
+        and (nearest := _nearest(word.casefold(), index))
+    }
+    for word, nearest in corrections.items():
+        question = question.replace(word, nearest)
+    return question, corrections
+
+
+def _is_one_piece(word: str, encoder: Encoder) -> bool:
+    """Common words are a single word piece; a misspelling falls into several."""
+    return encoder.count_pieces(word) - encoder.count_pieces("") == 1
+
+
+def _nearest(word: str, index: Index) -> str | None:
+    """The corpus's word that is fewest edits away, a swap of neighbours being one edit."""
+    limit = max(1, round(len(word) / 5))
+    candidates = [other for other in index.words_like(word[0]) if len(other) > 3]
+    found = process.extractOne(word, candidates, scorer=OSA.distance, score_cutoff=limit)
+    return found[0] if found else None

@@ -1,0 +1,64 @@
+"""Text -> terms: the words that carry meaning, folded and stemmed, for overlap and rarity."""
+
+import re
+from functools import lru_cache
+
+import snowballstemmer
+
+WORD = re.compile(r"\w+(?:[.'’]\w+)*")
+
+# Words that say how something is asked, not what is asked about.
+STOP_WORDS = frozenset(
+    """a about above after again all also am an and any anyone anything are as at be because been
+    before being below between both but by can cannot could did do does doing done down during each
+    else ever every exactly few for from further get gets give given go goes going got had has have
+    having he hello her here hers him his how i if in into is isn it its itself just know let like
+    ll many may me might mine more most much must my no nor not of off on once one ones only or
+    other our ours out over own please really re regarding s same say says see shall she should so
+    some something someone such t tell than thank thanks that the their theirs them then there these
+    they thing things this those through to too under until up upon us use used using ve very via
+    want was we were what whatever when where which while who whom whose why will with within
+    without would you your yours""".split()
+)
+
+# Words that only name the kind of thing this tool holds: "the session on X" asks about X.
+TALK_WORDS = frozenset(
+    """session sessions talk talks presentation presentations video videos recording recordings
+    speaker speakers presenter presenters present presents presented presenting host hosted hosts
+    gave given lecture keynote summary summaries title code called name names named describe
+    described explain explained explains discuss discussed discusses mention mentioned mentions
+    cover covered covers talked talking said saying recommend recommended recommends suggest
+    suggested suggests question answer reinvent conference event track level attend watch
+    learn topic topics find""".split()
+)
+
+
+@lru_cache(maxsize=1)
+def _stemmer() -> snowballstemmer.stemmer:
+    return snowballstemmer.stemmer("english")
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    """The stem of one word, case folded: "Sharding" and "shards" are both "shard"."""
+    return str(_stemmer().stemWord(word.casefold().replace("’s", "").replace("'s", "")))
+
+
+def words(text: str) -> list[str]:
+    """The words of `text` in order, as written."""
+    return WORD.findall(text)
+
+
+def stems(text: str) -> set[str]:
+    """The stems of every word of `text`."""
+    return {stem(word) for word in words(text)}
+
+
+def content_words(question: str) -> list[str]:
+    """The words of a question that say what it is about, as written, each once."""
+    found = {
+        word.casefold(): word
+        for word in reversed(words(question))
+        if word.casefold() not in STOP_WORDS and word.casefold() not in TALK_WORDS
+    }
+    return list(reversed(found.values()))
