@@ -49,7 +49,7 @@ def build_index(
     if not force and (live := build.live_manifest(settings.index, inputs)):
         return live
     with build.only_builder(settings.index):
-        encoder = _encoder_for_building(settings, report)
+        encoder = encoder_for_building(settings, report)
         return build.write_build(settings, sessions, encoder, report)
 
 
@@ -91,8 +91,7 @@ class Assistant:
         """
         started = time.perf_counter()
         k = self._checked(question, k)
-        whole = standalone(question.strip(), history)
-        clear, _ = correct(whole, self.index, self.encoder)
+        clear = self.standalone(question, history)
         hits = self._retriever.retrieve(clear, max(k, LIST_HITS) if read(clear).sessions else k)
         retrieved = time.perf_counter()
         answer = self._answerer.answer(clear, hits)
@@ -107,11 +106,15 @@ class Assistant:
             },
         )
 
+    def standalone(self, question: str, history: Sequence[str] = ()) -> str:
+        """The question as it is searched: with the topic of earlier ones, its spelling corrected."""
+        whole = standalone(question.strip(), history)
+        return correct(whole, self.index, self.encoder)[0]
+
     def search(self, query: str, k: int | None = None) -> list[Hit]:
         """The `k` best passages, best first. Raises UsageError as `ask` does."""
         k = self._checked(query, k)
-        clear, _ = correct(query.strip(), self.index, self.encoder)
-        return self._retriever.retrieve(clear, k)
+        return self._retriever.retrieve(self.standalone(query), k)
 
     def sessions(self) -> list[Session]:
         """Every session of the index."""
@@ -141,7 +144,8 @@ class Assistant:
         return k or self.settings.top_k
 
 
-def _encoder_for_building(settings: Settings, report: "Report") -> Encoder:
+def encoder_for_building(settings: Settings, report: "Report") -> Encoder:
+    """The encoder of these settings; the ONNX export is made if it is not there yet."""
     if settings.backend == "sentence-transformers":
         return SentenceTransformerEncoder(settings.model)
     shelf = settings.index / ENCODERS

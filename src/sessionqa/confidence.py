@@ -7,19 +7,24 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What the best evidence looks like; every value is in [0, 1], or [-1, 1] for cosines."""
+    """What the best evidence looks like. All lie in [0, 1], but cosines in [-1, 1].
 
-    passage: float  # cosine of the question and the best passage
-    sentence: float  # cosine of the question and the best sentence
-    covered: float  # share of the question's rarity found in the best sentence and its title
-    session: float  # the same, in the whole session
-    unknown: float  # share of the question's rarity that no sentence of the corpus has
+    Rarity is the inverse sentence frequency of the question's words, so that a share of it says
+    how much of what the question is about was found.
+    """
+
+    passage: float  # cosine of the question and the nearest passage
+    sentence: float  # cosine of the question and the nearest sentence
+    covered: float  # share of the rarity in the best sentence, its title and code
+    passage_covered: float  # the same in the best passage
+    unknown_name: float  # 1 if the corpus lacks a word of it that is capitalised or has a digit
+    length: float  # number of words that say what the question is about, out of twenty
+    fits: float  # 0 if it asks for a person or a number and the best sentences have none
 
 
 def probability(features: Features, calibration: dict[str, Any]) -> float:
     """The probability that the corpus answers, by the coefficients of the manifest."""
-    coefficients = calibration["coefficients"]
     total = float(calibration["intercept"])
     for field in fields(features):
-        total += float(coefficients[field.name]) * getattr(features, field.name)
-    return 1 / (1 + math.exp(-total))
+        total += float(calibration["coefficients"][field.name]) * getattr(features, field.name)
+    return round(1 / (1 + math.exp(-total)), 4)

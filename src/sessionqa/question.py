@@ -64,6 +64,7 @@ _HAS_NUMBER = re.compile(
     r"quarter|hundred|thousand|million|billion|decades?|percent|daily|weekly|monthly|yearly)\b",
     re.IGNORECASE,
 )
+_SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[^\W\d_])")
 _DEFINITION = re.compile(
     r"^\W*(?:what(?:'s| is| are| was| were| does)\b|define\b|explain\b|meaning of\b|definition of\b)",
     re.IGNORECASE,
@@ -97,3 +98,13 @@ def read(question: str) -> Asked:
 def has_number(text: str) -> bool:
     """Whether `text` names a number, in digits or words."""
     return bool(_HAS_NUMBER.search(text))
+
+
+def focus(question: str) -> str:
+    """The sentence of a long question that asks: the last with a question mark, or else the last.
+
+    The topic that a follow-up carries in brackets stays with it.
+    """
+    sentences = [part.strip() for part in _SENTENCE.split(question) if part.strip()]
+    asking = [part for part in sentences if "?" in part]
+    return (asking or sentences or [question])[-1]

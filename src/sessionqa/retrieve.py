@@ -1,34 +1,70 @@
-"""Question -> Hits: the nearest passages, with the sessions that a question names put first."""
+"""Question -> Hits: what is near in meaning and what shares its words, in one ranking."""
 
 import re
 from collections.abc import Collection
 
+from sessionqa import terms
 from sessionqa.datatypes import Hit
 from sessionqa.encode import Encoder
 from sessionqa.index import Index
+
+# The share of the lexical arm in a score, chosen on the dev questions; see docs/decisions.
+LEXICAL_WEIGHT = 0.3
+# Each arm is asked for so many passages, however few are wanted.
+DEPTH = 100
 
 # A token of letters and digits, with what people put between them: ARC310, arc 310, ARC-310-R1.
 _CODE = re.compile(r"\b([^\W\d_]+)[\s\-_]?(\d+(?:[\-_]?[^\W\d_]+\d*)?)\b")
 
 
 class Retriever:
-    """Finds passages by meaning. Dense only so far; other arms join here."""
+    """Finds passages by both arms. A session whose code the question names is searched alone."""
 
     def __init__(self, index: Index, encoder: Encoder) -> None:
         self._index = index
         self._encoder = encoder
+        self._codes = [session.code for session in index.sessions()]
 
     def retrieve(
         self, question: str, k: int, sessions: Collection[str] | None = None
     ) -> list[Hit]:
-        """The `k` best passages, best first; of `sessions` only, if given."""
+        """The `k` best passages, best first; of `sessions` only, if given.
+
+        A score is a convex combination of the cosine and the BM25 score over its best (Bruch et
+        al. 2023, "An Analysis of Fusion Functions for Hybrid Retrieval"); in [0, 1].
+        """
+        named, _ = named_codes(question, self._codes)
+        sessions = sessions or named or None
+        depth = max(k, DEPTH)
         vector = self._encoder.encode_question(question)
-        ranked = self._index.dense(vector, k, sessions)
-        found = self._index.passages([id_ for id_, _ in ranked])
-        return [
-            Hit(passage=passage, score=score, dense_rank=rank, dense_score=score)
-            for rank, (passage, (_, score)) in enumerate(zip(found, ranked, strict=True), 1)
+        dense = self._index.dense(vector, depth, sessions)
+        stems = list(dict.fromkeys(terms.stem(word) for word in terms.content_words(question)))
+        lexical = self._index.lexical(stems, depth, sessions)
+        return self._fused(dense, lexical)[:k]
+
+    def _fused(
+        self, dense: list[tuple[str, float]], lexical: list[tuple[str, float]]
+    ) -> list[Hit]:
+        cosines, scores = dict(dense), dict(lexical)
+        dense_ranks = {id_: rank for rank, (id_, _) in enumerate(dense, 1)}
+        lexical_ranks = {id_: rank for rank, (id_, _) in enumerate(lexical, 1)}
+        # What an arm left out is at most as good as the last it returned.
+        least = dense[-1][1] if dense else 0.0
+        best = lexical[0][1] if lexical else 1.0
+        ids = list({**cosines, **scores})
+        hits = [
+            Hit(
+                passage=passage,
+                score=(1 - LEXICAL_WEIGHT) * max(cosines.get(id_, least), 0.0)
+                + LEXICAL_WEIGHT * scores.get(id_, 0.0) / best,
+                dense_rank=dense_ranks.get(id_),
+                dense_score=cosines.get(id_),
+                lexical_rank=lexical_ranks.get(id_),
+                lexical_score=scores.get(id_),
+            )
+            for id_, passage in zip(ids, self._index.passages(ids), strict=True)
         ]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id))
 
 
 def named_codes(question: str, codes: Collection[str]) -> tuple[list[str], list[str]]:

@@ -32,8 +32,8 @@ class Settings:
     model: str = DEFAULT_MODEL
     backend: Backend = "onnx"
     chunking: Chunking = "sentences"
-    chunk_tokens: int = 120
-    chunk_overlap: int = 30
+    chunk_tokens: int = 160
+    chunk_overlap: int = 40
     top_k: int = 8
     refuse_below: float = 0.5
     host: str = "127.0.0.1"

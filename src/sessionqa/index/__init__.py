@@ -42,6 +42,11 @@ class Index(Protocol):
         With `sessions`, of those sessions only, exactly: a filter never costs a result.
         """
 
+    def lexical(
+        self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """The ids and BM25 scores of the `k` best passages that have any of `stems`."""
+
     def passages(self, ids: Sequence[str]) -> list[Passage]:
         """The passages of these ids, in their order."""
 

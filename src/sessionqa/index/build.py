@@ -21,11 +21,12 @@ from sessionqa import chunk, terms
 from sessionqa.datatypes import Passage, Session
 from sessionqa.encode import Encoder, Vectors, passage_input, sha256_of
 from sessionqa.errors import IndexUnusable, SessionQAError
-from sessionqa.index import FORMAT_VERSION, Manifest
+from sessionqa.index import FORMAT_VERSION, Manifest, lexical
 from sessionqa.index.local import (
     BUILDS,
     CURRENT,
     DATABASE,
+    LEXICAL,
     MANIFEST,
     SENTENCES,
     VECTORS,
@@ -142,6 +143,7 @@ def _write_files(
     index.add(dense)
     faiss.write_index(index, str(aside / VECTORS))
     np.save(aside / SENTENCES, fine.astype(np.float16))
+    lexical.write(aside / LEXICAL, cut.passages)
     _write_database(aside / DATABASE, sessions, cut)
 
 
@@ -175,8 +177,12 @@ def _manifest(
         counts=counts,
         confidence=_confidence(),
         files={
-            path.name: {"size": path.stat().st_size, "sha256": sha256_of(path)}
-            for path in sorted(aside.iterdir())
+            path.relative_to(aside).as_posix(): {
+                "size": path.stat().st_size,
+                "sha256": sha256_of(path),
+            }
+            for path in sorted(aside.rglob("*"))
+            if path.is_file() and not path.name.startswith(".")
         },
     )
     text = json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n"

@@ -20,6 +20,7 @@ MANIFEST = "manifest.json"
 DATABASE = "passages.sqlite"
 VECTORS = "vectors.faiss"
 SENTENCES = "sentences.npy"
+LEXICAL = "lexical"
 # SQLite takes so many values in one statement everywhere.
 MAX_VALUES = 500
 
@@ -32,12 +33,15 @@ class LocalIndex:
     def __init__(self, folder: Path, build: Path, manifest: Manifest) -> None:
         import faiss
 
+        from sessionqa.index.lexical import LexicalArm
+
         self.folder = folder
         self.manifest = manifest
         self._faiss = faiss
         try:
             self._vectors = faiss.read_index(str(build / VECTORS))
             self._sentences = np.load(build / SENTENCES, mmap_mode="r", allow_pickle=False)
+            self._lexical = LexicalArm(build / LEXICAL)
             self._db = sqlite3.connect(
                 f"{(build / DATABASE).resolve().as_uri()}?mode=ro&immutable=1",
                 uri=True,
@@ -79,8 +83,13 @@ class LocalIndex:
             vector.reshape(1, -1), min(k, self._vectors.ntotal), params=parameters
         )
         ranked = [(int(row), float(s)) for row, s in zip(found[0], scores[0], strict=True) if row >= 0]
-        ids = dict(self._select("SELECT row, id FROM passages WHERE row IN", [r for r, _ in ranked]))
-        return [(ids[row], score) for row, score in ranked]
+        return self._with_ids(ranked)
+
+    def lexical(
+        self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """See Index."""
+        return self._with_ids(self._lexical.search(stems, k, sessions))
 
     def passages(self, ids: Sequence[str]) -> list[Passage]:
         """See Index. Raises KeyError for an id that the index does not have."""
@@ -132,6 +141,11 @@ class LocalIndex:
         """The same for each sentence, in half precision."""
         for row, key in self._db.execute("SELECT row, key FROM sentences ORDER BY row"):
             yield key, self._sentences[row]
+
+    def _with_ids(self, ranked: list[tuple[int, float]]) -> list[tuple[str, float]]:
+        rows = [row for row, _ in ranked]
+        ids = dict(self._select("SELECT row, id FROM passages WHERE row IN", rows))
+        return [(ids[row], score) for row, score in ranked]
 
     def _rows_of(self, sessions: Collection[str]) -> list[int]:
         rows = self._select("SELECT row FROM passages WHERE session_code IN", list(sessions))

@@ -1,0 +1,160 @@
+"""Question and Hits -> Evidence: every sentence that may answer, and what speaks for it."""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sessionqa import card, terms
+from sessionqa.confidence import Features
+from sessionqa.datatypes import Hit, Sentence
+from sessionqa.encode import Encoder
+from sessionqa.index import Index
+from sessionqa.question import Asked, focus, has_number, read
+
+# Weights of a sentence's score, chosen on dev questions and SQuAD 1.1: docs/decisions/0006.
+MEANING, FOCUS, OVERLAP, CONTEXT, KIND, DEFINES = 1.0, 0.4, 0.7, 1.4, 0.35, 0.3
+# Sentences so close behind the best are looked at for the kind of answer that was asked for.
+NEAR = 0.35
+MANY_WORDS = 20
+# A capitalised word inside a sentence, or one with a digit.
+_NAME = re.compile(r"(?<![.?!]\s)(?<!^)\b(?:[^\W\d_a-z][\w.-]*|\w*\d\w*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A sentence that may answer.
+
+    `meaning` and `focus` are its cosines to the question and to the part of it that asks,
+    `overlap` the share of the question's rarity in it, in its title and in its code, `kind` is 1
+    if it is of the kind that was asked for and below 0 for a line of the card that was not,
+    `defines` is 1 if it begins with what the question wants explained.
+    """
+
+    sentence: Sentence
+    hit: Hit
+    meaning: float
+    focus: float
+    overlap: float
+    kind: float
+    defines: float
+
+    @property
+    def score(self) -> float:
+        """The weighted sum by which sentences are ranked."""
+        return (
+            MEANING * self.meaning
+            + FOCUS * self.focus
+            + OVERLAP * self.overlap
+            + CONTEXT * self.hit.score
+            + KIND * self.kind
+            + DEFINES * self.defines
+        )
+
+
+class Examiner:
+    """Weighs the sentences of hits against a question."""
+
+    def __init__(self, index: Index, encoder: Encoder) -> None:
+        self._index = index
+        self._encoder = encoder
+        self._sessions = {session.code: session for session in index.sessions()}
+
+    def examine(self, question: str, hits: Sequence[Hit]) -> list[Evidence]:
+        """Every sentence of the hits, and of their sessions' cards, best first."""
+        found = self._sentences(hits)
+        if not found:
+            return []
+        asked, rarity = read(question), self.rarity(question)
+        vectors = self._index.sentence_vectors([sentence.row for sentence, _ in found])
+        meanings = vectors @ self._encoder.encode_question(question)
+        focuses = vectors @ self._encoder.encode_question(focus(question))
+        words = tuple(word.casefold() for word in terms.content_words(question))
+        evidence = [
+            Evidence(
+                sentence=sentence,
+                hit=hit,
+                meaning=float(meanings[row]),
+                focus=float(focuses[row]),
+                overlap=covered(rarity, terms.stems(_with_name(hit, sentence.text))),
+                kind=self._kind(sentence, asked),
+                defines=float(asked.definition and sentence.text.casefold().startswith(words)),
+            )
+            for row, (sentence, hit) in enumerate(found)
+        ]
+        return sorted(evidence, key=lambda e: (-e.score, e.sentence.row))
+
+    def rarity(self, question: str) -> dict[str, float]:
+        """The inverse sentence frequency of each stem of the question, as BM25 has it."""
+        asked = sorted({terms.stem(word) for word in terms.content_words(question)})
+        counts = self._index.sentence_counts(asked)
+        total = self._index.manifest.counts["sentences"]
+        return {
+            stem: math.log(1 + (total - counts.get(stem, 0) + 0.5) / (counts.get(stem, 0) + 0.5))
+            for stem in asked
+        }
+
+    def known(self, rarity: dict[str, float]) -> dict[str, float]:
+        """The part of `rarity` that some sentence of the corpus has."""
+        return {stem: rarity[stem] for stem in self._index.sentence_counts(rarity)}
+
+    def features(self, question: str, evidence: Sequence[Evidence]) -> Features:
+        """What the confidence is computed from; `evidence` is not empty."""
+        asked, rarity = read(question), self.rarity(question)
+        known = self.known(rarity)
+        hits = list({e.hit.passage.id: e.hit for e in evidence}.values())
+        texts = (_with_name(hit, hit.passage.text) for hit in hits)
+        names = {terms.stem(name) for name in _NAME.findall(question)}
+        return Features(
+            passage=max(hit.dense_score or 0.0 for hit in hits),
+            sentence=max(e.meaning for e in evidence),
+            covered=evidence[0].overlap,
+            passage_covered=max(covered(rarity, terms.stems(text)) for text in texts),
+            unknown_name=float(any(stem in names for stem in rarity if stem not in known)),
+            length=min(len(rarity), MANY_WORDS) / MANY_WORDS,
+            fits=float(self._fits(asked, evidence)),
+        )
+
+    def _sentences(self, hits: Sequence[Hit]) -> list[tuple[Sentence, Hit]]:
+        """Each sentence once, with the best hit that holds it or, for a card, its session's."""
+        found: dict[int, tuple[Sentence, Hit]] = {}
+        for hit in hits:
+            passage = hit.passage
+            for sentence in self._index.sentences(passage.session_code, passage.start, passage.end):
+                found.setdefault(sentence.row, (sentence, hit))
+        best = {hit.passage.session_code: hit for hit in reversed(hits)}
+        for code, hit in best.items():
+            for sentence in self._index.sentences(code, 0, card.end_of(self._sessions[code].text)):
+                found.setdefault(sentence.row, (sentence, hit))
+        return list(found.values())
+
+    def _kind(self, sentence: Sentence, asked: Asked) -> float:
+        session = self._sessions[sentence.session_code]
+        if sentence.end <= card.end_of(session.text):
+            return 1.0 if card.field(sentence.text, session.code) in asked.fields else -1.0
+        return 0.5 if any(self._answers_kind(sentence, asked)) else 0.0
+
+    def _fits(self, asked: Asked, evidence: Sequence[Evidence]) -> bool:
+        """Whether the best evidence has a person or number where one was asked for."""
+        near = [e for e in evidence if e.score >= evidence[0].score - NEAR][:3]
+        found = [list(self._answers_kind(e.sentence, asked)) for e in near]
+        return all(any(kinds) for kinds in zip(*found, strict=True))
+
+    def _answers_kind(self, sentence: Sentence, asked: Asked) -> Iterator[bool]:
+        """For each of person and number that was asked for, whether the sentence has one."""
+        if asked.number:
+            yield has_number(sentence.text)
+        if asked.person:
+            speakers = self._sessions[sentence.session_code].speakers
+            yield any(speaker.name in sentence.text for speaker in speakers)
+
+
+def covered(rarity: dict[str, float], stems: set[str]) -> float:
+    """The share of the question's rarity whose stems are among `stems`; 1 if it has none."""
+    total = sum(rarity.values())
+    return sum(rarity[stem] for stem in rarity if stem in stems) / total if total else 1.0
+
+
+def _with_name(hit: Hit, text: str) -> str:
+    """A text as it is understood: with the code and the title of its session."""
+    return f"{hit.passage.session_code} {hit.passage.title} {text}"

@@ -1,0 +1,89 @@
+"""The lexical arm on disk: BM25 over stems by tantivy, with its k1 = 1.2 and b = 0.75.
+
+Stems are made by `terms`, the same for passages and questions, and queries are built of them,
+never parsed: quotes, brackets and operators in a question are text.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+import tantivy
+
+from sessionqa import terms
+from sessionqa.datatypes import Passage
+
+_TEXT, _SESSION, _ROW = "stems", "session", "row"
+WRITER_BYTES = 64_000_000
+
+
+def write(folder: Path, passages: Iterable[Passage]) -> None:
+    """Indexes the title and text of each passage under its row, counted from 0."""
+    folder.mkdir(parents=True)
+    schema = (
+        tantivy.SchemaBuilder()
+        .add_text_field(_TEXT, tokenizer_name="whitespace", index_option="freq")
+        .add_text_field(_SESSION, tokenizer_name="raw", index_option="basic")
+        .add_unsigned_field(_ROW, stored=True)
+        .build()
+    )
+    index = tantivy.Index(schema, path=str(folder))
+    # One thread makes one segment, so that scores and their ties come out alike every time.
+    writer = index.writer(heap_size=WRITER_BYTES, num_threads=1)
+    for row, passage in enumerate(passages):
+        words = terms.words(f"{passage.title} {passage.text}")
+        document = tantivy.Document()
+        document.add_text(_TEXT, " ".join(terms.stem(word) for word in words))
+        document.add_text(_SESSION, passage.session_code)
+        document.add_unsigned(_ROW, row)
+        writer.add_document(document)
+    writer.commit()
+    writer.wait_merging_threads()
+
+
+class LexicalArm:
+    """Opened for searching. Raises ValueError if the folder does not hold a whole index."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._index = tantivy.Index.open(str(folder))
+        except ValueError:
+            # tantivy wants to create lock files even to read, and the folder may forbid it.
+            self._beside = tempfile.TemporaryDirectory(prefix="sessionqa-")
+            for path in folder.iterdir():
+                _mirror(path, Path(self._beside.name) / path.name)
+            self._index = tantivy.Index.open(self._beside.name)
+        self._index.config_reader("manual")
+        self._searcher = self._index.searcher()
+        self._schema = self._index.schema
+
+    def search(
+        self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
+    ) -> list[tuple[int, float]]:
+        """Rows and BM25 scores of the `k` best passages, best first."""
+        parts = [
+            (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, _TEXT, stem, "freq"))
+            for stem in stems
+        ]
+        if not parts:
+            return []
+        query = tantivy.Query.boolean_query(parts)
+        if sessions is not None:
+            allowed = tantivy.Query.term_set_query(self._schema, _SESSION, list(sessions))
+            within = tantivy.Query.const_score_query(allowed, 0.0)
+            query = tantivy.Query.boolean_query(
+                [(tantivy.Occur.Must, query), (tantivy.Occur.Must, within)]
+            )
+        found = self._searcher.search(query, limit=k, count=False).hits
+        rows = [
+            (int(self._searcher.doc(address).get_first(_ROW)), score) for score, address in found
+        ]
+        return sorted(rows, key=lambda pair: (-pair[1], pair[0]))
+
+
+def _mirror(source: Path, target: Path) -> None:
+    try:
+        target.symlink_to(source.resolve())
+    except OSError:
+        shutil.copyfile(source, target)

@@ -1,0 +1,227 @@
+"""What the chat shows, as HTML: every word from the corpus or the user is escaped here."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from html import escape
+from urllib.parse import urlsplit
+
+from sessionqa.datatypes import Answer, Citation, Hit, Session
+
+Lookup = Callable[[str], Session]
+
+# How much of a session is shown on either side of a quote that stands in no passage found.
+CONTEXT_CHARS = 160
+CLOSEST = 3
+
+_MARKER = re.compile(r"\[(\d+)\]")
+_HEADING = re.compile(r"^#{1,6} +(.+)\n*", re.MULTILINE)
+_NOTHING_YET = (
+    '<p class="hint">Every sentence of an answer carries a number. Here you see where that '
+    "sentence stands in the summary of its session.</p>"
+)
+
+
+def described(sessions: Sequence[Session]) -> str:
+    """What the corpus holds, in plain text: "14 sessions, AWS re:Invent 2023, track ARC"."""
+    parts = [f"{len(sessions):,} session{'' if len(sessions) == 1 else 's'}"]
+    events = list(dict.fromkeys(filter(None, map(_event, sessions))))
+    tracks = list(dict.fromkeys(filter(None, (s.track for s in sessions))))
+    for names, one, many in ((events, "", "events"), (tracks, "track ", "tracks")):
+        if len(names) == 1:
+            parts.append(f"{one}{names[0]}")
+        elif names:
+            parts.append(f"{len(names)} {many}")
+    return ", ".join(parts)
+
+
+def masthead(sessions: Sequence[Session]) -> str:
+    """The name of the tool, and what it holds."""
+    return (
+        '<header><h1>sessionqa</h1><p class="holds">'
+        f"{escape(described(sessions))}</p>"
+        '<p class="promise">Answers are quoted from the written summaries.</p></header>'
+    )
+
+
+def examples(sessions: Sequence[Session]) -> list[str]:
+    """Questions that suit any corpus, made of this one's titles, codes and services."""
+    found = []
+    plain = [s for s in sessions if s.title[-1].isalnum()]
+    presented = sorted((s for s in plain if s.speakers), key=lambda s: len(s.title))
+    if presented:
+        found.append(f"Who presented {presented[0].title}?")
+    others = [s for s in sessions if s not in presented[:1]] or list(sessions)
+    found.append(f"What is {others[len(others) // 2].code} about?")
+    named = Counter(service for s in sessions for service in dict.fromkeys(s.services))
+    shared = sorted((-count, service) for service, count in named.items() if count > 1)
+    if shared:
+        found.append(f"Which sessions mention {shared[0][1]}?")
+    return found
+
+
+def answer(given: Answer, turn: int, text: str) -> str:
+    """A message of the chat: `text` is as much of the answer as is shown yet."""
+    note = ""
+    if given.standalone_question.strip() != given.question.strip():
+        note = f'<p class="asked-as">Asked as: {escape(given.standalone_question)}</p>'
+    paragraphs = "".join(
+        f"<p>{_linked(paragraph, given, turn)}</p>" for paragraph in text.split("\n\n")
+    )
+    if given.refused:
+        return f'<div class="refusal">{note}<p class="verdict">No answer</p>{paragraphs}</div>'
+    return f'<div class="answer">{note}{paragraphs}</div>'
+
+
+def problem(message: str) -> str:
+    """A message of the chat about what went wrong."""
+    sentence = f"{message[:1].upper()}{message[1:]}"
+    return f'<div class="problem" role="alert"><p>{escape(sentence)}</p></div>'
+
+
+def growing(given: Answer) -> list[str]:
+    """The answer's text, longer by a cited sentence each time, whole at the end."""
+    numbers = "|".join(str(citation.number) for citation in given.citations) or "0"
+    ends = [marker.end() for marker in re.finditer(rf"\[(?:{numbers})\](?=\s)", given.text)]
+    return [*(given.text[:end] for end in ends), given.text]
+
+
+def sources(answers: Sequence[Answer], session: Lookup) -> str:
+    """The panel beside the chat: the last answer's sources, those of earlier ones folded up."""
+    if not answers:
+        return _panel("Sources", _NOTHING_YET)
+    latest = answers[-1]
+    heading = "Closest sessions" if latest.refused else "Sources"
+    parts = [_cards(latest, len(answers) - 1, session)]
+    for turn in range(len(answers) - 2, -1, -1):
+        earlier = answers[turn]
+        parts.append(
+            f'<details class="earlier"><summary>Earlier: {escape(earlier.question)}</summary>'
+            f"{_cards(earlier, turn, session)}</details>"
+        )
+    return _panel(heading, "".join(parts))
+
+
+def _panel(heading: str, content: str) -> str:
+    # It scrolls by itself, so the keyboard must reach it.
+    return (
+        f'<section class="sources" aria-label="{heading}" tabindex="0">'
+        f"<h2>{heading}</h2>{content}</section>"
+    )
+
+
+def _cards(given: Answer, turn: int, session: Lookup) -> str:
+    """A card for each session that the answer cites, or else comes closest."""
+    best: dict[str, Hit] = {}
+    for hit in given.hits:
+        best.setdefault(hit.passage.session_code, hit)
+    if given.refused:
+        closest = list(best.values())[:CLOSEST]
+        return "".join(_card(session(hit.passage.session_code), hit, "") for hit in closest)
+    cited: dict[str, list[Citation]] = {}
+    for citation in given.citations:
+        cited.setdefault(citation.session_code, []).append(citation)
+    return "".join(
+        _card(session(code), best.get(code), _quotes(session(code), citations, given, turn))
+        for code, citations in cited.items()
+    )
+
+
+def _card(session: Session, hit: Hit | None, quotes: str) -> str:
+    speakers = "; ".join(f"{s.name}, {s.role}" if s.role else s.name for s in session.speakers)
+    level = f"Level {session.level}" if session.level is not None else ""
+    track = f"track {session.track}" if session.track else ""
+    facts = " · ".join(filter(None, (level, track, _event(session))))
+    lines = "".join(f'<p class="facts">{escape(line)}</p>' for line in (speakers, facts) if line)
+    return (
+        f'<article class="source"><h3><span class="code">{escape(session.code)}</span> '
+        f"{escape(session.title)}</h3>{lines}"
+        f'<p class="meta">{_score(hit)}{_link(session.url)}</p>{quotes}</article>'
+    )
+
+
+def _score(hit: Hit | None) -> str:
+    """How near the session's best passage is; nothing where no passage of it was kept."""
+    if hit is None:
+        return ""
+    share = round(100 * min(max(hit.score, 0.0), 1.0))
+    bar = f'<span class="bar" aria-hidden="true"><span style="width:{share}%"></span></span>'
+    return f'<span class="score">{bar} Score {hit.score:.2f}</span>'
+
+
+def _link(url: str) -> str:
+    """A link to the session's recording, for http and https only."""
+    if urlsplit(url).scheme not in ("http", "https"):
+        return ""
+    return (
+        f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">'
+        'Recording<span aria-hidden="true"> ↗</span></a>'
+    )
+
+
+def _quotes(
+    session: Session, citations: Sequence[Citation], given: Answer, turn: int
+) -> str:
+    """The stretches of the session around its citations, each quote marked."""
+    passages = {hit.passage.id: hit.passage for hit in given.hits}
+    stretches: list[tuple[int, int, list[Citation]]] = []
+    for citation in sorted(citations, key=lambda c: c.start):
+        passage = passages.get(citation.passage_id)
+        if passage and passage.start <= citation.start and citation.end <= passage.end:
+            start, end = passage.start, passage.end
+        else:
+            start, end = _around(session.text, citation.start, citation.end)
+        if stretches and start <= stretches[-1][1]:
+            first, last, inside = stretches.pop()
+            stretches.append((min(first, start), max(last, end), [*inside, citation]))
+        else:
+            stretches.append((start, end, [citation]))
+    return "".join(_quote(session.text, *stretch, turn) for stretch in stretches)
+
+
+def _around(text: str, start: int, end: int) -> tuple[int, int]:
+    """`start` and `end` moved apart by some context, not in the middle of a word."""
+    first, last = max(start - CONTEXT_CHARS, 0), min(end + CONTEXT_CHARS, len(text))
+    if first and (space := text.find(" ", first, start)) >= 0:
+        first = space + 1
+    if last < len(text) and (space := text.rfind(" ", end, last)) >= 0:
+        last = space
+    return first, last
+
+
+def _quote(text: str, start: int, end: int, citations: Sequence[Citation], turn: int) -> str:
+    """`text[start:end]`, dots where that cuts a line, and each citation marked in it."""
+    parts = ["… " if text[:start].rstrip(" ")[-1:] not in ("", "\n") else ""]
+    dots = " …" if text[end:].lstrip(" ")[:1] not in ("", "\n") else ""
+    for citation in citations:
+        # Quotes may overlap: no letter is shown twice, and each number has its place.
+        opening = max(start, citation.start)
+        parts.append(_plain(text[start:opening]))
+        parts.append(f'<span class="number" id="source-{turn}-{citation.number}">')
+        parts.append(f"{citation.number}</span>")
+        if citation.end > opening:
+            parts.append(f"<mark>{escape(text[opening:citation.end])}</mark>")
+        start = max(start, citation.end)
+    return f"<blockquote>{''.join(parts)}{_plain(text[start:end])}{dots}</blockquote>"
+
+
+def _plain(text: str) -> str:
+    """`text` escaped, its heading lines bold and without their number signs."""
+    return _HEADING.sub(r"<b>\1</b>\n", escape(text))
+
+
+def _linked(text: str, given: Answer, turn: int) -> str:
+    """`text` escaped, with the [n] of its citations as links into the sources."""
+    numbers = {str(citation.number) for citation in given.citations}
+
+    def link(marker: re.Match[str]) -> str:
+        number = marker[1]
+        if number not in numbers:
+            return marker[0]
+        return f'<a class="cite" href="#source-{turn}-{number}">[{number}]</a>'
+
+    return _MARKER.sub(link, escape(text))
+
+
+def _event(session: Session) -> str:
+    return " ".join(filter(None, (session.event, str(session.year or ""))))
