@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, roc_auc_score
-from squad import read_squad, squad_assistant
 
 from sessionqa.assistant import LIST_HITS, Assistant, build_index
 from sessionqa.confidence import Features
@@ -28,6 +27,7 @@ from sessionqa.evidence import Examiner
 from sessionqa.question import read
 from sessionqa.retrieve import Retriever, named_codes
 from sessionqa.settings import Settings
+from squad import read_squad, squad_assistant
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "src" / "sessionqa" / "confidence.json"

@@ -105,7 +105,7 @@ class ExtractiveAnswerer:
         named = [f"{code} ({self._titles[code]})" for code in closest][:CLOSEST_SESSIONS]
         if named:
             text += f" The closest sessions: {'; '.join(named)}."
-        return self._made(question, hits, text, (), confidence, refused=True)
+        return self._made(question, hits, text, (), confidence)
 
     def _made(
         self,
@@ -114,7 +114,6 @@ class ExtractiveAnswerer:
         text: str,
         citations: tuple[Citation, ...],
         confidence: float,
-        refused: bool = False,
     ) -> Answer:
         return Answer(
             question=question,
@@ -123,7 +122,7 @@ class ExtractiveAnswerer:
             citations=citations,
             hits=tuple(hits),
             confidence=confidence,
-            refused=refused,
+            refused=not citations,
             answerer=self.name,
             timings={},
         )

@@ -43,7 +43,7 @@ def build_index(
     from sessionqa.corpus import read_corpus
     from sessionqa.index import build
 
-    report = report or (lambda stage, done, of: None)
+    report = report or (lambda *_: None)
     sessions = read_corpus(settings.corpus)
     inputs = build.inputs_of(sessions, fingerprint(settings.model), settings)
     if not force and (live := build.live_manifest(settings.index, inputs)):
@@ -107,7 +107,7 @@ class Assistant:
         )
 
     def standalone(self, question: str, history: Sequence[str] = ()) -> str:
-        """The question as it is searched: with the topic of earlier ones, its spelling corrected."""
+        """The question as it is searched: with the topic of earlier ones, and spelt right."""
         whole = standalone(question.strip(), history)
         return correct(whole, self.index, self.encoder)[0]
 

@@ -1,4 +1,4 @@
-"""A session's metadata as plain sentences, one a line, so that it is searched and quoted as text."""
+"""A session's metadata as plain sentences, one a line, to be searched and quoted as text."""
 
 from sessionqa.datatypes import Session
 

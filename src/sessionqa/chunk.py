@@ -81,7 +81,10 @@ def passages(
     card_end = card.end_of(session.text)
     head = [span for span in spans if span[1] <= card_end]
     body = spans[len(head) :]
-    packed = [*_packed(session.text, head, within, 0), *_packed(session.text, body, within, overlap)]
+    packed = [
+        *_packed(session.text, head, within, 0),
+        *_packed(session.text, body, within, overlap),
+    ]
     return list(_named(session, packed))
 
 
@@ -170,5 +173,3 @@ def _named(session: Session, spans: list[Span]) -> Iterator[Passage]:
             end=end,
             tokens=count_tokens(text),
         )
-
-

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from sessionqa import __version__
-from sessionqa.errors import SessionQAError, UsageError
+from sessionqa.errors import SessionQAError
 from sessionqa.settings import Chunking, Settings
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     index = command("index", _index)
     index.add_argument("--force", action="store_true", help="build even if it is up to date")
     index.add_argument("--model", metavar="NAME", help="a sentence-transformers model or folder")
-    index.add_argument("--chunking", choices=Chunking.__args__, help="how sessions are cut")
+    index.add_argument("--chunking", choices=get_args(Chunking), help="how sessions are cut")
     chat = command("chat", _chat)
     chat.add_argument("--host", metavar="H", help="the address to listen on (127.0.0.1)")
     chat.add_argument("--port", type=_positive, metavar="N", help="the port to listen on (7860)")
@@ -183,7 +183,9 @@ def _eval(arguments: argparse.Namespace) -> int:
 
     assistant = _assistant(arguments)
     gold = [
-        question for path in arguments.gold for question in evaluate.read_gold(path, arguments.split)
+        question
+        for path in arguments.gold
+        for question in evaluate.read_gold(path, arguments.split)
     ]
     progress = _Progress()
     outcomes = evaluate.run(assistant, gold, lambda done, of: progress("asking", done, of))

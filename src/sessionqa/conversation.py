@@ -8,7 +8,8 @@ from sessionqa import terms
 # Words that point at something said before; "that" and "there" also do other jobs.
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|itself|they|them|their|theirs|he|him|his|she|her|hers|those|these"
-    r"|(?:this|that|the|same) (?:one|session|talk|presentation|speaker|presenter|person|company|team|"
+    r"|(?:this|that|the|same) (?:one|session|talk|presentation|speaker|presenter|person|company|"
+    r"team|"
     r"service|tool|strategy|approach|framework|idea|concept|method|feature|video)"
     r"|the (?:other|others|second|first|last|latter|former)(?: one)?)\b"
     r"|\b(?:do|did|does|is|was|about|of|for|with|in|from|on|choose|to|by|like|mean) (?:that|this)\b"

@@ -1,4 +1,4 @@
-"""Text -> vectors: the Encoder protocol, ONNX Runtime for every day, sentence-transformers for any model.
+"""Text -> vectors: the Encoder protocol, by ONNX Runtime or by sentence-transformers.
 
 Vectors are float32, C order, unit rows; a passage is read together with its session's title.
 """
@@ -91,22 +91,22 @@ class OnnxEncoder:
             self._session = onnxruntime.InferenceSession(
                 str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
             )
+            self.name: str = card["name"]
+            self.dim: int = card["dim"]
+            self.max_tokens: int = card["max_tokens"]
+            self.fingerprint: str = card["fingerprint"]
+            self._prompts: dict[str, str] = card["prompts"]
+            self._pad: int = card["pad_id"]
         except Exception as error:  # each library here has errors of its own
             raise IndexDamaged(
                 f"the encoder in {folder} cannot be opened ({_first_line(error)}): "
                 "remove that folder and run `sessionqa index`"
             ) from error
-        self.name: str = card["name"]
-        self.dim: int = card["dim"]
-        self.max_tokens: int = card["max_tokens"]
-        self.fingerprint: str = card["fingerprint"]
-        self._prompts: dict[str, str] = card["prompts"]
         self._inputs = {value.name for value in self._session.get_inputs()}
-        self._pad = int(card["pad_id"])
         # The file may carry a truncation of its own, which would cut passages off unseen.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._memo = lru_cache(maxsize=256)(self._encode_question)
+        self.encode_question = lru_cache(maxsize=256)(self._encode_question)
 
     def count_pieces(self, text: str) -> int:
         """The word pieces of `text`, special ones and the passage prompt included."""
@@ -122,14 +122,11 @@ class OnnxEncoder:
                 progress(len(batch))
         return vectors
 
-    def encode_question(self, text: str) -> Vectors:
-        """A unit vector, shape (dim,); a question over the limit is the mean of its windows."""
-        return self._memo(text)
-
     def _encode_question(self, text: str) -> Vectors:
+        """A unit vector, shape (dim,); a question over the limit is the mean of its windows."""
         ids = self._tokenizer.encode(self._prompts["query"] + text).ids
         if len(ids) <= self.max_tokens:
-            return self._run([ids])[0]
+            return np.asarray(self._run([ids])[0], dtype=np.float32)
         first, last, inner = ids[0], ids[-1], ids[1:-1]
         width = self.max_tokens - 2
         windows = [[first, *inner[at : at + width], last] for at in range(0, len(inner), width)]
@@ -238,8 +235,8 @@ def load_sentence_transformer(name: str) -> "SentenceTransformer":
     import transformers
     from sentence_transformers import SentenceTransformer
 
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         return SentenceTransformer(str(model_folder(name) or name))
     except Exception as error:  # the hub, the file system and torch each raise their own

@@ -1,4 +1,4 @@
-"""Gold set -> scores: does it find the session, say the fact, cite it, and refuse when it must?"""
+"""Gold set -> scores: whether it finds the session, states the fact, cites it, and refuses."""
 
 import json
 import time
@@ -118,9 +118,7 @@ def report(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "questions": len(outcomes),
         "scores": scores(outcomes),
         "intervals": {
-            name: interval(values)
-            for name, values in samples(outcomes).items()
-            if len(values)
+            name: interval(values) for name, values in samples(outcomes).items() if len(values)
         },
         "by_kind": by_kind,
     }

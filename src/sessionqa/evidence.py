@@ -10,7 +10,7 @@ from sessionqa.confidence import Features
 from sessionqa.datatypes import Hit, Sentence
 from sessionqa.encode import Encoder
 from sessionqa.index import Index
-from sessionqa.question import Asked, focus, has_number, read
+from sessionqa.question import Asked, enumerates, focus, has_number, read
 
 # Weights of a sentence's score, chosen on dev questions and SQuAD 1.1: docs/decisions/0006.
 MEANING, FOCUS, OVERLAP, CONTEXT, KIND, DEFINES = 1.0, 0.4, 0.7, 1.4, 0.35, 0.3
@@ -132,7 +132,8 @@ class Examiner:
         session = self._sessions[sentence.session_code]
         if sentence.end <= card.end_of(session.text):
             return 1.0 if card.field(sentence.text, session.code) in asked.fields else -1.0
-        return 0.5 if any(self._answers_kind(sentence, asked)) else 0.0
+        several = asked.several and enumerates(sentence.text)
+        return 0.5 if several or any(self._answers_kind(sentence, asked)) else 0.0
 
     def _fits(self, asked: Asked, evidence: Sequence[Evidence]) -> bool:
         """Whether the best evidence has a person or number where one was asked for."""

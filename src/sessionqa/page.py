@@ -159,9 +159,7 @@ def _link(url: str) -> str:
     )
 
 
-def _quotes(
-    session: Session, citations: Sequence[Citation], given: Answer, turn: int
-) -> str:
+def _quotes(session: Session, citations: Sequence[Citation], given: Answer, turn: int) -> str:
     """The stretches of the session around its citations, each quote marked."""
     passages = {hit.passage.id: hit.passage for hit in given.hits}
     stretches: list[tuple[int, int, list[Citation]]] = []
@@ -200,7 +198,7 @@ def _quote(text: str, start: int, end: int, citations: Sequence[Citation], turn:
         parts.append(f'<span class="number" id="source-{turn}-{citation.number}">')
         parts.append(f"{citation.number}</span>")
         if citation.end > opening:
-            parts.append(f"<mark>{escape(text[opening:citation.end])}</mark>")
+            parts.append(f"<mark>{escape(text[opening : citation.end])}</mark>")
         start = max(start, citation.end)
     return f"<blockquote>{''.join(parts)}{_plain(text[start:end])}{dots}</blockquote>"
 

@@ -17,7 +17,9 @@ _LIST = re.compile(
 _SEVERAL = re.compile(
     r"\b(?:reasons|phases|steps|stages|lessons|scenarios|strategies|patterns|challenges|benefits|"
     r"ways|tools|services|options|things|criteria|metrics|features|practices|plans|examples|"
-    r"differences|compare|versus|vs|pros and cons|and (?:why|how|what|who|when|where))\b",
+    r"differences|kinds|types|forms|sorts|parts|areas|goals|metrics|situations|factors|components|"
+    r"models|other|else|all|compare|versus|vs|pros and cons|(?:two|three|four|five|six|\d) [a-z]+s|"
+    r"and (?:why|how|what|who|when|where))\b",
     re.IGNORECASE,
 )
 _TALK = r"(?:session|talk|presentation|video|recording|one|lecture)"
@@ -29,7 +31,9 @@ _STAGE_VERB = (
 _FIELDS = {
     "speakers": re.compile(
         rf"\bwho(?:'s|se|m)?\b[^?.!]*\b{_STAGE_VERB}\b|\b(?:speakers?|presenters?|presented by)\b"
-        rf"|\bwho(?:'s| is| was| are| were)\b[^?.!]*\b{_TALK}\b",
+        rf"|\bwho(?:'s| is| was| are| were)\b[^?.!]*\b{_TALK}\b"
+        r"|\bon stage\b|\b(?:role|position|job(?: title)?|works? as|profession|employer)\b"
+        r"|^\W*who(?:'s| is| was)\b",
         re.IGNORECASE,
     ),
     "title": re.compile(
@@ -44,7 +48,8 @@ _FIELDS = {
     ),
     "services": re.compile(r"\bservices\b", re.IGNORECASE),
     "recording": re.compile(
-        r"\b(?:url|link|youtube)\b|\b(?:where|how) (?:can|could|do|to)\b[^?.!]*\b(?:watch|see|view)\b"
+        r"\b(?:url|link|youtube)\b"
+        r"|\b(?:where|how) (?:can|could|do|to)\b[^?.!]*\b(?:watch|see|view)\b"
         r"|\brecording\b|\bvideo of\b",
         re.IGNORECASE,
     ),
@@ -54,19 +59,25 @@ _PERSON = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(
-    r"\bhow (?:many|much|often|long|big|large|expensive|pricey|costly|frequent(?:ly)?|far|high)\b"
-    r"|\b(?:number|percentage|percent|price|amount|share|cost|costs|frequency) of\b"
-    r"|\bwhat (?:number|percentage|share|proportion|fraction|price)\b|\bwhen\b",
+    r"\bhow (?:many|much|often|long|old|big|large|expensive|pricey|costly|far|high)\b"
+    r"|\bhow frequent(?:ly)?\b"
+    r"|\b(?:number|percentage|percent|price|amount|share|costs?|frequency) of\b"
+    r"|\b(?:what|which) (?:year|date|day|month|time|number|percentage|share|proportion|fraction|"
+    r"price|size|interval|version)\b"
+    r"|\bin (?:seconds|minutes|hours|days|weeks|months|years|dollars|percent)\b"
+    r"|\b(?:maximum|minimum|largest|smallest|average)\b|\bwhen\b",
     re.IGNORECASE,
 )
 _HAS_NUMBER = re.compile(
-    r"\d|\b(?:once|twice|one|two|three|four|five|six|seven|eight|nine|ten|dozen|half|third|"
-    r"quarter|hundred|thousand|million|billion|decades?|percent|daily|weekly|monthly|yearly)\b",
+    r"\b\d|\b(?:once|twice|two|three|four|five|six|seven|eight|nine|ten|dozen|"
+    r"half|third|quarter|hundred|thousand|million|billion|decades?|percent|daily|weekly|monthly|"
+    r"yearly)\b",
     re.IGNORECASE,
 )
+_ENUMERATES = re.compile(r",[^,.;]+,?\s(?:and|or)\s|\b(?:and|as well as)\b[^.]*\band\b|:")
 _SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[^\W\d_])")
 _DEFINITION = re.compile(
-    r"^\W*(?:what(?:'s| is| are| was| were| does)\b|define\b|explain\b|meaning of\b|definition of\b)",
+    r"^\W*(?:what(?:'s| is| are| was| were| does)|define|explain|(?:meaning|definition) of)\b",
     re.IGNORECASE,
 )
 
@@ -84,7 +95,8 @@ class Asked:
 
 
 def read(question: str) -> Asked:
-    """What `question` asks for, by its wording alone."""
+    """What `question` asks for, by the wording of the part that asks."""
+    question = focus(question)
     return Asked(
         sessions=bool(_LIST.search(question)),
         several=bool(_SEVERAL.search(question)),
@@ -98,6 +110,11 @@ def read(question: str) -> Asked:
 def has_number(text: str) -> bool:
     """Whether `text` names a number, in digits or words."""
     return bool(_HAS_NUMBER.search(text))
+
+
+def enumerates(text: str) -> bool:
+    """Whether `text` names several things in a row."""
+    return bool(_ENUMERATES.search(text))
 
 
 def focus(question: str) -> str:

@@ -1,10 +1,10 @@
 """Question -> Hits: what is near in meaning and what shares its words, in one ranking."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sessionqa import terms
-from sessionqa.datatypes import Hit
+from sessionqa.datatypes import Hit, Session
 from sessionqa.encode import Encoder
 from sessionqa.index import Index
 
@@ -18,23 +18,20 @@ _CODE = re.compile(r"\b([^\W\d_]+)[\s\-_]?(\d+(?:[\-_]?[^\W\d_]+\d*)?)\b")
 
 
 class Retriever:
-    """Finds passages by both arms. A session whose code the question names is searched alone."""
+    """Finds passages by both arms, in the sessions that the question names if it names any."""
 
     def __init__(self, index: Index, encoder: Encoder) -> None:
         self._index = index
         self._encoder = encoder
-        self._codes = [session.code for session in index.sessions()]
+        self._sessions = index.sessions()
 
-    def retrieve(
-        self, question: str, k: int, sessions: Collection[str] | None = None
-    ) -> list[Hit]:
+    def retrieve(self, question: str, k: int, sessions: Collection[str] | None = None) -> list[Hit]:
         """The `k` best passages, best first; of `sessions` only, if given.
 
         A score is a convex combination of the cosine and the BM25 score over its best (Bruch et
         al. 2023, "An Analysis of Fusion Functions for Hybrid Retrieval"); in [0, 1].
         """
-        named, _ = named_codes(question, self._codes)
-        sessions = sessions or named or None
+        sessions = sessions or named_sessions(question, self._sessions) or None
         depth = max(k, DEPTH)
         vector = self._encoder.encode_question(question)
         dense = self._index.dense(vector, depth, sessions)
@@ -42,9 +39,7 @@ class Retriever:
         lexical = self._index.lexical(stems, depth, sessions)
         return self._fused(dense, lexical)[:k]
 
-    def _fused(
-        self, dense: list[tuple[str, float]], lexical: list[tuple[str, float]]
-    ) -> list[Hit]:
+    def _fused(self, dense: list[tuple[str, float]], lexical: list[tuple[str, float]]) -> list[Hit]:
         cosines, scores = dict(dense), dict(lexical)
         dense_ranks = {id_: rank for rank, (id_, _) in enumerate(dense, 1)}
         lexical_ranks = {id_: rank for rank, (id_, _) in enumerate(lexical, 1)}
@@ -65,6 +60,27 @@ class Retriever:
             for id_, passage in zip(ids, self._index.passages(ids), strict=True)
         ]
         return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id))
+
+
+def named_sessions(question: str, sessions: Sequence[Session]) -> list[str]:
+    """The codes of the sessions that a question names, by code or else by a speaker's full name.
+
+    So that what one speaker said is not answered with what another one said.
+    """
+    known, _ = named_codes(question, [session.code for session in sessions])
+    if known:
+        return known
+    folded = f" {' '.join(terms.words(question.casefold()))} ".replace("'s ", " ").replace(
+        "’s ", " "
+    )
+    return [
+        session.code
+        for session in sessions
+        if any(
+            " " in speaker.name and f" {' '.join(terms.words(speaker.name.casefold()))} " in folded
+            for speaker in session.speakers
+        )
+    ]
 
 
 def named_codes(question: str, codes: Collection[str]) -> tuple[list[str], list[str]]:

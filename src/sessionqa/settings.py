@@ -113,7 +113,8 @@ def _checked(path: Path, name: str, value: Any) -> Any:
     if choices := get_args(expected):
         if value not in choices:
             raise SettingsError(f"{path}: {name} is {value!r}: choose one of {', '.join(choices)}")
-    elif isinstance(value, bool) or not isinstance(value, (int, float)[: 1 + (expected is float)]
-                                                   if expected in (int, float) else expected):
+    elif isinstance(value, bool) or not isinstance(
+        value, (int, float)[: 1 + (expected is float)] if expected in (int, float) else expected
+    ):
         raise SettingsError(f"{path}: {name} is {value!r}: give a {expected.__name__}")
     return value

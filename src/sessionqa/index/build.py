@@ -190,9 +190,7 @@ def _manifest(
     return manifest
 
 
-def _cut(
-    sessions: Sequence[Session], encoder: Encoder, settings: Settings, report: Report
-) -> _Cut:
+def _cut(sessions: Sequence[Session], encoder: Encoder, settings: Settings, report: Report) -> _Cut:
     def fits(title: str, text: str) -> bool:
         return encoder.count_pieces(passage_input(encoder, title, text)) <= encoder.max_tokens
 
@@ -239,9 +237,7 @@ def _encode(
     return vectors
 
 
-def _known_vectors(
-    folder: Path, encoder: Encoder
-) -> tuple[dict[str, Vectors], dict[str, Vectors]]:
+def _known_vectors(folder: Path, encoder: Encoder) -> tuple[dict[str, Vectors], dict[str, Vectors]]:
     """The vectors of the live build by key, if the same encoder made them."""
     with suppress(SessionQAError):
         before = LocalIndex.open(folder, verify=True)
@@ -271,7 +267,17 @@ def _write_database(path: Path, sessions: Sequence[Session], cut: _Cut) -> None:
             db.executemany(
                 "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    (row, p.id, p.session_code, p.title, p.text, p.start, p.end, p.tokens, _key(text))
+                    (
+                        row,
+                        p.id,
+                        p.session_code,
+                        p.title,
+                        p.text,
+                        p.start,
+                        p.end,
+                        p.tokens,
+                        _key(text),
+                    )
                     for row, (p, text) in enumerate(
                         zip(cut.passages, cut.passage_inputs, strict=True)
                     )

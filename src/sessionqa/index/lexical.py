@@ -76,9 +76,7 @@ class LexicalArm:
                 [(tantivy.Occur.Must, query), (tantivy.Occur.Must, within)]
             )
         found = self._searcher.search(query, limit=k, count=False).hits
-        rows = [
-            (int(self._searcher.doc(address).get_first(_ROW)), score) for score, address in found
-        ]
+        rows = [(self._searcher.doc(address)[_ROW][0], score) for score, address in found]
         return sorted(rows, key=lambda pair: (-pair[1], pair[0]))
 
 

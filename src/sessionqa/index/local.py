@@ -51,7 +51,9 @@ class LocalIndex:
         except (RuntimeError, ValueError, OSError, sqlite3.Error) as error:
             raise IndexDamaged(f"{build} cannot be read ({_brief(error)}): {REBUILD}") from error
         if not self._vectors.ntotal == rows == manifest.counts["passages"]:
-            raise IndexDamaged(f"{build} has {self._vectors.ntotal} vectors for {rows} passages: {REBUILD}")
+            raise IndexDamaged(
+                f"{build} has {self._vectors.ntotal} vectors for {rows} passages: {REBUILD}"
+            )
 
     @classmethod
     def open(cls, folder: Path, verify: bool = False) -> Self:
@@ -78,11 +80,13 @@ class LocalIndex:
         else:
             rows = self._rows_of(sessions)
             selector = self._faiss.IDSelectorBatch(np.asarray(rows, dtype=np.int64))
-            parameters = self._faiss.SearchParameters(sel=selector)
+            parameters = self._faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
         scores, found = self._vectors.search(
             vector.reshape(1, -1), min(k, self._vectors.ntotal), params=parameters
         )
-        ranked = [(int(row), float(s)) for row, s in zip(found[0], scores[0], strict=True) if row >= 0]
+        ranked = [
+            (int(row), float(s)) for row, s in zip(found[0], scores[0], strict=True) if row >= 0
+        ]
         return self._with_ids(ranked)
 
     def lexical(
@@ -135,7 +139,7 @@ class LocalIndex:
     def keyed_vectors(self) -> Iterator[tuple[str, Vectors]]:
         """What the encoder read for each passage, as a key, with its vector: for the next build."""
         for row, key in self._db.execute("SELECT row, key FROM passages ORDER BY row"):
-            yield key, self._vectors.reconstruct(row)
+            yield key, np.asarray(self._vectors.reconstruct(row), dtype=np.float32)
 
     def keyed_sentences(self) -> Iterator[tuple[str, Vectors]]:
         """The same for each sentence, in half precision."""
@@ -158,7 +162,9 @@ class LocalIndex:
             yield from self._db.execute(f"{query} ({','.join('?' * len(part))})", part)
 
 
-SESSION_COLUMNS = "code, title, text, event, year, track, level, speakers, services, url, path, sha256"
+SESSION_COLUMNS = (
+    "code, title, text, event, year, track, level, speakers, services, url, path, sha256"
+)
 
 
 def _session(row: tuple[Any, ...]) -> Session:
@@ -175,7 +181,9 @@ def current_build(folder: Path) -> Path:
     except (FileNotFoundError, NotADirectoryError):
         raise IndexMissing(f"there is no index in {folder}: run `sessionqa index`") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise IndexDamaged(f"{folder / CURRENT} cannot be read ({_brief(error)}): {REBUILD}") from error
+        raise IndexDamaged(
+            f"{folder / CURRENT} cannot be read ({_brief(error)}): {REBUILD}"
+        ) from error
     build = folder / BUILDS / name
     if not name or Path(name).name != name or not build.is_dir():
         raise IndexDamaged(f"{folder / CURRENT} names a build that is not there: {REBUILD}")
