@@ -19,6 +19,7 @@ class Features:
     passage_covered: float  # the same in the best passage
     unknown_name: float  # 1 if the corpus lacks a word of it that is capitalised or has a digit
     length: float  # number of words that say what the question is about, out of twenty
+    field: float  # 1 if the best sentence is the line of the card that was asked for
     fits: float  # 0 if it asks for a person or a number and the best sentences have none
 
 

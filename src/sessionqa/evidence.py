@@ -14,6 +14,8 @@ from sessionqa.question import Asked, enumerates, focus, has_number, read
 
 # Weights of a sentence's score, chosen on dev questions and SQuAD 1.1: docs/decisions/0006.
 MEANING, FOCUS, OVERLAP, CONTEXT, KIND, DEFINES = 1.0, 0.4, 0.7, 1.4, 0.35, 0.3
+# The kind of a line of the card that was asked for; one that was not has its negative.
+CARD_FIELD = 1.0
 # Sentences so close behind the best are looked at for the kind of answer that was asked for.
 NEAR = 0.35
 MANY_WORDS = 20
@@ -26,8 +28,8 @@ class Evidence:
     """A sentence that may answer.
 
     `meaning` and `focus` are its cosines to the question and to the part of it that asks,
-    `overlap` the share of the question's rarity in it, in its title and in its code, `kind` is 1
-    if it is of the kind that was asked for and below 0 for a line of the card that was not,
+    `overlap` the share of the question's rarity in it, in its title and in its code, `kind` is
+    above 0 if it is of the kind that was asked for, below 0 for a line of the card that was not,
     `defines` is 1 if it begins with what the question wants explained.
     """
 
@@ -113,6 +115,7 @@ class Examiner:
             unknown_name=float(any(stem in names for stem in rarity if stem not in known)),
             length=min(len(rarity), MANY_WORDS) / MANY_WORDS,
             fits=float(self._fits(asked, evidence)),
+            field=float(evidence[0].kind == CARD_FIELD),
         )
 
     def _sentences(self, hits: Sequence[Hit]) -> list[tuple[Sentence, Hit]]:
@@ -131,7 +134,8 @@ class Examiner:
     def _kind(self, sentence: Sentence, asked: Asked) -> float:
         session = self._sessions[sentence.session_code]
         if sentence.end <= card.end_of(session.text):
-            return 1.0 if card.field(sentence.text, session.code) in asked.fields else -1.0
+            asked_for = card.field(sentence.text, session.code) in asked.fields
+            return CARD_FIELD if asked_for else -CARD_FIELD
         several = asked.several and enumerates(sentence.text)
         return 0.5 if several or any(self._answers_kind(sentence, asked)) else 0.0
 
@@ -151,9 +155,9 @@ class Examiner:
 
 
 def covered(rarity: dict[str, float], stems: set[str]) -> float:
-    """The share of the question's rarity whose stems are among `stems`; 1 if it has none."""
+    """The share of the question's rarity whose stems are among `stems`; 0 if it has none."""
     total = sum(rarity.values())
-    return sum(rarity[stem] for stem in rarity if stem in stems) / total if total else 1.0
+    return sum(rarity[stem] for stem in rarity if stem in stems) / total if total else 0.0
 
 
 def _with_name(hit: Hit, text: str) -> str:

@@ -12,14 +12,14 @@ STOP_WORDS = frozenset(
     """a about above after again all also am an and any anybody anyone anything are as at be
     because been before being below between both but by can cannot could did do does doing
     done down during each else ever every everybody everyone exactly few for from further get
-    gets give given go goes going got had has have having he hello her here hers him his how i
+    gets give given go goes going got had has have having he her here hers him his how i
     if in into is isn it its itself just know let like ll many may me might mine more most
     much must my no nobody nor not of off on once one ones only or other our ours out over own
     please really re regarding s same say says see shall she should so some somebody something
     someone such t tell than thank thanks that the their theirs them then there these they
     thing things this those through to too under until up upon us use used using ve very via
     want was we were what whatever when where which while who whom whose why will with within
-    without would you your yours""".split()
+    without work working works would you your yours""".split()
 )
 
 # Words that only name the kind of thing this tool holds: "the session on X" asks about X.

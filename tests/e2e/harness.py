@@ -63,6 +63,7 @@ class Chat:
         page.on("pageerror", lambda error: complain(str(error)))
         page.on("console", lambda m: complain(m.text) if m.type in {"error", "warning"} else None)
         page.on("dialog", lambda dialog: (complain("dialog: " + dialog.message), dialog.dismiss()))
+        page.set_default_timeout(10_000)
         page.goto(url)
         chat.box.wait_for()
         return chat
@@ -82,8 +83,8 @@ class Chat:
     @contextmanager
     def answered(self) -> Iterator[None]:
         """Waits at its end until the answer is there to its last word."""
-        # Gradio closes its stream of events when nothing is left to come.
-        with self.page.expect_event("requestfinished", lambda r: "/queue/data" in r.url):
+        # Gradio cuts its stream of events off, which counts as failed, when nothing is left to come.
+        with self.page.expect_event("requestfailed", lambda request: "/queue/data" in request.url):
             yield
 
     def ask(self, question: str) -> Locator:

@@ -1,0 +1,52 @@
+# Needs Python 3.11 or newer, pip and make; everything else goes into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+export Q
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INDEX := $(BIN)/sessionqa index
+
+.PHONY: help chat ask index test eval check clean
+
+help:  ## show this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
+
+chat: .venv/installed  ## open the chat at http://127.0.0.1:7860
+	$(BIN)/python app.py $(ARGS)
+
+ask: .venv/installed  ## ask one question: make ask Q="What is shuffle sharding?"
+	@$(INDEX) >/dev/null
+	@$(BIN)/sessionqa ask "$$Q" $(ARGS) || [ $$? -eq 1 ]  # a refusal is no failure of make
+
+index: .venv/installed  ## build the index, or bring it up to date
+	$(INDEX)
+
+test: .venv/installed-test  ## run the tests
+	$(INDEX)
+	$(BIN)/python -m pytest $(ARGS)
+
+eval: .venv/installed  ## measure the answers against corpus/gold.jsonl
+	@$(INDEX) >/dev/null
+	$(BIN)/sessionqa eval corpus/gold.jsonl $(ARGS)
+
+check: .venv/installed-dev  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:  ## remove the environment and the index
+	rm -rf .venv index/CURRENT index/builds index/encoder index/.lock
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) -e .
+	@touch $@
+
+.venv/installed-test: .venv/installed
+	$(PIP) -e '.[test]'
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	$(PIP) -e '.[dev]'
+	@touch $@

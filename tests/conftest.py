@@ -1,0 +1,67 @@
+"""Small real corpora and their indexes, built once for the whole run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sessionqa import Assistant, Settings, build_index
+
+ROOT = Path(__file__).parents[1]
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The corpus that the project ships, indexed."""
+    settings = Settings(corpus=ROOT / "corpus", index=tmp_path_factory.mktemp("shipped") / "index")
+    build_index(settings)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def assistant(shipped: Settings) -> Assistant:
+    """An assistant over the shipped corpus."""
+    return Assistant.open(shipped)
+
+
+@pytest.fixture
+def write_session(tmp_path: Path) -> Write:
+    """Writes `tmp_path/corpus/CODE.md`, with any other front matter, and returns its path."""
+
+    def write(code: str, title: str, body: str, **meta: object) -> Path:
+        folder = tmp_path / "corpus"
+        folder.mkdir(exist_ok=True)
+        lines = [f"{name}: {value}" for name, value in meta.items()]
+        text = "\n".join(["---", f"code: {code}", f"title: {title}", *lines, "---", "", body, ""])
+        path = folder / f"{code}.md"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def garden(tmp_path: Path, write_session: Write) -> Settings:
+    """Two sessions on another subject, in several scripts; not indexed yet."""
+    write_session(
+        "GAR101",
+        "Composting on a balcony",
+        "Zoë Ångström keeps a worm bin of forty litres on her balcony. Worms eat kitchen scraps "
+        "within six weeks. She never adds citrus peel, since the acid harms the worms. "
+        "堆肥 is the Chinese word for compost.",
+        event="Garden Days",
+        year=2024,
+        track="GAR",
+        level=100,
+        speakers="[{name: Zoë Ångström, role: head gardener}]",
+    )
+    write_session(
+        "GAR202",
+        "Tea from your own garden",
+        "Tea is brewed at eighty degrees. Mint and lemon balm grow in any pot. 🙂 Harvest leaves "
+        "in the morning, because their oils fade in the heat.",
+        speakers="[{name: Bo Leaf}]",
+    )
+    return Settings(corpus=tmp_path / "corpus", index=tmp_path / "index")
