@@ -25,7 +25,7 @@ from sessionqa.confidence import Features
 from sessionqa.evaluate import read_gold
 from sessionqa.evidence import Examiner
 from sessionqa.question import read
-from sessionqa.retrieve import Retriever, named_codes
+from sessionqa.retrieve import named_codes
 from sessionqa.settings import Settings
 from squad import read_squad, squad_assistant
 
@@ -38,7 +38,7 @@ Array = NDArray[np.float64]
 def features_of(assistant: Assistant, question: str, history: Sequence[str]) -> Features:
     clear = assistant.standalone(question, history)
     k = LIST_HITS if read(clear).sessions else assistant.settings.top_k
-    hits = Retriever(assistant.index, assistant.encoder).retrieve(clear, k)
+    hits = assistant.search(clear, k)
     examiner = Examiner(assistant.index, assistant.encoder)
     return examiner.features(clear, examiner.examine(clear, hits))
 

@@ -63,7 +63,7 @@ class Assistant:
         self.settings = settings
         self.encoder = encoder
         self._answerer = answerer
-        self._retriever = Retriever(index, encoder)
+        self._retriever = Retriever(index, encoder, settings.lexical_weight)
 
     @classmethod
     def open(cls, settings: Settings | None = None, **given: Any) -> Self:

@@ -137,16 +137,24 @@ def _packed(
         yield spans[first][0], spans[last][1]
         if last + 1 == len(spans):
             return
-        first = _overlapping(text, spans, first, last, overlap)
+        first = _overlapping(text, spans, first, last, within, overlap)
 
 
-def _overlapping(text: str, spans: list[Span], first: int, last: int, overlap: int) -> int:
-    """The index of the span that the next passage begins with."""
+def _overlapping(
+    text: str,
+    spans: list[Span],
+    first: int,
+    last: int,
+    within: Callable[[int, int], bool],
+    overlap: int,
+) -> int:
+    """The index of the span that the next passage begins with: it has room for a new one."""
     start = last + 1
     while (
         start - 1 > first
         and not is_heading(_of(text, spans[start]))
         and count_tokens(text[spans[start - 1][0] : spans[last][1]]) <= overlap
+        and within(spans[start - 1][0], spans[last + 1][1])
     ):
         start -= 1
     return start

@@ -60,6 +60,11 @@ def examples(sessions: Sequence[Session]) -> list[str]:
     return found
 
 
+def question(asked: str) -> str:
+    """A message of the chat: what the user asked."""
+    return f'<p class="asked">{escape(asked)}</p>'
+
+
 def answer(given: Answer, turn: int, text: str) -> str:
     """A message of the chat: `text` is as much of the answer as is shown yet."""
     note = ""

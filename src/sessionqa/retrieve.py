@@ -8,8 +8,6 @@ from sessionqa.datatypes import Hit, Session
 from sessionqa.encode import Encoder
 from sessionqa.index import Index
 
-# The share of the lexical arm in a score, chosen on the dev questions; see docs/decisions.
-LEXICAL_WEIGHT = 0.3
 # Each arm is asked for so many passages, however few are wanted.
 DEPTH = 100
 
@@ -20,8 +18,9 @@ _CODE = re.compile(r"\b([^\W\d_]+)[\s\-_]?(\d+(?:[\-_]?[^\W\d_]+\d*)?)\b")
 class Retriever:
     """Finds passages by both arms, in the sessions that the question names if it names any."""
 
-    def __init__(self, index: Index, encoder: Encoder) -> None:
+    def __init__(self, index: Index, encoder: Encoder, lexical_weight: float) -> None:
         self._index = index
+        self._lexical_weight = lexical_weight
         self._encoder = encoder
         self._sessions = index.sessions()
 
@@ -50,8 +49,8 @@ class Retriever:
         hits = [
             Hit(
                 passage=passage,
-                score=(1 - LEXICAL_WEIGHT) * max(cosines.get(id_, least), 0.0)
-                + LEXICAL_WEIGHT * scores.get(id_, 0.0) / best,
+                score=(1 - self._lexical_weight) * max(cosines.get(id_, least), 0.0)
+                + self._lexical_weight * scores.get(id_, 0.0) / best,
                 dense_rank=dense_ranks.get(id_),
                 dense_score=cosines.get(id_),
                 lexical_rank=lexical_ranks.get(id_),

@@ -35,6 +35,7 @@ class Settings:
     chunk_tokens: int = 160
     chunk_overlap: int = 40
     top_k: int = 8
+    lexical_weight: float = 0.3  # of the lexical arm in a hit's score: docs/decisions/0002
     refuse_below: float = 0.5
     host: str = "127.0.0.1"
     port: int = 7860
@@ -49,8 +50,9 @@ class Settings:
             )
         if self.top_k < 1:
             raise SettingsError(f"top_k is {self.top_k}: give 1 or more")
-        if not 0 <= self.refuse_below <= 1:
-            raise SettingsError(f"refuse_below is {self.refuse_below}: give a share from 0 to 1")
+        for name in ("lexical_weight", "refuse_below"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}: give a share from 0 to 1")
         if not 0 < self.port < 65536:
             raise SettingsError(f"port is {self.port}: give 1 to 65535")
 

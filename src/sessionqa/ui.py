@@ -44,7 +44,7 @@ _POLICY = (
 )
 # What the page itself calls under /gradio_api; uploads, files, proxies and the like stay shut.
 _GRADIO_CALL = re.compile(r"/gradio_api/([^/?]*)")
-_OPEN_CALLS = frozenset({"queue", "heartbeat", "startup-events", "info", "cancel", "reset"})
+_OPEN_CALLS = frozenset({"queue", "heartbeat", "startup-events", "cancel", "reset"})
 # Tags of Gradio's page for other hosts, link previews and app installs, and the <base> that turns
 # a link into the sources into a reload wherever the address has a query.
 _ALIEN = re.compile(
@@ -96,8 +96,6 @@ def _conversation(starters: Sequence[str]) -> tuple[gr.Chatbot, gr.Textbox, gr.B
         label="Conversation",
         show_label=False,
         buttons=[],
-        render_markdown=False,
-        latex_delimiters=[],
         group_consecutive_messages=False,
         placeholder=_WELCOME,
         examples=[{"text": question} for question in starters],
@@ -130,12 +128,13 @@ class _Talk:
             yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
             return
         earlier = _messages(before)
-        asked = {"role": "user", "content": question}
+        asked = _message("user", page.question(question))
         yield [*earlier, asked], gr.skip(), gr.skip(), ""
         try:
             answer = self._assistant.ask(question, history=[one.question for one in before])
         except SessionQAError as error:
-            yield [*earlier, _said(page.problem(str(error)))], gr.skip(), gr.skip(), question
+            problem = _message("assistant", page.problem(str(error)))
+            yield [*earlier, problem], gr.skip(), gr.skip(), question
             return
         answers = (*before, answer)
         sources = page.sources(answers, self._assistant.session)
@@ -143,8 +142,8 @@ class _Talk:
         for step, text in enumerate(steps):
             if step:
                 time.sleep(min(SENTENCE_SECONDS, ANSWER_SECONDS / len(steps)))
-            said = _said(page.answer(answer, len(before), text))
-            yield [*earlier, asked, said], sources, answers, gr.skip()
+            given = _message("assistant", page.answer(answer, len(before), text))
+            yield [*earlier, asked, given], sources, answers, gr.skip()
 
     def pick(self, picked: gr.SelectData, before: Answers) -> Iterator[Shown]:
         """Asks the example that was picked."""
@@ -159,14 +158,14 @@ def _messages(answers: Answers) -> list[dict[str, Any]]:
     """The conversation so far, as the chat wants it."""
     messages: list[dict[str, Any]] = []
     for turn, answer in enumerate(answers):
-        messages.append({"role": "user", "content": answer.question})
-        messages.append(_said(page.answer(answer, turn, answer.text)))
+        messages.append(_message("user", page.question(answer.question)))
+        messages.append(_message("assistant", page.answer(answer, turn, answer.text)))
     return messages
 
 
-def _said(html: str) -> dict[str, Any]:
-    """A message of the assistant: a component, so that its links and its look are kept."""
-    return {"role": "assistant", "content": gr.HTML(html, apply_default_css=False)}
+def _message(role: str, html: str) -> dict[str, Any]:
+    """A message as a component: a string would be Markdown, or raw HTML if that is turned off."""
+    return {"role": role, "content": gr.HTML(html, apply_default_css=False)}
 
 
 def serve(
@@ -191,7 +190,7 @@ def serve(
             mcp_server=False,
         )
         config = uvicorn.Config(
-            Shield(app), ws="none", log_level="warning", timeout_graceful_shutdown=1
+            _Shield(app), ws="none", log_level="warning", timeout_graceful_shutdown=1
         )
         url = _address(host, listening)
         try:
@@ -265,7 +264,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-class Shield:
+class _Shield:
     """ASGI middleware: the page loads nothing from elsewhere; only its own calls are open."""
 
     def __init__(self, app: ASGIApp) -> None:

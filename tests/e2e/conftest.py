@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from harness import Chat, Open, Server, running
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import BrowserContext, sync_playwright
 
 from sessionqa import Settings, build_index
 
@@ -85,18 +85,19 @@ def hostile_server(hostile: Settings) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def chromium() -> Iterator[BrowserContext]:
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if not found:
         pytest.skip(f"no browser: set $CHROMIUM, or install one of {', '.join(BROWSERS)}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
-        yield browser
+        # One context for all tabs, so that Gradio's files are read once.
+        yield browser.new_context()
         browser.close()
 
 
 @pytest.fixture
-def open_chat(chromium: Browser) -> Iterator[Open]:
+def open_chat(chromium: BrowserContext) -> Iterator[Open]:
     """Opens the chat in a tab; no tab may have complained or called elsewhere in the end."""
     opened: list[tuple[Chat, str]] = []
 

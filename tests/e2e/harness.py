@@ -3,13 +3,16 @@
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import BrowserContext, Locator, Page
 
 from sessionqa import Settings
+
+ANSWER_SECONDS = 10
 
 
 @dataclass
@@ -52,10 +55,12 @@ class Chat:
     page: Page
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
 
     @classmethod
-    def open(cls, browser: Browser, url: str, width: int, height: int) -> "Chat":
-        page = browser.new_page(viewport={"width": width, "height": height})
+    def open(cls, context: BrowserContext, url: str, width: int, height: int) -> "Chat":
+        page = context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
         chat = cls(page)
         complain = chat.complaints.append
         page.on("request", lambda request: chat.requests.append(request.url))
@@ -63,7 +68,10 @@ class Chat:
         page.on("pageerror", lambda error: complain(str(error)))
         page.on("console", lambda m: complain(m.text) if m.type in {"error", "warning"} else None)
         page.on("dialog", lambda dialog: (complain("dialog: " + dialog.message), dialog.dismiss()))
-        page.set_default_timeout(10_000)
+        # Gradio's stream of events ends when nothing is left to come; which side is first to close
+        # it, and so whether the browser calls it finished or failed, is chance.
+        for end in ("requestfinished", "requestfailed"):
+            page.on(end, lambda r: chat.ended.append(r.url) if "/queue/data" in r.url else None)
         page.goto(url)
         chat.box.wait_for()
         return chat
@@ -82,10 +90,13 @@ class Chat:
 
     @contextmanager
     def answered(self) -> Iterator[None]:
-        """Waits at its end until the answer is there to its last word."""
-        # Gradio cuts its stream of events off, which counts as failed, when nothing is left to come.
-        with self.page.expect_event("requestfailed", lambda request: "/queue/data" in request.url):
-            yield
+        """Waits at its end until the answer has come to its last word."""
+        before = len(self.ended)
+        yield
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while len(self.ended) == before:
+            assert time.monotonic() < deadline, "no answer came"
+            self.page.wait_for_timeout(10)
 
     def ask(self, question: str) -> Locator:
         with self.answered():

