@@ -22,7 +22,7 @@ from sessionqa.settings import Settings
 from squad import read_squad, squad_assistant
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("MEANING", "FOCUS", "OVERLAP", "CONTEXT", "KIND", "DEFINES")
+PARTS = ("MEANING", "FOCUS", "OVERLAP", "CONTEXT", "KIND")
 SQUAD_QUESTIONS = 1500
 # For each question: a row of parts per sentence, and which facts (rows) each sentence states.
 Case = tuple[NDArray[np.float64], NDArray[np.bool_]]
@@ -34,7 +34,7 @@ def examined(assistant: Assistant, question: str, history: Sequence[str] = ()) -
 
 
 def parts_of(evidence: list[Evidence]) -> NDArray[np.float64]:
-    rows = [(e.meaning, e.focus, e.overlap, e.hit.score, e.kind, e.defines) for e in evidence]
+    rows = [(e.meaning, e.focus, e.overlap, e.hit.score, e.kind) for e in evidence]
     return np.array(rows)
 
 

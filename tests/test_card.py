@@ -23,9 +23,7 @@ FULL = Session(
 
 # As the corpus reader leaves them: no line breaks, no white space around.
 MULTI_BYTE = st.one_of(
-    st.sampled_from(
-        ["堆肥", "🙂", "👩‍🌾", "e\u0301", "ا", "#", "- ", "\u200b", "a", "Z", ".", "?"]
-    ),
+    st.sampled_from(["堆肥", "🙂", "👩‍🌾", "e\u0301", "ا", "#", "- ", "\u200b", "a", ".", "?"]),
     st.characters(codec="utf-8", exclude_categories=["Cc"]),
 )
 LINES = st.lists(MULTI_BYTE, min_size=1, max_size=12).map(lambda c: " ".join("".join(c).split()))

@@ -2,6 +2,7 @@
 
 import string
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 import sentencex
@@ -86,7 +87,7 @@ def test_sentences_headings_and_items_are_told_apart() -> None:
 def test_sentence_spans_are_trimmed_in_order_and_cover_the_text(text: str) -> None:
     spans = sentence_spans(text)
     assert all(text[start:end].strip() == text[start:end] != "" for start, end in spans)
-    assert all(first[1] <= second[0] for first, second in zip(spans, spans[1:], strict=False))
+    assert all(first[1] <= second[0] for first, second in pairwise(spans))
     assert_covers(text, spans)
 
 
@@ -158,7 +159,7 @@ def test_a_heading_goes_with_what_follows_where_both_fit(
 def test_neighbours_share_at_most_the_overlap(text: str, budget: int, overlap: int) -> None:
     session = Session("C1", "Title", f"C1: Title.{CARD_END}{text}")
     made = cut(session, budget, overlap)
-    for first, second in zip(made, made[1:], strict=False):
+    for first, second in pairwise(made):
         assert first.start < second.start
         assert count_tokens(session.text[second.start : first.end]) <= overlap
 
@@ -175,7 +176,7 @@ def test_neighbours_share_whole_sentences() -> None:
 def test_without_overlap_no_sentence_is_in_two_passages() -> None:
     body = " ".join(f"Sentence {name} is here." for name in "ABCDEFGH")
     made = cut(Session("C1", "T", f"C1: T.{CARD_END}{body}"), 16, 0)
-    assert all(first.end < second.start for first, second in zip(made, made[1:], strict=False))
+    assert all(first.end < second.start for first, second in pairwise(made))
 
 
 @pytest.mark.xfail(strict=True, reason="an overlap that nothing fits after becomes a passage")

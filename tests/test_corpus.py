@@ -159,9 +159,7 @@ def test_a_folder_without_sessions_is_named_with_the_remedy(tmp_path: Path) -> N
         pytest.param("---\ncode: A1\ntitle: T\n", r"a\.md:1: the front matter", id="not closed"),
         pytest.param("---\n- a\n---\n", r"a\.md:1: the front matter holds no", id="a list"),
         pytest.param("---\n---\nx", r"a\.md:1: the front matter holds no", id="empty matter"),
-        pytest.param(
-            "---\ntitle: T\n---\n", r"a\.md:1: no code .* add a line `code:", id="no code"
-        ),
+        pytest.param("---\ntitle: T\n---\n", r"a\.md:1: no code .* add a line `c", id="no code"),
         pytest.param("---\ncode: A1\n---\n", r"a\.md:1: no title .* add a line `t", id="no title"),
         pytest.param("---\ncode: ''\ntitle: T\n---\n", r"a\.md:1: no code", id="empty code"),
         pytest.param(

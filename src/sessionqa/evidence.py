@@ -13,7 +13,7 @@ from sessionqa.index import Index
 from sessionqa.question import Asked, enumerates, focus, has_number, read
 
 # Weights of a sentence's score, chosen on dev questions and SQuAD 1.1: docs/decisions/0006.
-MEANING, FOCUS, OVERLAP, CONTEXT, KIND, DEFINES = 1.0, 0.4, 0.7, 1.4, 0.35, 0.3
+MEANING, FOCUS, OVERLAP, CONTEXT, KIND = 1.0, 0.4, 0.7, 1.4, 0.35
 # The kind of a line of the card that was asked for; one that was not has its negative.
 CARD_FIELD = 1.0
 # Sentences so close behind the best are looked at for the kind of answer that was asked for.
@@ -29,8 +29,7 @@ class Evidence:
 
     `meaning` and `focus` are its cosines to the question and to the part of it that asks,
     `overlap` the share of the question's rarity in it, in its title and in its code, `kind` is
-    above 0 if it is of the kind that was asked for, below 0 for a line of the card that was not,
-    `defines` is 1 if it begins with what the question wants explained.
+    above 0 if it is of the kind that was asked for, below 0 for a line of the card that was not.
     """
 
     sentence: Sentence
@@ -39,7 +38,6 @@ class Evidence:
     focus: float
     overlap: float
     kind: float
-    defines: float
 
     @property
     def score(self) -> float:
@@ -50,7 +48,6 @@ class Evidence:
             + OVERLAP * self.overlap
             + CONTEXT * self.hit.score
             + KIND * self.kind
-            + DEFINES * self.defines
         )
 
 
@@ -71,7 +68,6 @@ class Examiner:
         vectors = self._index.sentence_vectors([sentence.row for sentence, _ in found])
         meanings = vectors @ self._encoder.encode_question(question)
         focuses = vectors @ self._encoder.encode_question(focus(question))
-        words = tuple(word.casefold() for word in terms.content_words(question))
         evidence = [
             Evidence(
                 sentence=sentence,
@@ -80,7 +76,6 @@ class Examiner:
                 focus=float(focuses[row]),
                 overlap=covered(rarity, terms.stems(_with_name(hit, sentence.text))),
                 kind=self._kind(sentence, asked),
-                defines=float(asked.definition and sentence.text.casefold().startswith(words)),
             )
             for row, (sentence, hit) in enumerate(found)
         ]

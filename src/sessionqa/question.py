@@ -76,10 +76,6 @@ _HAS_NUMBER = re.compile(
 )
 _ENUMERATES = re.compile(r",[^,.;]+,?\s(?:and|or)\s|\b(?:and|as well as)\b[^.]*\band\b|:")
 _SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[^\W\d_])")
-_DEFINITION = re.compile(
-    r"^\W*(?:what(?:'s| is| are| was| were| does)|define|explain|(?:meaning|definition) of)\b",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,6 @@ class Asked:
     fields: frozenset[str]
     person: bool
     number: bool
-    definition: bool
 
 
 def read(question: str) -> Asked:
@@ -103,7 +98,6 @@ def read(question: str) -> Asked:
         fields=frozenset(name for name, asked in _FIELDS.items() if asked.search(question)),
         person=bool(_PERSON.search(question)),
         number=bool(_NUMBER.search(question)),
-        definition=bool(_DEFINITION.search(question)),
     )
 
 

@@ -16,9 +16,8 @@ from sessionqa.assistant import Assistant
 from sessionqa.datatypes import Answer
 from sessionqa.errors import ServerError, SessionQAError
 
-# Gradio reads these when it is imported, and would otherwise call home or keep the questions.
+# Gradio would call home, and reads this when it is imported.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ["GRADIO_RUN_HISTORY"] = "False"
 
 import gradio as gr
 import uvicorn
@@ -57,7 +56,7 @@ _ICON = (
     " rx='4' fill='%230f766e'/%3E%3Cpath d='M4 5h8M4 8h8M4 11h5' stroke='white'/%3E%3C/svg%3E"
 )
 _HEAD = f'<title>sessionqa</title><link rel="icon" href="data:image/svg+xml,{_ICON}">'
-_WELCOME = "<h2>Ask about the sessions</h2>Type a question below, or begin with one of these."
+_WELCOME = "<h2>Ask about the sessions</h2>Type a question below{}."
 
 Answers = tuple[Answer, ...]
 # What an event hands to the page: the chat, the sources, the answers so far, the question box.
@@ -84,9 +83,11 @@ def build(assistant: Assistant) -> gr.Blocks:
             "api_visibility": "private",
             "concurrency_limit": ASKING_AT_ONCE,
         }
-        box.submit(talk.ask, [box, answers], **shared)
-        chat.example_select(talk.pick, [answers], **shared)
-        gr.on([clear.click, chat.clear], talk.forget, **shared)
+        running = [
+            box.submit(talk.ask, [box, answers], **shared),
+            chat.example_select(talk.pick, [answers], **shared),
+        ]
+        gr.on([clear.click, chat.clear], talk.forget, cancels=running, **shared)
     blocks.queue(api_open=False)
     return blocks
 
@@ -97,7 +98,7 @@ def _conversation(starters: Sequence[str]) -> tuple[gr.Chatbot, gr.Textbox, gr.B
         show_label=False,
         buttons=[],
         group_consecutive_messages=False,
-        placeholder=_WELCOME,
+        placeholder=_WELCOME.format(", or begin with one of these" if starters else ""),
         examples=[{"text": question} for question in starters],
         height=None,
         elem_id="chat",
@@ -183,6 +184,7 @@ def serve(
             server_name=host,
             server_port=port,
             footer_links=[],
+            run_history=False,
             app_kwargs={"openapi_url": None},
             theme=_theme(),
             css_paths=[_STYLE],
@@ -204,12 +206,15 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server((str(address[0]), port), family=family)
-    except OSError as error:
-        taken = error.errno == errno.EADDRINUSE
-        what = "is in use" if taken else f"cannot be had ({error.strerror})"
+    except (OSError, UnicodeError) as error:
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            problem = f"port {port} on {host} is in use: choose another with `--port N`"
+            raise ServerError(problem) from error
+        # create_server ends its reason with the address, which is named already.
+        reason = str(getattr(error, "strerror", error)).partition(" (while")[0]
         raise ServerError(
-            f"port {port} on {host} {what}: choose another with `--port N`"
-            + ("" if taken else ", or an address of this machine with `--host H`")
+            f"{host}, port {port}, cannot be served ({reason}): choose another port with "
+            "`--port N`, or with `--host H` an address of this machine"
         ) from error
 
 
@@ -279,18 +284,20 @@ class _Shield:
         if called and called[1] not in _OPEN_CALLS:
             await PlainTextResponse("Not found", 404)(scope, receive, send)
             return
-        if scope["path"] == "/":
-            # Uncompressed, so that the page can be cleaned on its way.
+        is_page = scope["path"] == "/"
+        if is_page:
+            # Uncompressed, so that it can be cleaned on its way.
             plain = [header for header in scope["headers"] if header[0] != b"accept-encoding"]
             scope = {**scope, "headers": plain}
-        await self._app(scope, receive, _Guarded(send))
+        await self._app(scope, receive, _Guarded(send, is_page))
 
 
 class _Guarded:
-    """The sending side of one response: sets headers; holds an HTML page back to clean it."""
+    """The sending side of one response: sets headers, and holds the page back to clean it."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, is_page: bool) -> None:
         self._send = send
+        self._is_page = is_page
         self._nonce = secrets.token_urlsafe(16)
         self._held: Message | None = None
         self._html = b""
@@ -302,7 +309,7 @@ class _Guarded:
             headers["Content-Security-Policy"] = _POLICY.format(nonce=self._nonce)
             headers["X-Content-Type-Options"] = "nosniff"
             headers["Referrer-Policy"] = "no-referrer"
-            if headers.get("content-type", "").startswith("text/html"):
+            if self._is_page:
                 self._held = message
                 return
         elif self._held:

@@ -1,7 +1,6 @@
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from harness import Chat, Open, Server, running
@@ -49,15 +48,6 @@ Gardens need water in the morning. The gardens of HX2 use <svg onload=alert(6)> 
 """
 
 
-# SWAP: goes once tests/conftest.py offers `shipped`, the Settings of the corpus with an index.
-@pytest.fixture(scope="session")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    corpus = Path(__file__).parents[2] / "corpus"
-    settings = Settings(corpus=corpus, index=tmp_path_factory.mktemp("shipped") / "index")
-    build_index(settings)
-    return settings
-
-
 @pytest.fixture(scope="session")
 def hostile(shipped: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A corpus whose every field tries to be more than text."""
@@ -73,15 +63,19 @@ def hostile(shipped: Settings, tmp_path_factory: pytest.TempPathFactory) -> Sett
 
 
 @pytest.fixture(scope="session")
-def chat_server(shipped: Settings) -> Iterator[Server]:
-    with running(shipped) as server:
-        yield server
+def servers(shipped: Settings, hostile: Settings) -> Iterator[list[Server]]:
+    with running(shipped, hostile) as both:
+        yield both
 
 
 @pytest.fixture(scope="session")
-def hostile_server(hostile: Settings) -> Iterator[Server]:
-    with running(hostile) as server:
-        yield server
+def chat_server(servers: list[Server]) -> Server:
+    return servers[0]
+
+
+@pytest.fixture(scope="session")
+def hostile_server(servers: list[Server]) -> Server:
+    return servers[1]
 
 
 @pytest.fixture(scope="session")
@@ -98,15 +92,14 @@ def chromium() -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def open_chat(chromium: BrowserContext) -> Iterator[Open]:
-    """Opens the chat in a tab; no tab may have complained or called elsewhere in the end."""
-    opened: list[tuple[Chat, str]] = []
+    """Opens the chat in a tab; in the end no tab may have complained or called elsewhere."""
+    opened: list[Chat] = []
 
-    def open_(server: Server, width: int = 1280, height: int = 800, query: str = "") -> Chat:
-        opened.append((Chat.open(chromium, server.url + query, width, height), server.url))
-        return opened[-1][0]
+    def open_(server: Server, width: int = 1280, query: str = "") -> Chat:
+        opened.append(Chat.open(chromium, server, width, query))
+        return opened[-1]
 
     yield open_
-    for chat, url in opened:
+    for chat in opened:
         chat.page.close()
         assert chat.complaints == []
-        assert [one for one in chat.requests if not one.startswith((url, "data:", "blob:"))] == []

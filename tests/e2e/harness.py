@@ -5,10 +5,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from playwright.sync_api import BrowserContext, Locator, Page
+from playwright.sync_api import BrowserContext, Locator, Page, Request
 
 from sessionqa import Settings
 
@@ -20,6 +20,16 @@ class Server:
     url: str
     process: subprocess.Popen[str]
 
+    def wait(self) -> None:
+        """Until the chat says where it is."""
+        assert self.process.stderr
+        said = []
+        for line in self.process.stderr:
+            said.append(line)
+            if self.url in line:
+                return
+        raise AssertionError(f"the chat did not start: {''.join(said)}")
+
 
 def command(settings: Settings, port: int) -> list[str]:
     """The command line that serves the chat there."""
@@ -29,23 +39,20 @@ def command(settings: Settings, port: int) -> list[str]:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Server]:
-    """The chat on a free port, from when it says that it answers."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with subprocess.Popen(command(settings, port), stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr
-        said = []
-        for line in process.stderr:
-            said.append(line)
-            if f"127.0.0.1:{port}" in line:
-                break
-        else:
-            raise AssertionError(f"the chat did not start: {''.join(said)}")
-        try:
-            yield Server(f"http://127.0.0.1:{port}/", process)
-        finally:
-            process.kill()
+def running(*corpora: Settings) -> Iterator[list[Server]]:
+    """A chat for each, on free ports and started side by side, from when all of them answer."""
+    with ExitStack() as stack:
+        servers = []
+        for settings in corpora:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            started = subprocess.Popen(command(settings, port), stderr=subprocess.PIPE, text=True)
+            stack.enter_context(started)
+            stack.callback(started.kill)
+            servers.append(Server(f"http://127.0.0.1:{port}", started))
+        for server in servers:
+            server.wait()
+        yield servers
 
 
 @dataclass
@@ -53,28 +60,32 @@ class Chat:
     """A tab with the chat, and whatever it does that a test may want to know of."""
 
     page: Page
-    requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
 
     @classmethod
-    def open(cls, context: BrowserContext, url: str, width: int, height: int) -> "Chat":
+    def open(cls, context: BrowserContext, server: Server, width: int, query: str) -> "Chat":
         page = context.new_page()
-        page.set_viewport_size({"width": width, "height": height})
+        page.set_viewport_size({"width": width, "height": 740})
         chat = cls(page)
         complain = chat.complaints.append
-        page.on("request", lambda request: chat.requests.append(request.url))
+        own = (f"{server.url}/", "data:", "blob:")
+        page.on("request", lambda r: None if r.url.startswith(own) else complain(f"asked {r.url}"))
         page.on("response", lambda r: complain(f"{r.status} {r.url}") if r.status >= 400 else None)
         page.on("pageerror", lambda error: complain(str(error)))
         page.on("console", lambda m: complain(m.text) if m.type in {"error", "warning"} else None)
         page.on("dialog", lambda dialog: (complain("dialog: " + dialog.message), dialog.dismiss()))
         # Gradio's stream of events ends when nothing is left to come; which side is first to close
         # it, and so whether the browser calls it finished or failed, is chance.
-        for end in ("requestfinished", "requestfailed"):
-            page.on(end, lambda r: chat.ended.append(r.url) if "/queue/data" in r.url else None)
-        page.goto(url)
+        page.on("requestfinished", chat._note_end)
+        page.on("requestfailed", chat._note_end)
+        page.goto(f"{server.url}/{query}")
         chat.box.wait_for()
         return chat
+
+    def _note_end(self, request: Request) -> None:
+        if "/queue/data" in request.url:
+            self.ended.append(request.url)
 
     @property
     def box(self) -> Locator:

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from sessionqa import Settings
 from sessionqa.corpus import read_corpus
 
-WIDTHS = (360, 1280, 1920)
+WIDTHS = (360, 1920)
 
 
 def test_the_page_says_what_it_holds(
@@ -112,9 +112,7 @@ def test_an_empty_question_does_nothing(open_chat: Open, chat_server: Server) ->
     expect(chat.page.get_by_test_id("user")).to_have_count(0)
 
 
-def test_a_question_that_fails_is_explained_and_kept(
-    open_chat: Open, chat_server: Server
-) -> None:
+def test_a_question_that_fails_is_explained_and_kept(open_chat: Open, chat_server: Server) -> None:
     chat = open_chat(chat_server)
     chat.ask("What is shuffle sharding?")
     long = "why " * 6000
@@ -125,7 +123,7 @@ def test_a_question_that_fails_is_explained_and_kept(
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_nothing_overflows(open_chat: Open, chat_server: Server, width: int) -> None:
-    chat = open_chat(chat_server, width=width, height=740)
+    chat = open_chat(chat_server, width=width)
     assert _overflow(chat) == 0
     chat.ask("Which sessions mention AWS Lambda?")
     assert _overflow(chat) == 0
@@ -185,7 +183,7 @@ def test_the_page_allows_and_names_no_other_host(chat_server: Server) -> None:
 @pytest.mark.parametrize("path", ["upload", "file=app.py", "proxy=http://localhost/", "vibe-edit/"])
 def test_what_the_page_does_not_need_is_shut(chat_server: Server, path: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{chat_server.url}gradio_api/{path}")
+        urllib.request.urlopen(f"{chat_server.url}/gradio_api/{path}")
     assert refused.value.code == 404
 
 
@@ -204,10 +202,11 @@ def test_a_port_in_use_is_one_line_with_the_remedy(shipped: Settings) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_ends_it_quietly_with_a_page_open(shipped: Settings) -> None:
-    with running(shipped) as server:
-        # An open page holds such a stream.
-        with urllib.request.urlopen(f"{server.url}gradio_api/heartbeat/someone"):
-            server.process.send_signal(signal.SIGINT)
-            _, errors = server.process.communicate(timeout=10)
+    with running(shipped) as [server]:
+        # Such a stream is held by an open page.
+        page = urllib.request.urlopen(f"{server.url}/gradio_api/heartbeat/somebody")
+        server.process.send_signal(signal.SIGINT)
+        _, errors = server.process.communicate(timeout=10)
+        page.close()
     assert server.process.returncode == 0
     assert errors == ""

@@ -38,6 +38,7 @@ class LocalIndex:
         self.folder = folder
         self.manifest = manifest
         self._faiss = faiss
+        self._sessions: list[Session] = []
         try:
             self._vectors = faiss.read_index(str(build / VECTORS))
             self._sentences = np.load(build / SENTENCES, mmap_mode="r", allow_pickle=False)
@@ -105,9 +106,11 @@ class LocalIndex:
         return [found[id_] for id_ in ids]
 
     def sessions(self) -> list[Session]:
-        """See Index."""
-        rows = self._db.execute(f"SELECT {SESSION_COLUMNS} FROM sessions ORDER BY ordinal")
-        return [_session(row) for row in rows]
+        """See Index. Read from disk once."""
+        if not self._sessions:
+            rows = self._db.execute(f"SELECT {SESSION_COLUMNS} FROM sessions ORDER BY ordinal")
+            self._sessions = [_session(row) for row in rows]
+        return self._sessions
 
     def session(self, code: str) -> Session | None:
         """See Index."""

@@ -1,0 +1,173 @@
+"""The assistant as a user has it: ask, search, sessions, session, open."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from sessionqa import Assistant, SessionQAError, Settings, build_index
+from sessionqa.assistant import MAX_QUESTION_CHARS
+from sessionqa.corpus import read_corpus
+from sessionqa.errors import IndexMissing, UsageError
+
+GRAY = "How are gray failures detected?"
+
+
+def test_asking_gives_an_answer_with_hits_and_timings(assistant: Assistant) -> None:
+    answer = assistant.ask(f"  {GRAY} ", k=3)
+    assert answer.question == f"  {GRAY} "
+    assert answer.standalone_question == GRAY
+    assert len(answer.hits) == 3
+    assert answer.hits[0].passage.session_code == "ARC310"
+    assert answer.timings.keys() == {"retrieve_ms", "answer_ms"}
+    assert all(milliseconds >= 0 for milliseconds in answer.timings.values())
+
+
+def test_hits_are_as_many_as_the_settings_say_unless_told(assistant: Assistant) -> None:
+    assert len(assistant.ask(GRAY).hits) == assistant.settings.top_k == 8
+    assert len(assistant.search(GRAY)) == 8
+    assert len(assistant.search(GRAY, k=2)) == 2
+    assert len(assistant.ask("Which sessions cover resilience?", k=2).hits) == 2
+
+
+def test_more_hits_than_there_are_gives_all(assistant: Assistant) -> None:
+    total = assistant.index.manifest.counts["passages"]
+    assert len(assistant.search("cost", k=10**6)) == total
+
+
+def test_searching_is_what_asking_finds(assistant: Assistant) -> None:
+    assert tuple(assistant.search(GRAY)) == assistant.ask(GRAY).hits
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t", "\u00a0", "\u2003\r\n"])
+def test_an_empty_question_is_refused_with_the_remedy(assistant: Assistant, blank: str) -> None:
+    for use in (assistant.ask, assistant.search):
+        with pytest.raises(UsageError, match="the question is empty: ask something"):
+            use(blank)
+
+
+def test_a_question_too_long_is_refused_and_the_longest_is_answered(assistant: Assistant) -> None:
+    longest = GRAY.ljust(MAX_QUESTION_CHARS)
+    assert len(longest) == 20_000
+    assert assistant.ask(longest).citations == assistant.ask(GRAY).citations
+    for use in (assistant.ask, assistant.search):
+        with pytest.raises(UsageError, match="has 20,001 characters: ask in 20,000"):
+            use(f"{longest} ")
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_fewer_than_one_hit_is_refused(assistant: Assistant, k: int) -> None:
+    for use in (assistant.ask, assistant.search):
+        with pytest.raises(UsageError, match=f"k is {k}: ask for 1 hit or more"):
+            use(GRAY, k)
+
+
+@pytest.mark.xfail(strict=True, raises=TypeError, reason="the tokenizer takes no surrogates")
+def test_a_question_with_broken_bytes_of_the_command_line_is_answered_or_refused(
+    assistant: Assistant,
+) -> None:
+    broken = b"What is a caf\xe9 gray failure?".decode("utf-8", "surrogateescape")
+    with suppress(UsageError):
+        assert assistant.ask(broken).hits
+
+
+def test_a_follow_up_takes_its_topic_from_history(assistant: Assistant) -> None:
+    alone = assistant.ask("Who presented it?")
+    answer = assistant.ask("Who presented it?", history=["What is differential observability?"])
+    assert "differential observability" in answer.standalone_question
+    assert answer.question == "Who presented it?"
+    assert "Mike Hagen" in answer.text
+    assert alone.standalone_question == "Who presented it?"
+
+
+def test_a_question_that_stands_alone_ignores_history(assistant: Assistant) -> None:
+    other = ["What is shuffle sharding?", "Do modern cloud applications lock you in?"]
+    assert assistant.ask(GRAY, history=other).citations == assistant.ask(GRAY).citations
+
+
+def test_a_misspelt_question_is_answered_like_the_right_one(assistant: Assistant) -> None:
+    right = "What is differential observability?"
+    answer = assistant.ask("What is diferential observabilty?")
+    assert answer.standalone_question == right
+    assert answer.citations == assistant.ask(right).citations
+
+
+@pytest.mark.parametrize(
+    ("question", "fact"),
+    [
+        ("What level is ARC310?", "Level 300"),
+        pytest.param(
+            "what level is arc 310",
+            "Level 300",
+            marks=pytest.mark.xfail(strict=True, reason="'arc' and '310' count as not covered"),
+        ),
+        ("Who presented ARC-310?", "Mike Hagen"),
+        ("What is the title of arc310?", "Detecting and mitigating gray failures"),
+        ("Where can I watch ARC310?", "LzIZ-dEzgEw"),
+    ],
+)
+def test_questions_about_the_session_itself_are_answered_from_its_card(
+    assistant: Assistant, question: str, fact: str
+) -> None:
+    answer = assistant.ask(question)
+    assert not answer.refused
+    assert fact in answer.text
+    assert {citation.session_code for citation in answer.citations} == {"ARC310"}
+
+
+def test_the_sessions_are_those_of_the_corpus(assistant: Assistant, shipped: Settings) -> None:
+    assert assistant.sessions() == read_corpus(shipped.corpus)
+
+
+@pytest.mark.parametrize("code", ["ARC310", "arc310", " Arc310 "])
+def test_a_session_is_found_by_its_code_in_any_case(assistant: Assistant, code: str) -> None:
+    assert assistant.session(code).title == "Detecting and mitigating gray failures"
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"), [("ARC31", "ARC310"), ("arc301", "ARC30"), ("ACR310", "")]
+)
+def test_an_unknown_session_is_refused_with_the_nearest(
+    assistant: Assistant, code: str, hint: str
+) -> None:
+    with pytest.raises(UsageError, match=rf"no session {code}; did you mean ARC.*{hint}.*\?"):
+        assistant.session(code)
+
+
+@pytest.mark.parametrize("code", ["", "zebra", "🙂", "'; DROP TABLE sessions; --"])
+def test_a_code_like_no_other_is_refused(assistant: Assistant, code: str) -> None:
+    with pytest.raises(UsageError, match=r"there is no session .*`sessionqa sessions` lists them"):
+        assistant.session(code)
+    assert len(assistant.sessions()) == 14
+
+
+def test_opening_a_missing_index_names_the_remedy(tmp_path: Path, garden: Settings) -> None:
+    with pytest.raises(IndexMissing, match="run `sessionqa index`"):
+        Assistant.open(garden)
+    with pytest.raises(IndexMissing, match="run `sessionqa index`"):
+        Assistant.open(corpus=garden.corpus, index=tmp_path / "none")
+    assert not garden.index.exists()
+
+
+def test_the_index_of_the_included_corpus_is_built_unasked(garden: Settings) -> None:
+    assistant = Assistant.open(garden.with_(included=True))
+    assert [session.code for session in assistant.sessions()] == ["GAR101", "GAR202"]
+    assert "kitchen scraps" in assistant.ask("What do worms eat?").text
+
+
+def test_building_an_unusable_corpus_makes_no_index(garden: Settings, tmp_path: Path) -> None:
+    with pytest.raises(SessionQAError, match="does not exist"):
+        build_index(garden.with_(corpus=tmp_path / "nowhere"))
+    assert not garden.index.exists()
+
+
+def test_progress_is_told_from_nothing_to_all(garden: Settings) -> None:
+    told: list[tuple[str, int, int]] = []
+    build_index(garden, lambda stage, done, of: told.append((stage, done, of)))
+    assert {stage for stage, _, _ in told} >= {
+        "cutting sessions",
+        "encoding passages",
+        "encoding sentences",
+    }
+    last = {stage: (done, of) for stage, done, of in told if of > 1}
+    assert all(done == of for done, of in last.values())

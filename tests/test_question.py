@@ -1,0 +1,107 @@
+"""What a question asks for, by its wording."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessionqa.question import enumerates, focus, has_number, read
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Which sessions cover resilience?",
+        "List all talks on cost.",
+        "How many sessions mention chaos engineering?",
+        "What should I watch about serverless?",
+        "Show me all videos on multi-Region architectures",
+    ],
+)
+def test_a_list_of_sessions_is_asked_for(question: str) -> None:
+    assert read(question).sessions
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["What is shuffle sharding?", "Who presented ARC310?", "How are gray failures detected?", ""],
+)
+def test_a_list_of_sessions_is_not_asked_for(question: str) -> None:
+    assert not read(question).sessions
+
+
+@pytest.mark.parametrize(
+    ("question", "field"),
+    [
+        ("Who presented ARC310?", "speakers"),
+        ("Who's the speaker of the gray failures talk?", "speakers"),
+        ("What is the title of ARC310?", "title"),
+        ("What level is ARC310?", "facts"),
+        ("How advanced is the session on cells?", "facts"),
+        ("Which services does ARC310 name?", "services"),
+        ("Where can I watch ARC310?", "recording"),
+        ("Give me the YouTube link", "recording"),
+    ],
+)
+def test_a_field_of_the_card_is_asked_for(question: str, field: str) -> None:
+    assert field in read(question).fields
+
+
+def test_a_question_of_substance_asks_for_no_field() -> None:
+    assert read("How are gray failures detected?").fields == frozenset()
+
+
+def test_persons_numbers_and_several_things_are_told_apart() -> None:
+    assert read("Who explained sharding?").person
+    assert read("How many users does it serve?").number
+    assert read("What are the benefits of cells?").several
+    asked = read("Explain gray failures")
+    assert (asked.person, asked.number, asked.several) == (False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10 million users", True),
+        ("It takes three weeks", True),
+        ("half of them", True),
+        ("no such thing", False),
+        ("someone often weighs it", False),
+    ],
+)
+def test_numbers_are_seen_in_digits_and_words(text: str, expected: bool) -> None:
+    assert has_number(text) is expected
+
+
+def test_several_things_in_a_row_are_seen() -> None:
+    assert enumerates("It needs alarms, checks and outlier detection.")
+    assert not enumerates("It needs alarms.")
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("We run one Region. What does failover cost? Thanks a lot.", "What does failover cost?"),
+        ("What is A? What is B?", "What is B?"),
+        ("Tell me more. Explain cells", "Explain cells"),
+        ("What is it? (shuffle sharding)", "What is it? (shuffle sharding)"),
+        ("", ""),
+    ],
+)
+def test_the_focus_is_the_sentence_that_asks(question: str, expected: str) -> None:
+    assert focus(question) == expected
+
+
+@given(st.text(max_size=60))
+def test_any_text_can_be_read(question: str) -> None:
+    assert focus(question) in question
+    assert read(question) == read(question)
+
+
+@pytest.mark.xfail(strict=True, reason="patterns scan to the end of the question from every word")
+@pytest.mark.parametrize("word", ["who", "the", "which"])
+def test_a_long_question_is_read_at_once(word: str) -> None:
+    started = time.process_time()
+    read(f"{word} " * 3_000)
+    assert time.process_time() - started < 0.2

@@ -1,0 +1,56 @@
+"""The words that carry meaning: folded, stemmed, and told from how a question is put."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessionqa.terms import STOP_WORDS, TALK_WORDS, content_words, stem, stems, words
+
+
+def test_the_forms_of_a_word_share_a_stem() -> None:
+    assert len({stem(word) for word in ("shard", "Shards", "SHARDED", "sharding")}) == 1
+    assert stem("AWS's") == stem("AWS’s") == stem("aws")
+    assert stem("failure") != stem("fault")
+
+
+def test_words_keep_inner_dots_and_apostrophes_and_lose_the_rest() -> None:
+    assert words("Don't use Node.js 3.11, (it's “old”)!") == [
+        "Don't",
+        "use",
+        "Node.js",
+        "3.11",
+        "it's",
+        "old",
+    ]
+
+
+def test_words_of_other_scripts_are_words() -> None:
+    assert words("堆肥 Ångström العربية") == ["堆肥", "Ångström", "العربية"]
+    assert words("🙂 ?! ---") == []
+
+
+def test_stems_are_a_set_over_every_word() -> None:
+    assert stems("Sharding shards the shard") == {"shard", "the"}
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What is shuffle sharding?", ["shuffle", "sharding"]),
+        ("Which session covers gray failures?", ["gray", "failures"]),
+        ("Who gave the talk on Amazon Aurora and aurora costs", ["Amazon", "Aurora", "costs"]),
+        ("What is this about?", []),
+        ("", []),
+    ],
+)
+def test_content_words_say_what_a_question_is_about(question: str, expected: list[str]) -> None:
+    assert content_words(question) == expected
+
+
+@given(st.text(max_size=40))
+def test_content_words_are_words_of_the_question_each_once(question: str) -> None:
+    found = content_words(question)
+    assert all(word in words(question) for word in found)
+    folded = [word.casefold() for word in found]
+    assert len(set(folded)) == len(folded)
+    assert not set(folded) & (STOP_WORDS | TALK_WORDS)
