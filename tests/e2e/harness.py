@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from playwright.sync_api import BrowserContext, Locator, Page, Request
+from playwright.sync_api import BrowserContext, Dialog, Locator, Page, Request
 
 from sessionqa import Settings
 
@@ -74,7 +74,7 @@ class Chat:
         page.on("response", lambda r: complain(f"{r.status} {r.url}") if r.status >= 400 else None)
         page.on("pageerror", lambda error: complain(str(error)))
         page.on("console", lambda m: complain(m.text) if m.type in {"error", "warning"} else None)
-        page.on("dialog", lambda dialog: (complain("dialog: " + dialog.message), dialog.dismiss()))
+        page.on("dialog", chat._refuse)
         # Gradio's stream of events ends when nothing is left to come; which side is first to close
         # it, and so whether the browser calls it finished or failed, is chance.
         page.on("requestfinished", chat._note_end)
@@ -82,6 +82,10 @@ class Chat:
         page.goto(f"{server.url}/{query}")
         chat.box.wait_for()
         return chat
+
+    def _refuse(self, dialog: Dialog) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _note_end(self, request: Request) -> None:
         if "/queue/data" in request.url:
