@@ -49,5 +49,5 @@ def squad_assistant(squad: Squad, index: Path) -> Assistant:
     settings = Settings(corpus=index / "none", index=index)
     with build.only_builder(index):
         encoder = encoder_for_building(settings, lambda *_: None)
-        build.write_build(settings, squad.sessions, encoder, lambda *_: None)
+        build.write_build(settings, squad.sessions, {}, encoder, lambda *_: None)
     return Assistant.open(settings)

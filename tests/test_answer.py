@@ -88,8 +88,11 @@ def test_every_citation_names_a_passage_of_its_session(
 
 @pytest.mark.xfail(strict=True, reason="a line of the card is cited with another passage's id")
 def test_the_passage_of_a_citation_holds_its_quote(assistant: Assistant) -> None:
-    answer = assistant.ask("Who gave the talk about differential observability?", k=1)
-    assert "Mike Hagen" in answer.text
+    question = "Who presented ARC310?"
+    answerer = ExtractiveAnswerer(assistant.index, assistant.encoder)
+    body = [hit for hit in assistant.search(question, k=50) if hit.passage.start > 0]
+    answer = answerer.answer(question, body)
+    assert answer.citations[0].quote.startswith("Presented by Mike Hagen")
     found = assistant.index.passages([c.passage_id for c in answer.citations])
     for citation, passage in zip(answer.citations, found, strict=True):
         assert passage.start <= citation.start <= citation.end <= passage.end

@@ -179,7 +179,6 @@ def test_without_overlap_no_sentence_is_in_two_passages() -> None:
     assert all(first.end < second.start for first, second in pairwise(made))
 
 
-@pytest.mark.xfail(strict=True, reason="an overlap that nothing fits after becomes a passage")
 def test_no_passage_lies_within_its_neighbour() -> None:
     # The overlap does not fit together with the long sentence after it.
     body = f"Worms eat a lot of peel. Mint is green. Tea {'is very ' * 13}good."

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from sessionqa.corpus import (
     read_corpus,
     read_session,
     session_files,
+    stamps,
 )
 from sessionqa.errors import CorpusError
 
@@ -30,6 +30,7 @@ SHIPPED_CODES = [
 ]
 
 Write = Callable[..., Path]
+Known = tuple[Path, list[Session], dict[str, list[int]]]
 
 
 def file_with(tmp_path: Path, content: bytes | str, name: str = "a.md") -> Path:
@@ -351,28 +352,29 @@ def test_a_rule_in_the_body_is_not_a_fence(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def known(garden: Settings) -> tuple[Path, list[Session], float]:
-    """A folder, the sessions read from it, and the moment of reading, a while ago."""
-    moment = time.time() - 60
-    for path in session_files(garden.corpus):
-        os.utime(path, (moment - 60, moment - 60))
-    return garden.corpus, read_corpus(garden.corpus), moment
+def known(garden: Settings) -> Known:
+    """A folder, the sessions read from it, and the stamps of its files then."""
+    return garden.corpus, read_corpus(garden.corpus), stamps(garden.corpus)
 
 
-def test_an_untouched_folder_has_not_changed(known: tuple[Path, list[Session], float]) -> None:
+def test_an_untouched_folder_has_not_changed(known: Known) -> None:
     assert changed_since(*known) == []
 
 
 def test_a_file_touched_but_the_same_has_not_changed(
-    known: tuple[Path, list[Session], float],
+    known: Known,
 ) -> None:
-    (known[0] / "GAR101.md").touch()
+    os.utime(known[0] / "GAR101.md", (1, 1))
+    assert stamps(known[0]) != known[2]
     assert changed_since(*known) == []
 
 
-def test_altered_added_and_removed_files_are_named(
-    known: tuple[Path, list[Session], float], write_session: Write
-) -> None:
+def test_a_file_replaced_by_an_older_one_has_changed(known: Known, write_session: Write) -> None:
+    os.utime(write_session("GAR101", "Composting on a balcony", "Something else."), (1, 1))
+    assert changed_since(*known) == ["GAR101.md"]
+
+
+def test_altered_added_and_removed_files_are_named(known: Known, write_session: Write) -> None:
     folder = known[0]
     write_session("GAR101", "Composting on a balcony", "Something else.")
     assert changed_since(*known) == ["GAR101.md"]
@@ -382,7 +384,7 @@ def test_altered_added_and_removed_files_are_named(
     assert changed_since(*known) == ["GAR101.md", "GAR202.md", "GAR303.md"]
 
 
-def test_an_absent_folder_has_not_changed(known: tuple[Path, list[Session], float]) -> None:
+def test_an_absent_folder_has_not_changed(known: Known) -> None:
     assert changed_since(known[0] / "nowhere", known[1], known[2]) == []
 
 

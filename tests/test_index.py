@@ -13,7 +13,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from sessionqa import Assistant, Settings, build_index, terms
-from sessionqa.corpus import read_corpus
+from sessionqa.corpus import read_corpus, stamps
 from sessionqa.encode import Encoder, Progress, Vectors, passage_input
 from sessionqa.errors import IndexDamaged, IndexMissing, IndexUnusable
 from sessionqa.index import FORMAT_VERSION
@@ -45,8 +45,8 @@ class CountingEncoder:
 
 def build_with(settings: Settings, encoder: object) -> None:
     with only_builder(settings.index):
-        sessions = read_corpus(settings.corpus)
-        write_build(settings, sessions, encoder, lambda *_: None)  # type: ignore[arg-type]
+        before, sessions = stamps(settings.corpus), read_corpus(settings.corpus)
+        write_build(settings, sessions, before, encoder, lambda *_: None)  # type: ignore[arg-type]
 
 
 def assert_alike(found: list[tuple[str, float]], expected: list[tuple[str, float]]) -> None:
@@ -484,7 +484,9 @@ def test_a_pointer_full_of_garbage_is_refused(built: Settings) -> None:
         LocalIndex.open(built.index)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "null", '{"format": 1}', "\ufeff"])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", "null", f'{{"format": {FORMAT_VERSION}}}', "\ufeff"]
+)
 def test_a_broken_manifest_is_refused(built: Settings, build: Path, content: str) -> None:
     (build / "manifest.json").write_text(content, encoding="utf-8")
     with pytest.raises(

@@ -26,7 +26,7 @@ from sessionqa.spelling import correct
 if TYPE_CHECKING:
     from sessionqa.index.build import Report
 
-MAX_QUESTION_CHARS = 20_000
+MAX_QUESTION_CHARS = 10_000
 # A question for a list of sessions looks at so many passages, so that none is missed.
 LIST_HITS = 400
 
@@ -40,17 +40,18 @@ def build_index(
     `report(stage, done, of)` is told the progress. Raises CorpusError, ModelError or
     IndexUnusable; the build that was live stays live then.
     """
-    from sessionqa.corpus import read_corpus
+    from sessionqa.corpus import read_corpus, stamps
     from sessionqa.index import build
 
     report = report or (lambda *_: None)
+    before = stamps(settings.corpus)
     sessions = read_corpus(settings.corpus)
     inputs = build.inputs_of(sessions, fingerprint(settings.model), settings)
     if not force and (live := build.live_manifest(settings.index, inputs)):
         return live
     with build.only_builder(settings.index):
         encoder = encoder_for_building(settings, report)
-        return build.write_build(settings, sessions, encoder, report)
+        return build.write_build(settings, sessions, before, encoder, report)
 
 
 class Assistant:
@@ -87,7 +88,7 @@ class Assistant:
     def ask(self, question: str, k: int | None = None, history: Sequence[str] = ()) -> Answer:
         """The answer to `question`, with `k` hits; `history` holds earlier questions, oldest first.
 
-        Raises UsageError for an empty question, one of over 20,000 characters, or k below 1.
+        Raises UsageError for an empty question, one of over 10,000 characters, or k below 1.
         """
         started = time.perf_counter()
         k = self._checked(question, k)
@@ -139,6 +140,8 @@ class Assistant:
             raise UsageError(
                 f"the question has {len(question):,} characters: ask in {MAX_QUESTION_CHARS:,}"
             )
+        if any("\ud800" <= character <= "\udfff" for character in question):
+            raise UsageError("the question is not text in UTF-8: check the terminal's encoding")
         if k is not None and k < 1:
             raise UsageError(f"k is {k}: ask for 1 hit or more")
         return k or self.settings.top_k

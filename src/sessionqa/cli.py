@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -242,8 +241,8 @@ def _assistant(arguments: argparse.Namespace) -> "Assistant":
     if settings.included and not settings.index.exists():
         print("sessionqa: building the index of the included corpus, once", file=sys.stderr)
     assistant = Assistant.open(settings)
-    built = datetime.fromisoformat(assistant.index.manifest.created).timestamp()
-    changed = changed_since(settings.corpus, assistant.sessions(), built)
+    recorded = assistant.index.manifest.corpus["stamps"]
+    changed = changed_since(settings.corpus, assistant.sessions(), recorded)
     if changed:
         shown = ", ".join(changed[:3]) + (" ..." if len(changed) > 3 else "")
         print(

@@ -21,6 +21,7 @@ _OPENS_BACK = re.compile(
     r"|any other|else|more)\b",
     re.IGNORECASE,
 )
+_CODE = re.compile(r"\b[^\W\d_]{1,5}[\s\-_]?\d{2,}")
 # A question with fewer words of its own than this cannot stand alone, wherever it points.
 _ENOUGH_WORDS = 2
 
@@ -35,6 +36,9 @@ def standalone(question: str, history: Sequence[str]) -> str:
     earlier = standalone(history[-1], history[:-1])
     own = {terms.stem(word) for word in terms.content_words(question)}
     topic = [word for word in terms.content_words(earlier) if terms.stem(word) not in own]
+    if _CODE.search(question):
+        # It names a session of its own, so that the earlier one is not asked about any more.
+        topic = [word for word in topic if not _CODE.search(word)]
     return f"{question.strip()} ({' '.join(topic)})" if topic else question
 
 

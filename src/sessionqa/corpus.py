@@ -4,6 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,19 +56,31 @@ def session_files(folder: Path) -> list[Path]:
     )
 
 
-def changed_since(folder: Path, sessions: Sequence[Session], moment: float) -> list[str]:
-    """The files of `folder` that are not as they were when `sessions` were read, at `moment`.
+def stamps(folder: Path) -> dict[str, list[int]]:
+    """Size and time of the last change, in ns, of each session file, by its path in `folder`."""
+    found = {}
+    for path in session_files(folder):
+        with suppress(OSError):
+            status = path.stat()
+            found[path.relative_to(folder).as_posix()] = [status.st_size, status.st_mtime_ns]
+    return found
 
-    Only files touched since are read again, so that asking this before a question is cheap;
-    `moment` counts seconds since the epoch. An absent folder has not changed.
+
+def changed_since(
+    folder: Path, sessions: Sequence[Session], before: Mapping[str, Sequence[int]]
+) -> list[str]:
+    """The files of `folder` that are not as they were when `sessions` were read.
+
+    `before` is what `stamps` said then: only files with another stamp are read again, so that
+    asking this before a question is cheap. An absent folder has not changed.
     """
     if not folder.is_dir():
         return []
     known = {session.path: session.sha256 for session in sessions}
-    files = {path.relative_to(folder).as_posix(): path for path in session_files(folder)}
-    touched = [name for name in files.keys() & known.keys() if files[name].stat().st_mtime > moment]
-    altered = [n for n in touched if _digest(files[n].read_bytes()) != known[n]]
-    return sorted({*altered, *(files.keys() ^ known.keys())})
+    now = stamps(folder)
+    touched = [name for name in now.keys() & known.keys() if now[name] != before.get(name)]
+    altered = [name for name in touched if _digest_of(folder / name) != known[name]]
+    return sorted({*altered, *(now.keys() ^ known.keys())})
 
 
 def read_session(path: Path) -> Session:
@@ -129,6 +142,14 @@ def _inline(tokens: "Iterable[Token]") -> str:
     return "".join(
         " " if token.type in {"softbreak", "hardbreak"} else token.content for token in tokens
     )
+
+
+def _digest_of(path: Path) -> str:
+    """The digest of a file's bytes; empty, so unlike any other, if it cannot be read."""
+    try:
+        return _digest(path.read_bytes())
+    except OSError:
+        return ""
 
 
 def _digest(raw: bytes) -> str:

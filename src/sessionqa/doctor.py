@@ -44,6 +44,9 @@ def examine(settings: Settings) -> Iterator[Check]:
         ("index and corpus", _in_step),
         ("encoder", _encoder),
     )
+    if settings.included and not settings.index.exists():
+        yield Check("warning", "index", f"none in {settings.index}: the first question builds it")
+        checks = checks[:3]
     for subject, check in checks:
         try:
             yield Check("ok", subject, check(settings))

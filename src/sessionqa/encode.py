@@ -77,6 +77,8 @@ class OnnxEncoder:
 
     def __init__(self, folder: Path) -> None:
         """Opens what `export` wrote. Raises IndexDamaged if a file is missing or cut short."""
+        # Or it would keep a record of each run in the user's cache and send it to its makers.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
         from tokenizers import Tokenizer
 
@@ -130,7 +132,8 @@ class OnnxEncoder:
         first, last, inner = ids[0], ids[-1], ids[1:-1]
         width = self.max_tokens - 2
         windows = [[first, *inner[at : at + width], last] for at in range(0, len(inner), width)]
-        mean = self._run(windows).mean(axis=0)
+        batches = [windows[at : at + 8] for at in range(0, len(windows), 8)]
+        mean = np.concatenate([self._run(batch) for batch in batches]).mean(axis=0)
         return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
 
     def _pieces(self, texts: list[str]) -> list[list[int]]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from sessionqa.datatypes import Answer
 from sessionqa.errors import UsageError
 
 RESAMPLES = 1000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +77,30 @@ def _gold_question(path: Path, number: int, line: str) -> GoldQuestion:
     try:
         record = json.loads(line)
         return GoldQuestion(
-            id=str(record["id"]),
-            question=str(record["question"]),
-            kind=str(record.get("kind", "fact")),
-            sessions=tuple(map(str, record.get("sessions", []))),
-            answer_any=tuple(tuple(map(str, group)) for group in record.get("answer_any", [])),
-            refuse=bool(record.get("refuse", False)),
-            history=tuple(map(str, record.get("history", []))),
-            split=str(record.get("split", "")),
+            id=_of(str, record["id"]),
+            question=_of(str, record["question"]),
+            kind=_of(str, record.get("kind", "fact")),
+            sessions=_texts(record.get("sessions", [])),
+            answer_any=tuple(_texts(group) for group in _of(list, record.get("answer_any", []))),
+            refuse=_of(bool, record.get("refuse", False)),
+            history=_texts(record.get("history", [])),
+            split=_of(str, record.get("split", "")),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{path}:{number}: not a gold question ({type(error).__name__}: {error}); "
             "each line is a JSON object with at least id and question"
         ) from error
+
+
+def _of(kind: type[T], value: object) -> T:
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} should be a {kind.__name__}")
+    return value
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    return tuple(_of(str, value) for value in _of(list, values))
 
 
 def run(

@@ -10,12 +10,14 @@ from sessionqa.confidence import Features
 from sessionqa.datatypes import Hit, Sentence
 from sessionqa.encode import Encoder
 from sessionqa.index import Index
-from sessionqa.question import Asked, enumerates, focus, has_number, read
+from sessionqa.question import Asked, defines, enumerates, focus, has_number, read
 
 # Weights of a sentence's score, chosen on dev questions and SQuAD 1.1: docs/decisions/0006.
 MEANING, FOCUS, OVERLAP, CONTEXT, KIND = 1.0, 0.4, 0.7, 1.4, 0.35
-# The kind of a line of the card that was asked for; one that was not has its negative.
-CARD_FIELD = 1.0
+# The kind of a line of the card that was asked for. A bare address is near nothing in meaning.
+CARD_FIELD = {"title": 1.0, "services": 1.0, "speakers": 1.5, "facts": 1.5, "recording": 3.0}
+# The kind of a sentence that says what the question wants defined.
+DEFINITION = 1.0
 # Sentences so close behind the best are looked at for the kind of answer that was asked for.
 NEAR = 0.35
 MANY_WORDS = 20
@@ -28,7 +30,7 @@ class Evidence:
     """A sentence that may answer.
 
     `meaning` and `focus` are its cosines to the question and to the part of it that asks,
-    `overlap` the share of the question's rarity in it, in its title and in its code, `kind` is
+    `overlap` the share of the question's rarity in it, its title and its code, `kind` is
     above 0 if it is of the kind that was asked for, below 0 for a line of the card that was not.
     """
 
@@ -110,7 +112,7 @@ class Examiner:
             unknown_name=float(any(stem in names for stem in rarity if stem not in known)),
             length=min(len(rarity), MANY_WORDS) / MANY_WORDS,
             fits=float(self._fits(asked, evidence)),
-            field=float(evidence[0].kind == CARD_FIELD),
+            field=float(self._on_card(evidence[0])),
         )
 
     def _sentences(self, hits: Sequence[Hit]) -> list[tuple[Sentence, Hit]]:
@@ -129,16 +131,25 @@ class Examiner:
     def _kind(self, sentence: Sentence, asked: Asked) -> float:
         session = self._sessions[sentence.session_code]
         if sentence.end <= card.end_of(session.text):
-            asked_for = card.field(sentence.text, session.code) in asked.fields
-            return CARD_FIELD if asked_for else -CARD_FIELD
+            field = card.field(sentence.text, session.code)
+            return CARD_FIELD[field] if field in asked.fields else -1.0
         several = asked.several and enumerates(sentence.text)
+        if asked.defined and defines(asked.defined, sentence.text):
+            return DEFINITION
         return 0.5 if several or any(self._answers_kind(sentence, asked)) else 0.0
 
     def _fits(self, asked: Asked, evidence: Sequence[Evidence]) -> bool:
         """Whether the best evidence has a person or number where one was asked for."""
+        if self._on_card(evidence[0]):
+            return True
         near = [e for e in evidence if e.score >= evidence[0].score - NEAR][:3]
         found = [list(self._answers_kind(e.sentence, asked)) for e in near]
         return all(any(kinds) for kinds in zip(*found, strict=True))
+
+    def _on_card(self, evidence: Evidence) -> bool:
+        """Whether it is the line of the card that was asked for."""
+        text = self._sessions[evidence.sentence.session_code].text
+        return evidence.kind > 0 and evidence.sentence.end <= card.end_of(text)
 
     def _answers_kind(self, sentence: Sentence, asked: Asked) -> Iterator[bool]:
         """For each of person and number that was asked for, whether the sentence has one."""

@@ -1,7 +1,10 @@
 """What a question asks for: a list of sessions, a field of the card, a person, a number."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from sessionqa import terms
 
 _MANY = r"sessions|talks|presentations|videos|recordings|lectures|ones|codes"
 _LIST = re.compile(
@@ -32,7 +35,8 @@ _FIELDS = {
     "speakers": re.compile(
         rf"\bwho(?:'s|se|m)?\b[^?.!]*\b{_STAGE_VERB}\b|\b(?:speakers?|presenters?|presented by)\b"
         rf"|\bwho(?:'s| is| was| are| were)\b[^?.!]*\b{_TALK}\b"
-        r"|\bon stage\b|\b(?:role|position|job(?: title)?|works? as|profession|employer)\b"
+        r"|\bon stage\b|\bhow many (?:people|persons)\b"
+        r"|\b(?:role|position|job(?: title)?|works? as|profession|employer)\b"
         r"|^\W*who(?:'s| is| was)\b",
         re.IGNORECASE,
     ),
@@ -75,18 +79,32 @@ _HAS_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _ENUMERATES = re.compile(r",[^,.;]+,?\s(?:and|or)\s|\b(?:and|as well as)\b[^.]*\band\b|:")
+_DEFINITION = re.compile(
+    r"^\W*(?:(?:so|and) )?(?:what(?:'s| is| are| was| were| does)?|define|explain"
+    r"|(?:meaning|definition) of)\b",
+    re.IGNORECASE,
+)
+_DEFINING_STEMS = ("is", "are", "was", "mean", "refer", "denot")
+BARE_WORDS = 3
+# The patterns take a time that grows with the square of the text's length.
+MOST_CHARS = 400
 _SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[^\W\d_])")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What kind of answer a question wants; `fields` are names of lines of the card."""
+    """What kind of answer a question wants.
+
+    `fields` are names of lines of the card; `defined` holds the stems of the term that a question
+    for a definition asks about, in order, and is empty for another question.
+    """
 
     sessions: bool
     several: bool
     fields: frozenset[str]
     person: bool
     number: bool
+    defined: tuple[str, ...]
 
 
 def read(question: str) -> Asked:
@@ -98,7 +116,23 @@ def read(question: str) -> Asked:
         fields=frozenset(name for name, asked in _FIELDS.items() if asked.search(question)),
         person=bool(_PERSON.search(question)),
         number=bool(_NUMBER.search(question)),
+        defined=_term(question),
     )
+
+
+def _term(question: str) -> tuple[str, ...]:
+    asking = _DEFINITION.match(question)
+    words = terms.content_words(question)
+    # A few bare words are a question for what they mean.
+    if not asking and len(terms.words(question)) > BARE_WORDS:
+        return ()
+    return tuple(terms.stem(word) for word in words)
+
+
+def defines(term: Sequence[str], text: str) -> bool:
+    """Whether `text` has `term`, stemmed, followed by a verb that defines: "X is", "X means"."""
+    said = f" {' '.join(terms.stem(word) for word in terms.words(text))} "
+    return any(f" {' '.join(term)} {verb} " in said for verb in _DEFINING_STEMS)
 
 
 def has_number(text: str) -> bool:
@@ -118,4 +152,4 @@ def focus(question: str) -> str:
     """
     sentences = [part.strip() for part in _SENTENCE.split(question) if part.strip()]
     asking = [part for part in sentences if "?" in part]
-    return (asking or sentences or [question])[-1]
+    return (asking or sentences or [question])[-1][-MOST_CHARS:]

@@ -7,7 +7,7 @@ import secrets
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -38,6 +38,9 @@ from sessionqa.settings import Settings
 
 # Told the stage, how many are done, and of how many.
 Report = Callable[[str, int, int], None]
+# Size and time of each corpus file; see corpus.stamps.
+Stamps = Mapping[str, Sequence[int]]
+MAKING = ".making-"
 
 SCHEMA = """
 CREATE TABLE sessions (ordinal INTEGER PRIMARY KEY, folded TEXT UNIQUE, code TEXT, title TEXT,
@@ -88,20 +91,24 @@ def live_manifest(folder: Path, inputs: str) -> Manifest | None:
 
 
 def write_build(
-    settings: Settings, sessions: Sequence[Session], encoder: Encoder, report: Report
+    settings: Settings,
+    sessions: Sequence[Session],
+    stamps: Stamps,
+    encoder: Encoder,
+    report: Report,
 ) -> Manifest:
     """Builds an index of `sessions` in `settings.index` and makes it the live one.
 
-    Call it as the `only_builder`. The build that was live until then stays on disk, and stays
-    live if anything fails.
+    Call it as the `only_builder`; `stamps` are those of the sessions' files before they were
+    read. The build that was live until then stays on disk, and stays live if anything fails.
     """
     folder = settings.index
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    aside = folder / BUILDS / f".making-{name}"
+    aside = folder / BUILDS / f"{MAKING}{name}"
     aside.mkdir(parents=True)
     try:
         _write_files(aside, settings, sessions, encoder, report)
-        manifest = _manifest(aside, name, settings, sessions, encoder)
+        manifest = _manifest(aside, settings, sessions, stamps, encoder)
         LocalIndex(folder, aside, manifest)
         aside.rename(folder / BUILDS / name)
     finally:
@@ -148,7 +155,11 @@ def _write_files(
 
 
 def _manifest(
-    aside: Path, name: str, settings: Settings, sessions: Sequence[Session], encoder: Encoder
+    aside: Path,
+    settings: Settings,
+    sessions: Sequence[Session],
+    stamps: Stamps,
+    encoder: Encoder,
 ) -> Manifest:
     """Describes the files of `aside`, and writes the description beside them."""
     with sqlite3.connect(aside / DATABASE) as db:
@@ -159,12 +170,13 @@ def _manifest(
     db.close()
     manifest = Manifest(
         format=FORMAT_VERSION,
-        build=name,
+        build=aside.name.removeprefix(MAKING),
         inputs=inputs_of(sessions, encoder.fingerprint, settings),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         corpus={
             "path": str(settings.corpus.resolve()),
             "fingerprint": corpus_fingerprint(sessions),
+            "stamps": dict(stamps),
         },
         encoder={
             "name": encoder.name,
