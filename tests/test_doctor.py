@@ -178,11 +178,6 @@ def test_one_fault_does_not_hide_another(planted: Settings) -> None:
     assert findings(planted)["port"].verdict == "ok"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="where the included corpus has no index yet (a fresh install), doctor calls it wrong "
-    "and exits 3, and its encoder check then builds that index: a second run is all ok",
-)
 def test_a_fresh_install_is_well(
     shipped: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -317,7 +317,6 @@ def test_sentence_transformers_gives_no_rows_for_no_texts(tiny: Path) -> None:
     assert encoder.encode_passages([]).shape == (0, 32)
 
 
-@pytest.mark.xfail(strict=True, reason="the prompt is not counted: long passages are cut unseen")
 def test_sentence_transformers_counts_the_prompt_of_a_passage_too(tiny: Path) -> None:
     encoder = SentenceTransformerEncoder(str(tiny))
     whole = load_sentence_transformer(str(tiny)).tokenizer("tell: worm")["input_ids"]

@@ -203,21 +203,11 @@ def test_a_bad_line_is_named(line: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        pytest.param(
-            line,
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="a text where a list belongs is taken apart into its letters, and any "
-                "text for `refuse` counts as true: scores go wrong without a word",
-            ),
-        )
-        for line in (
-            '{"id": "a", "question": "?", "sessions": "ARC310"}',
-            '{"id": "a", "question": "?", "answer_any": ["data plane"]}',
-            '{"id": "a", "question": "?", "history": "What is it?"}',
-            '{"id": "a", "question": "?", "refuse": "false"}',
-            '{"id": "a", "question": null}',
-        )
+        '{"id": "a", "question": "?", "sessions": "ARC310"}',
+        '{"id": "a", "question": "?", "answer_any": ["data plane"]}',
+        '{"id": "a", "question": "?", "history": "What is it?"}',
+        '{"id": "a", "question": "?", "refuse": "false"}',
+        '{"id": "a", "question": null}',
     ],
 )
 def test_a_value_of_the_wrong_type_is_named(line: str, tmp_path: Path) -> None:

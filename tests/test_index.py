@@ -369,16 +369,13 @@ def test_a_file_in_place_of_the_index_folder_is_refused(garden: Settings, below:
     assert garden.index.read_text() == "a file"
 
 
-def as_root() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0
-
-
-@pytest.mark.skipif(as_root() or os.name == "nt", reason="permissions do not bind this user")
 def test_a_read_only_folder_answers_and_refuses_to_be_built_in(built: Settings) -> None:
     folders = [built.index, *(p for p in built.index.rglob("*") if p.is_dir())]
     for folder in folders:
         folder.chmod(0o555)
     try:
+        if os.access(built.index, os.W_OK):
+            pytest.skip("permissions do not bind this user")
         assert LocalIndex.open(built.index).lexical([terms.stem("worms")], 5)
         with pytest.raises(IndexUnusable, match="cannot be written to"):
             build_index(built, force=True)
@@ -447,7 +444,6 @@ def test_verifying_finds_a_flipped_byte(built: Settings, build: Path, name: str)
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.xfail(strict=True, reason="an unforced build takes the damaged one for whole")
 def test_a_flipped_byte_is_mended_by_the_remedy_that_is_named(built: Settings, build: Path) -> None:
     path = build / "sentences.npy"
     raw = bytearray(path.read_bytes())
@@ -457,7 +453,6 @@ def test_a_flipped_byte_is_mended_by_the_remedy_that_is_named(built: Settings, b
     assert LocalIndex.open(built.index, verify=True).sessions()
 
 
-@pytest.mark.xfail(strict=True, reason="an unforced build does not look at the encoder")
 def test_a_lost_encoder_is_mended_by_the_remedy_that_is_named(garden: Settings) -> None:
     build_index(garden)
     shutil.rmtree(garden.index / "encoder")
@@ -477,7 +472,6 @@ def test_a_pointer_to_nothing_is_refused(built: Settings, content: bytes) -> Non
         LocalIndex.open(built.index)
 
 
-@pytest.mark.xfail(strict=True, reason="OSError: the file name is too long")
 def test_a_pointer_full_of_garbage_is_refused(built: Settings) -> None:
     (built.index / "CURRENT").write_bytes(b"x" * 5000)
     with pytest.raises(IndexDamaged, match="CURRENT"):

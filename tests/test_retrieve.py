@@ -134,7 +134,6 @@ def test_odd_questions_still_give_hits_with_scores(retriever: Retriever, questio
     assert all(0 <= hit.score <= 1 for hit in hits)
 
 
-@pytest.mark.xfail(strict=True, reason="a cosine can exceed 1 by float32's rounding")
 def test_no_score_is_above_one_for_a_passage_asked_word_for_word(
     retriever: Retriever, assistant: Assistant
 ) -> None:

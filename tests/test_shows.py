@@ -59,11 +59,6 @@ def test_a_follow_up_is_about_what_came_before(
     assert answer.standalone_question != question
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="asked as `And ARC315? (ARC327)`: the code of the earlier question is carried along "
-    "although the new one names its own, and the answer is about ARC327 alone",
-)
 @pytest.mark.parametrize("question", ["And ARC315?", "And who presented ARC315?"])
 def test_a_follow_up_that_names_a_session_is_about_that_one(
     question: str, assistant: Assistant
@@ -133,20 +128,11 @@ def test_the_same_question_gets_the_same_answer(assistant: Assistant) -> None:
     )
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="answered with the definition of zonal shift, its neighbour, instead of `Zonal "
-    "autoshift is a tool that recovers automatically from the impairment of an AZ`",
-)
 def test_zonal_autoshift_is_not_taken_for_zonal_shift(assistant: Assistant) -> None:
     answer = assistant.ask("What is zonal autoshift?")
     assert "recovers automatically" in answer.text
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the card's `Recording:` line loses to sentences that say `ARC306`; ARC310 works",
-)
 def test_the_recording_of_every_session_is_found(assistant: Assistant) -> None:
     missing = [
         session.code

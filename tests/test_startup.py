@@ -119,12 +119,6 @@ except AssertionError as error:
     assert python(code) == "the network was asked for\n"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="onnxruntime (1.32) has telemetry on by default: it writes a device id and a queue of "
-    "events to the user's cache and asks the DNS for its collector, in native code. Set "
-    "ORT_DISABLE_TELEMETRY=1 in os.environ before the import in encode.py",
-)
 def test_a_question_leaves_nothing_behind(shipped: Settings, tmp_path: Path) -> None:
     python(ASK, shipped, XDG_CACHE_HOME=str(tmp_path), HOME=str(tmp_path))
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -46,10 +46,10 @@ class ExtractiveAnswerer:
         evidence = self._examiner.examine(question, hits)
         confidence = self._confidence(question, evidence)
         _, unknown = named_codes(question, self._titles)
-        if unknown or confidence < self._refuse_below:
+        if unknown or not evidence or confidence < self._refuse_below:
             return self._refusal(question, hits, 0.0 if unknown else confidence, unknown)
         chosen = self._choose(question, evidence)
-        citations = _cite(chosen)
+        citations = self._cite(chosen)
         return self._made(question, hits, _text(citations), citations, confidence)
 
     def _confidence(self, question: str, evidence: Sequence[Evidence]) -> float:
@@ -95,6 +95,30 @@ class ExtractiveAnswerer:
                 best.setdefault(candidate.sentence.session_code, candidate)
         return list(best.values())
 
+    def _cite(self, chosen: Sequence[Evidence]) -> tuple[Citation, ...]:
+        """The sentences numbered from 1, session by session, in the order of their best ones."""
+        order = list(dict.fromkeys(e.sentence.session_code for e in chosen))
+        ordered = sorted(chosen, key=lambda e: order.index(e.sentence.session_code))
+        return tuple(
+            Citation(
+                number=number,
+                session_code=e.sentence.session_code,
+                title=e.hit.passage.title,
+                passage_id=self._passage_of(e),
+                start=e.sentence.start,
+                end=e.sentence.end,
+                quote=e.sentence.text,
+            )
+            for number, e in enumerate(ordered, 1)
+        )
+
+    def _passage_of(self, evidence: Evidence) -> str:
+        """The passage that holds the sentence: the hit, unless it is from the card."""
+        sentence, passage = evidence.sentence, evidence.hit.passage
+        if passage.start <= sentence.start and sentence.end <= passage.end:
+            return passage.id
+        return self._index.holding(sentence)
+
     def _refusal(
         self, question: str, hits: Sequence[Hit], confidence: float, unknown: Sequence[str]
     ) -> Answer:
@@ -126,24 +150,6 @@ class ExtractiveAnswerer:
             answerer=self.name,
             timings={},
         )
-
-
-def _cite(chosen: Sequence[Evidence]) -> tuple[Citation, ...]:
-    """The sentences numbered from 1, session by session, in the order of their best ones."""
-    order = list(dict.fromkeys(e.sentence.session_code for e in chosen))
-    ordered = sorted(chosen, key=lambda e: order.index(e.sentence.session_code))
-    return tuple(
-        Citation(
-            number=number,
-            session_code=e.sentence.session_code,
-            title=e.hit.passage.title,
-            passage_id=e.hit.passage.id,
-            start=e.sentence.start,
-            end=e.sentence.end,
-            quote=e.sentence.text,
-        )
-        for number, e in enumerate(ordered, 1)
-    )
 
 
 def _text(citations: Sequence[Citation]) -> str:

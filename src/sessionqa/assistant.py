@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,18 +16,18 @@ from sessionqa.encode import (
     exported,
     fingerprint,
 )
-from sessionqa.errors import IndexDamaged, IndexMissing, UsageError
+from sessionqa.errors import IndexDamaged, IndexMissing, SessionQAError, UsageError
 from sessionqa.index import Index, Manifest
 from sessionqa.index.local import ENCODERS, LocalIndex
 from sessionqa.question import read
-from sessionqa.retrieve import Retriever
+from sessionqa.retrieve import Retriever, with_codes
 from sessionqa.settings import Settings
 from sessionqa.spelling import correct
 
 if TYPE_CHECKING:
     from sessionqa.index.build import Report
 
-MAX_QUESTION_CHARS = 10_000
+MAX_QUESTION_CHARS = 80_000
 # A question for a list of sessions looks at so many passages, so that none is missed.
 LIST_HITS = 400
 
@@ -48,7 +49,9 @@ def build_index(
     sessions = read_corpus(settings.corpus)
     inputs = build.inputs_of(sessions, fingerprint(settings.model), settings)
     if not force and (live := build.live_manifest(settings.index, inputs)):
-        return live
+        with suppress(SessionQAError):
+            Assistant.open(settings)
+            return live
     with build.only_builder(settings.index):
         encoder = encoder_for_building(settings, report)
         return build.write_build(settings, sessions, before, encoder, report)
@@ -88,7 +91,7 @@ class Assistant:
     def ask(self, question: str, k: int | None = None, history: Sequence[str] = ()) -> Answer:
         """The answer to `question`, with `k` hits; `history` holds earlier questions, oldest first.
 
-        Raises UsageError for an empty question, one of over 10,000 characters, or k below 1.
+        Raises UsageError for an empty question, one of over 80,000 characters, or k below 1.
         """
         started = time.perf_counter()
         k = self._checked(question, k)
@@ -110,7 +113,8 @@ class Assistant:
     def standalone(self, question: str, history: Sequence[str] = ()) -> str:
         """The question as it is searched: with the topic of earlier ones, and spelt right."""
         whole = standalone(question.strip(), history)
-        return correct(whole, self.index, self.encoder)[0]
+        known = with_codes(whole, [session.code for session in self.sessions()])
+        return correct(known, self.index, self.encoder)[0]
 
     def search(self, query: str, k: int | None = None) -> list[Hit]:
         """The `k` best passages, best first. Raises UsageError as `ask` does."""

@@ -4,6 +4,7 @@ Spans are (start, end) offsets into the session's text, in code points.
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -51,7 +52,7 @@ def sentence_spans(text: str) -> list[Span]:
 
 def is_heading(text: str) -> bool:
     """Whether a span of `sentence_spans` is a heading: found with what follows, never quoted."""
-    return text.startswith("#")
+    return re.match("#{1,6} ", text) is not None
 
 
 def units(session: Session, budget: int, fits: Fits) -> list[Span]:

@@ -51,7 +51,8 @@ def session_files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*.md")
-        if path.name.casefold() != "readme.md"
+        if path.is_file()
+        and path.name.casefold() != "readme.md"
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
 
@@ -135,6 +136,7 @@ def plain_text(markdown: str) -> str:
             prefix = ""
         elif token.type in {"fence", "code_block"}:
             blocks.append(re.sub(r"\n\s*\n", "\n", token.content.strip()))
+            prefix = ""
     return "\n\n".join(block for block in blocks if block.strip())
 
 
@@ -178,9 +180,12 @@ def _decode(path: Path, raw: bytes) -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise CorpusError(f"{path}:{line}: not UTF-8 text: save the file as UTF-8") from error
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    # Control characters would reach terminals, and a NUL ends a string in some libraries.
-    return unicodedata.normalize("NFC", re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", lines))
+    return _clean(text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _clean(text: str) -> str:
+    """`text` composed, and without what would reach a terminal as a command."""
+    return unicodedata.normalize("NFC", re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", text))
 
 
 def _split(path: Path, text: str) -> tuple[Mapping[str, Any], str]:
@@ -190,45 +195,66 @@ def _split(path: Path, text: str) -> tuple[Mapping[str, Any], str]:
         )
     import frontmatter
     import yaml
+    from frontmatter.default_handlers import YAMLHandler
+
+    class AsWritten(YAMLHandler):
+        """Leaves every value the text it is: `code: 1e3` is no number, `title: On` no truth."""
+
+        def load(self, fm: str, **_: object) -> Any:
+            return yaml.load(fm, Loader=yaml.BaseLoader)
 
     try:
-        meta, body = frontmatter.parse(text)
+        meta, body = frontmatter.parse(text, handler=AsWritten())
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        # The mark counts from the line after the opening fence.
-        line = mark.line + 2 if mark else 1
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        line, problem = _yaml_problem(text, error)
         raise CorpusError(f"{path}:{line}: the front matter is not YAML: {problem}") from error
-    except ValueError as error:
-        raise CorpusError(f"{path}:1: the front matter has a bad value: {error}") from error
+    except RecursionError as error:
+        raise CorpusError(f"{path}:1: the front matter is nested too deeply") from error
     if not isinstance(meta, dict) or not meta:
         raise CorpusError(f"{path}:1: the front matter holds no `name: value` lines")
     return meta, body
+
+
+def _yaml_problem(text: str, error: Exception) -> tuple[int, str]:
+    """Where in the file the front matter breaks, and how."""
+    import yaml
+
+    lines = text.split("\n")
+    fence = next(n for n, line in enumerate(lines) if line.strip())
+    closing = (n for n, line in enumerate(lines) if n > fence and line.rstrip() == "---")
+    inside = lines[fence + 1 : next(closing, len(lines))]
+    try:
+        # With as many empty lines before it as there are in the file.
+        yaml.load("\n" * (fence + 1) + "\n".join(inside), Loader=yaml.BaseLoader)
+    except yaml.YAMLError as again:
+        error = again
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return (mark.line + 1 if mark else fence + 1), problem
 
 
 def _text(path: Path, meta: Mapping[str, Any], name: str) -> str:
     value = meta.get(name)
     if isinstance(value, (list, dict)):
         raise CorpusError(f"{path}:{_line_of(path, name)}: {name} must be a text, not a list")
-    return "" if value is None else " ".join(str(value).split())
+    return "" if value is None else " ".join(_clean(str(value)).split())
 
 
 def _number(path: Path, meta: Mapping[str, Any], name: str) -> int | None:
     text = _text(path, meta, name)
     if not text:
         return None
-    try:
+    if re.fullmatch("[0-9]{1,9}", text):
         return int(text)
-    except ValueError:
-        line = _line_of(path, name)
-        raise CorpusError(f"{path}:{line}: {name} is {text!r}: give a whole number") from None
+    line = _line_of(path, name)
+    raise CorpusError(f"{path}:{line}: {name} is {text[:40]!r}: give a whole number")
 
 
 def _strings(path: Path, meta: Mapping[str, Any], name: str) -> Iterator[str]:
     values = meta.get(name) or []
     if not isinstance(values, list) or any(isinstance(value, (list, dict)) for value in values):
         raise CorpusError(f"{path}:{_line_of(path, name)}: {name} must be a list of texts")
-    yield from (" ".join(str(value).split()) for value in values if value is not None)
+    yield from (" ".join(_clean(str(value)).split()) for value in values if value)
 
 
 def _speakers(path: Path, meta: Mapping[str, Any]) -> Iterator[Speaker]:

@@ -107,5 +107,6 @@ class Answer:
         """The answer as JSON-ready values, as `sessionqa ask --json` prints it."""
         record = {name: getattr(self, name) for name in self.__slots__}
         record["citations"] = [asdict(citation) for citation in self.citations]
+        record["timings"] = dict(self.timings)
         record["hits"] = [hit.to_dict() for hit in self.hits]
         return record

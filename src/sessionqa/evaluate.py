@@ -77,7 +77,7 @@ def _gold_question(path: Path, number: int, line: str) -> GoldQuestion:
     try:
         record = json.loads(line)
         return GoldQuestion(
-            id=_of(str, record["id"]),
+            id=str(record["id"]),
             question=_of(str, record["question"]),
             kind=_of(str, record.get("kind", "fact")),
             sessions=_texts(record.get("sessions", [])),

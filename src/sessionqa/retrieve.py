@@ -49,7 +49,7 @@ class Retriever:
         hits = [
             Hit(
                 passage=passage,
-                score=(1 - self._lexical_weight) * max(cosines.get(id_, least), 0.0)
+                score=(1 - self._lexical_weight) * min(max(cosines.get(id_, least), 0.0), 1.0)
                 + self._lexical_weight * scores.get(id_, 0.0) / best,
                 dense_rank=dense_ranks.get(id_),
                 dense_score=cosines.get(id_),
@@ -99,6 +99,12 @@ def named_codes(question: str, codes: Collection[str]) -> tuple[list[str], list[
         elif _shape(spelling) in shapes and len(spelling) > 3:
             unknown.append(match.group())
     return list(dict.fromkeys(known)), list(dict.fromkeys(unknown))
+
+
+def with_codes(question: str, codes: Collection[str]) -> str:
+    """`question` with the codes that it names spelt as the corpus spells them."""
+    by_spelling = {_squeezed(code): code for code in codes}
+    return _CODE.sub(lambda m: by_spelling.get(_squeezed(m.group()), m.group()), question)
 
 
 def _squeezed(code: str) -> str:

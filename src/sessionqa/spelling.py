@@ -1,11 +1,16 @@
 """Misspelt words of a question -> words that the corpus has. A word that exists is left alone."""
 
+import re
+
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from sessionqa import terms
 from sessionqa.encode import Encoder
 from sessionqa.index import Index
+
+# A text with more words than this was pasted, not typed.
+MOST_WORDS = 100
 
 
 def correct(question: str, index: Index, encoder: Encoder) -> tuple[str, dict[str, str]]:
@@ -14,7 +19,10 @@ def correct(question: str, index: Index, encoder: Encoder) -> tuple[str, dict[st
     A word is taken for misspelt if neither the corpus nor the encoder's vocabulary has it and a
     word of the corpus with the same first letter is within one edit in five letters.
     """
-    strange = [word for word in terms.content_words(question) if word.isalpha() and len(word) > 3]
+    asked = terms.content_words(question)
+    if len(asked) > MOST_WORDS:
+        return question, {}
+    strange = [word for word in asked if word.isalpha() and len(word) > 3]
     known = index.sentence_counts(terms.stem(word) for word in strange)
     corrections = {
         word: nearest
@@ -24,7 +32,7 @@ def correct(question: str, index: Index, encoder: Encoder) -> tuple[str, dict[st
         and (nearest := _nearest(word.casefold(), index))
     }
     for word, nearest in corrections.items():
-        question = question.replace(word, nearest)
+        question = re.sub(rf"\b{re.escape(word)}\b", nearest, question)
     return question, corrections
 
 

@@ -59,6 +59,9 @@ class Index(Protocol):
     def sentences(self, code: str, start: int, end: int) -> list[Sentence]:
         """The sentences of a session that lie within [start, end), in order."""
 
+    def holding(self, sentence: Sentence) -> str:
+        """The id of the first passage that holds all of a sentence."""
+
     def sentence_vectors(self, rows: Sequence[int]) -> Vectors:
         """The vectors of these sentences, shape (len(rows), dim), unit rows."""
 

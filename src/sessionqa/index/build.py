@@ -84,7 +84,7 @@ def inputs_of(sessions: Iterable[Session], encoder: str, settings: Settings) -> 
 def live_manifest(folder: Path, inputs: str) -> Manifest | None:
     """The manifest of the live build if it is whole and was made of just these inputs."""
     try:
-        manifest = LocalIndex.open(folder).manifest
+        manifest = LocalIndex.open(folder, verify=True).manifest
     except IndexUnusable:
         return None
     return manifest if manifest.inputs == inputs else None

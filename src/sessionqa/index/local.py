@@ -23,6 +23,8 @@ SENTENCES = "sentences.npy"
 LEXICAL = "lexical"
 # SQLite takes so many values in one statement everywhere.
 MAX_VALUES = 500
+# No build has a longer name, and a file system refuses to look for one of any length.
+MAX_NAME = 100
 
 REBUILD = "run `sessionqa index` to build it again"
 
@@ -126,6 +128,15 @@ class LocalIndex:
         )
         return [Sentence(*row) for row in self._db.execute(query, (code, start, end))]
 
+    def holding(self, sentence: Sentence) -> str:
+        """See Index."""
+        query = (
+            "SELECT id FROM passages WHERE session_code = ? AND start <= ? AND end >= ? "
+            "ORDER BY row LIMIT 1"
+        )
+        place = (sentence.session_code, sentence.start, sentence.end)
+        return str(self._db.execute(query, place).fetchone()[0])
+
     def sentence_vectors(self, rows: Sequence[int]) -> Vectors:
         """See Index."""
         return np.asarray(self._sentences[np.asarray(rows, dtype=np.int64)], dtype=np.float32)
@@ -188,7 +199,7 @@ def current_build(folder: Path) -> Path:
             f"{folder / CURRENT} cannot be read ({_brief(error)}): {REBUILD}"
         ) from error
     build = folder / BUILDS / name
-    if not name or Path(name).name != name or not build.is_dir():
+    if not 0 < len(name) < MAX_NAME or Path(name).name != name or not build.is_dir():
         raise IndexDamaged(f"{folder / CURRENT} names a build that is not there: {REBUILD}")
     return build
 
