@@ -82,7 +82,9 @@ def hostile_server(servers: list[Server]) -> Server:
 def chromium() -> Iterator[BrowserContext]:
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if not found:
-        pytest.skip(f"no browser: set $CHROMIUM, or install one of {', '.join(BROWSERS)}")
+        # A continuous build installs one, so that its silence cannot hide a broken page.
+        stop = pytest.fail if os.environ.get("CI") else pytest.skip
+        stop(f"no browser: set $CHROMIUM, or install one of {', '.join(BROWSERS)}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
         # One context for all tabs, so that Gradio's files are read once.
