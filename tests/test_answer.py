@@ -205,3 +205,31 @@ def test_other_scripts_are_quoted_by_exact_spans(garden: Settings) -> None:
     answer = assistant.ask("When should mint leaves be harvested?")
     assert "morning" in answer.text
     assert_cites_exactly(answer, assistant)
+
+
+@pytest.mark.parametrize(
+    "question", ["What is ARC310 about?", "ARC310", "give me a short summary of arc-310"]
+)
+def test_a_session_asked_for_by_its_code_alone_gets_an_overview(
+    assistant: Assistant, question: str
+) -> None:
+    answer = assistant.ask(question)
+    assert not answer.refused
+    starts = [citation.start for citation in answer.citations]
+    assert starts == sorted(starts)
+    assert len(starts) == 3
+    assert "gray failure" in answer.text.casefold()
+    assert {citation.session_code for citation in answer.citations} == {"ARC310"}
+
+
+def test_two_codes_are_put_side_by_side(assistant: Assistant) -> None:
+    answer = assistant.ask("compare ARC310 and ARC309")
+    assert [c.session_code for c in answer.citations] == ["ARC310"] * 3 + ["ARC309"] * 3
+
+
+def test_a_session_without_a_body_is_summed_up_by_its_card(
+    garden: Settings, write_session: Write
+) -> None:
+    write_session("GAR303", "Seeds", "", speakers="[{name: Kim Root}]")
+    build_index(garden)
+    assert "Kim Root" in Assistant.open(garden).ask("What is GAR303 about?").text

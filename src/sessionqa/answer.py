@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from sessionqa import terms
+from sessionqa import card, terms
 from sessionqa.confidence import probability
-from sessionqa.datatypes import Answer, Citation, Hit
+from sessionqa.datatypes import Answer, Citation, Hit, Sentence
 from sessionqa.encode import Encoder
 from sessionqa.evidence import Evidence, Examiner, covered
 from sessionqa.index import Index
@@ -39,17 +39,16 @@ class ExtractiveAnswerer:
         self._index = index
         self._refuse_below = refuse_below
         self._examiner = Examiner(index, encoder)
-        self._titles = {session.code: session.title for session in index.sessions()}
+        self._sessions = {session.code: session for session in index.sessions()}
 
     def answer(self, question: str, hits: Sequence[Hit]) -> Answer:
         """See Answerer. `text` has a paragraph for each session, each sentence with its [n]."""
         evidence = self._examiner.examine(question, hits)
         confidence = self._confidence(question, evidence)
-        _, unknown = named_codes(question, self._titles)
+        _, unknown = named_codes(question, self._sessions)
         if unknown or not evidence or confidence < self._refuse_below:
             return self._refusal(question, hits, 0.0 if unknown else confidence, unknown)
-        chosen = self._choose(question, evidence)
-        citations = self._cite(chosen)
+        citations = self._cite(self._choose(question, evidence), hits)
         return self._made(question, hits, _text(citations), citations, confidence)
 
     def _confidence(self, question: str, evidence: Sequence[Evidence]) -> float:
@@ -58,65 +57,88 @@ class ExtractiveAnswerer:
         features = self._examiner.features(question, evidence)
         return probability(features, self._index.manifest.confidence)
 
-    def _choose(self, question: str, evidence: Sequence[Evidence]) -> list[Evidence]:
+    def _choose(self, question: str, evidence: Sequence[Evidence]) -> list[Sentence]:
         asked = read(question)
+        if about := self._only_about(question):
+            return [sentence for code in about for sentence in self._overview(code)]
         if asked.sessions:
             return self._of_each_session(question, evidence)
         if asked.several:
             return self._best(evidence, CLOSE_OF_SEVERAL, MOST_OF_SEVERAL)
         return self._best(evidence, CLOSE, MOST_SENTENCES)
 
-    def _best(self, evidence: Sequence[Evidence], close: float, most: int) -> list[Evidence]:
+    def _only_about(self, question: str) -> list[str]:
+        """The codes of a question that says nothing else: "What is ARC310 about?"."""
+        named, _ = named_codes(question, self._sessions)
+        folded = {code.casefold() for code in named}
+        said = {word.casefold() for word in terms.content_words(question)}
+        return named if said <= folded and not read(question).fields else []
+
+    def _overview(self, code: str) -> list[Sentence]:
+        """The sentences of a session's body that are nearest to all of it, in their order.
+
+        Centroid-based summarisation (Radev et al. 2004).
+        """
+        text = self._sessions[code].text
+        sentences = self._index.sentences(code, card.end_of(text), len(text))
+        if not sentences:
+            return self._index.sentences(code, 0, len(text))
+        vectors = self._index.sentence_vectors([sentence.row for sentence in sentences])
+        nearest = (-(vectors @ vectors.mean(axis=0))).argsort(kind="stable")[:MOST_SENTENCES]
+        return [sentences[row] for row in sorted(nearest)]
+
+    def _best(self, evidence: Sequence[Evidence], close: float, most: int) -> list[Sentence]:
         """The best sentence, and those that are nearly as good and say something else."""
         first = evidence[0]
-        chosen = [first]
+        chosen = [first.sentence]
         for candidate in evidence[1:]:
             elsewhere = candidate.sentence.session_code != first.sentence.session_code
             near = min(close, CLOSE_ELSEWHERE) if elsewhere else close
             if len(chosen) == most or candidate.score < first.score - close:
                 break
-            if candidate.score >= first.score - near and not self._repeats(candidate, chosen):
-                chosen.append(candidate)
+            near_enough = candidate.score >= first.score - near
+            if near_enough and not self._repeats(candidate.sentence, chosen):
+                chosen.append(candidate.sentence)
         return chosen
 
-    def _repeats(self, candidate: Evidence, chosen: Sequence[Evidence]) -> bool:
-        rows = [candidate.sentence.row, *(e.sentence.row for e in chosen)]
-        vectors = self._index.sentence_vectors(rows)
+    def _repeats(self, candidate: Sentence, chosen: Sequence[Sentence]) -> bool:
+        vectors = self._index.sentence_vectors([candidate.row, *(s.row for s in chosen)])
         return float((vectors[1:] @ vectors[0]).max()) > SAME
 
-    def _of_each_session(self, question: str, evidence: Sequence[Evidence]) -> list[Evidence]:
+    def _of_each_session(self, question: str, evidence: Sequence[Evidence]) -> list[Sentence]:
         """For each session its best sentence, if it has nearly as much of the topic as any."""
         topic = self._examiner.known(self._examiner.rarity(question))
         shares = [covered(topic, terms.stems(e.sentence.text)) for e in evidence]
         least = LIST_SHARE * max(shares)
-        best: dict[str, Evidence] = {}
+        best: dict[str, Sentence] = {}
         for candidate, share in zip(evidence, shares, strict=True):
             if share >= least:
-                best.setdefault(candidate.sentence.session_code, candidate)
+                best.setdefault(candidate.sentence.session_code, candidate.sentence)
         return list(best.values())
 
-    def _cite(self, chosen: Sequence[Evidence]) -> tuple[Citation, ...]:
+    def _cite(self, chosen: Sequence[Sentence], hits: Sequence[Hit]) -> tuple[Citation, ...]:
         """The sentences numbered from 1, session by session, in the order of their best ones."""
-        order = list(dict.fromkeys(e.sentence.session_code for e in chosen))
-        ordered = sorted(chosen, key=lambda e: order.index(e.sentence.session_code))
+        order = list(dict.fromkeys(sentence.session_code for sentence in chosen))
+        ordered = sorted(chosen, key=lambda sentence: order.index(sentence.session_code))
         return tuple(
             Citation(
                 number=number,
-                session_code=e.sentence.session_code,
-                title=e.hit.passage.title,
-                passage_id=self._passage_of(e),
-                start=e.sentence.start,
-                end=e.sentence.end,
-                quote=e.sentence.text,
+                session_code=sentence.session_code,
+                title=self._sessions[sentence.session_code].title,
+                passage_id=self._passage_of(sentence, hits),
+                start=sentence.start,
+                end=sentence.end,
+                quote=sentence.text,
             )
-            for number, e in enumerate(ordered, 1)
+            for number, sentence in enumerate(ordered, 1)
         )
 
-    def _passage_of(self, evidence: Evidence) -> str:
-        """The passage that holds the sentence: the hit, unless it is from the card."""
-        sentence, passage = evidence.sentence, evidence.hit.passage
-        if passage.start <= sentence.start and sentence.end <= passage.end:
-            return passage.id
+    def _passage_of(self, sentence: Sentence, hits: Sequence[Hit]) -> str:
+        """The passage that holds the sentence, if possible one of the hits."""
+        for passage in (hit.passage for hit in hits):
+            inside = passage.start <= sentence.start and sentence.end <= passage.end
+            if inside and passage.session_code == sentence.session_code:
+                return passage.id
         return self._index.holding(sentence)
 
     def _refusal(
@@ -126,7 +148,7 @@ class ExtractiveAnswerer:
         if unknown:
             text = f"There is no session {' or '.join(unknown)} here."
         closest = dict.fromkeys(hit.passage.session_code for hit in hits)
-        named = [f"{code} ({self._titles[code]})" for code in closest][:CLOSEST_SESSIONS]
+        named = [f"{code} ({self._sessions[code].title})" for code in closest][:CLOSEST_SESSIONS]
         if named:
             text += f" The closest sessions: {'; '.join(named)}."
         return self._made(question, hits, text, (), confidence)

@@ -12,10 +12,10 @@ STOP_WORDS = frozenset(
     """a about above after again all also am an and any anybody anyone anything are as at be
     because been before being below between both but by can cannot could did do does doing
     done down during each else ever every everybody everyone exactly few for from further get
-    gets give given go goes going got had has have having he her here hers him his how i
-    if in into is isn it its itself just know let like ll many may me might mine more most
-    much must my no nobody nor not of off on once one ones only or other our ours out over own
-    please really re regarding s same say says see shall she should so some somebody something
+    gets give given go goes going got had has have having he her here hers him his how i if in
+    into is isn it its itself just know let like ll many may me might mine more most much must
+    my no nobody nor not of off on once one ones only or other our ours out over own please
+    really re regarding s same say says see shall she should so some somebody something
     someone such t tell than thank thanks that the their theirs them then there these they
     thing things this those through to too under until up upon us use used using ve very via
     want was we were what whatever when where which while who whom whose why will with within
@@ -32,7 +32,8 @@ TALK_WORDS = frozenset(
     recommends suggest suggested suggests question answer reinvent conference event track
     level attend watch learn topic topics find list lists bring brings brought show shows play
     plays part anywhere stage interested speak speaks refer refers referred touch touches deal
-    deals dealt come comes came stand stands stood role position job hold holds held""".split()
+    deals dealt come comes came stand stands stood summarize summarise overview gist brief
+    short compare compared versus vs role position job hold holds held""".split()
 )
 
 
