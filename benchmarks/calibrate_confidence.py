@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from sessionqa.assistant import LIST_HITS, Assistant, build_index
+from sessionqa.assistant import Assistant, build_index
 from sessionqa.confidence import Features
 from sessionqa.evaluate import read_gold
 from sessionqa.evidence import Examiner
-from sessionqa.question import read
 from sessionqa.retrieve import named_codes
 from sessionqa.settings import Settings
 from squad import read_squad, squad_assistant
@@ -37,8 +36,7 @@ Array = NDArray[np.float64]
 
 def features_of(assistant: Assistant, question: str, history: Sequence[str]) -> Features:
     clear = assistant.standalone(question, history)
-    k = LIST_HITS if read(clear).sessions else assistant.settings.top_k
-    hits = assistant.search(clear, k)
+    hits = assistant.retrieve(clear, assistant.settings.top_k)
     examiner = Examiner(assistant.index, assistant.encoder)
     return examiner.features(clear, examiner.examine(clear, hits))
 

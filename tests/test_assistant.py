@@ -1,14 +1,18 @@
 """The assistant as a user has it: ask, search, sessions, session, open."""
 
+import sys
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from sessionqa import Assistant, SessionQAError, Settings, build_index
+from sessionqa import Assistant, SessionQAError, Settings, build_index, terms
 from sessionqa.assistant import MAX_QUESTION_CHARS as LIMIT
 from sessionqa.corpus import read_corpus
 from sessionqa.errors import IndexMissing, UsageError
 
+WORDS = ("resilience", "observability", "Lambda", "downtime", "retries", "caching", "regions")
 GRAY = "How are gray failures detected?"
 
 
@@ -65,7 +69,38 @@ def test_a_question_with_broken_bytes_of_the_command_line_is_refused(assistant: 
     for use in (assistant.ask, assistant.search):
         with pytest.raises(UsageError, match="not text in UTF-8"):
             use(broken)
-    assert assistant.ask("Who presented it?", history=[broken]).standalone_question.isprintable()
+    with pytest.raises(UsageError, match="not text in UTF-8"):
+        assistant.ask("Who presented it?", history=[broken])
+    assert not assistant.ask("Who presented ARC310?", history=["", " "]).refused
+
+
+def test_decomposed_letters_are_found(garden: Settings) -> None:
+    build_index(garden)
+    question = unicodedata.normalize("NFD", "Who is Zoë Ångström?")
+    assert "head gardener" in Assistant.open(garden).ask(question).text
+
+
+def test_many_turns_of_history_do_no_harm(assistant: Assistant) -> None:
+    history = ["What is differential observability?", *["and who gave it?"] * 3000]
+    assert assistant.ask("and who gave it?", history=history).question == "and who gave it?"
+
+
+def test_answers_do_not_depend_on_how_many_ask_at_once(assistant: Assistant) -> None:
+    terms.stem.cache_clear()
+    questions = [f"Which sessions mention {word}?" for word in WORDS] * 4
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            together = [answer.text for answer in pool.map(assistant.ask, questions)]
+    finally:
+        sys.setswitchinterval(before)
+    assert together == [assistant.ask(question).text for question in questions]
+
+
+@pytest.mark.parametrize("k", [10**11, 10**19])
+def test_more_hits_than_there_are_is_all_of_them(assistant: Assistant, k: int) -> None:
+    assert len(assistant.search("resilience", k)) == assistant.index.manifest.counts["passages"]
 
 
 def test_a_follow_up_takes_its_topic_from_history(assistant: Assistant) -> None:

@@ -235,7 +235,12 @@ def test_building_again_does_nothing_when_nothing_changed(garden: Settings) -> N
 
 @pytest.mark.parametrize(
     "changes",
-    [{"chunk_tokens": 64}, {"chunk_overlap": 0}, {"chunking": "document"}, {"backend": "other"}],
+    [
+        {"chunk_tokens": 64},
+        {"chunk_overlap": 0},
+        {"chunking": "document"},
+        {"backend": "sentence-transformers"},
+    ],
 )
 def test_other_settings_call_for_another_build(
     built: Settings, changes: dict[str, object], assistant: Assistant

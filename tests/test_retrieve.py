@@ -103,13 +103,17 @@ def test_fewer_hits_are_the_beginning_of_more(retriever: Retriever) -> None:
     assert retriever.retrieve(question, 3) == retriever.retrieve(question, 30)[:3]
 
 
-def test_a_filter_restricts_both_arms(retriever: Retriever) -> None:
-    hits = retriever.retrieve("gray failures", 100, ["ARC206", "ARC307"])
+def test_named_sessions_restrict_both_arms(retriever: Retriever) -> None:
+    hits = retriever.retrieve("gray failures in ARC206 and arc 307", 100)
     assert {hit.passage.session_code for hit in hits} == {"ARC206", "ARC307"}
 
 
-def test_a_filter_may_leave_nothing(retriever: Retriever) -> None:
-    assert retriever.retrieve("gray failures", 10, ["NONE1"]) == []
+@pytest.mark.parametrize(
+    "question",
+    ["What are the 100 accounts used for?", "Are there any 400 level talks?", "get 100 users"],
+)
+def test_a_word_and_a_number_are_no_code(question: str) -> None:
+    assert named_codes(question, CODES) == ([], [])
 
 
 @pytest.mark.parametrize(

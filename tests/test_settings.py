@@ -30,13 +30,13 @@ def toml(folder: Path, text: str) -> Path:
 # --- which place wins
 
 
-def test_nothing_given_is_the_included_corpus_and_the_users_cache(here: Path) -> None:
+@pytest.mark.usefixtures("here")
+def test_nothing_given_is_the_included_corpus_and_the_users_cache() -> None:
     settings = Settings.load(NO_HOME)
     assert settings.included
     assert settings.corpus == included_corpus()
     assert (settings.corpus / "ARC310.md").is_file()
     assert settings.index == platformdirs.user_cache_path("sessionqa") / "index"
-    assert settings.feedback == here / "feedback.jsonl"
 
 
 @pytest.mark.parametrize("name", ["corpus", "index"])
@@ -54,7 +54,6 @@ def test_home_wins_over_the_current_folder(here: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     settings = Settings.load({"SESSIONQA_HOME": str(home)})
     assert (settings.corpus, settings.index) == (home / "corpus", home / "index")
-    assert settings.feedback == home / "feedback.jsonl"
     assert not settings.included
 
 
@@ -118,7 +117,6 @@ def test_every_setting_can_stand_in_the_file(here: Path) -> None:
         """
         corpus = "talks"
         index = "../built"
-        feedback = "notes/feedback.jsonl"
         model = "BAAI/bge-small-en-v1.5"
         backend = "sentence-transformers"
         chunking = "document"
@@ -133,7 +131,6 @@ def test_every_setting_can_stand_in_the_file(here: Path) -> None:
     settings = Settings.load(NO_HOME)
     assert settings.corpus == here / "talks"
     assert settings.index.resolve() == here.parent / "built"
-    assert settings.feedback == here / "notes" / "feedback.jsonl"
     assert (settings.model, settings.backend) == ("BAAI/bge-small-en-v1.5", "sentence-transformers")
     assert (settings.chunking, settings.chunk_tokens, settings.chunk_overlap) == (
         "document",

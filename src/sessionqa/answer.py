@@ -70,9 +70,10 @@ class ExtractiveAnswerer:
     def _only_about(self, question: str) -> list[str]:
         """The codes of a question that says nothing else: "What is ARC310 about?"."""
         named, _ = named_codes(question, self._sessions)
-        folded = {code.casefold() for code in named}
-        said = {word.casefold() for word in terms.content_words(question)}
-        return named if said <= folded and not read(question).fields else []
+        rest = question
+        for code in named:
+            rest = rest.replace(code, " ")
+        return [] if terms.content_words(rest) or read(question).fields else named
 
     def _overview(self, code: str) -> list[Sentence]:
         """The sentences of a session's body that are nearest to all of it, in their order.

@@ -1,6 +1,7 @@
 """The composition root: how an index is built, and how a question becomes an answer."""
 
 import time
+import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from sessionqa.index.build import Report
 
 MAX_QUESTION_CHARS = 80_000
-# A question for a list of sessions looks at so many passages, so that none is missed.
+# So many earlier questions are looked at.
+MOST_TURNS = 20
+# A question for a list of sessions looks at so many passages.
 LIST_HITS = 400
 
 
@@ -95,8 +98,11 @@ class Assistant:
         """
         started = time.perf_counter()
         k = self._checked(question, k)
+        history = [turn for turn in history if turn.strip()]
+        for turn in history:
+            self._checked(turn, k)
         clear = self.standalone(question, history)
-        hits = self._retriever.retrieve(clear, max(k, LIST_HITS) if read(clear).sessions else k)
+        hits = self.retrieve(clear, k)
         retrieved = time.perf_counter()
         answer = self._answerer.answer(clear, hits)
         answered = time.perf_counter()
@@ -112,9 +118,15 @@ class Assistant:
 
     def standalone(self, question: str, history: Sequence[str] = ()) -> str:
         """The question as it is searched: with the topic of earlier ones, and spelt right."""
-        whole = standalone(question.strip(), history)
+        turns = [unicodedata.normalize("NFC", turn.strip()) for turn in (*history, question)]
+        whole = standalone(turns[-1], turns[-MOST_TURNS:-1])
         known = with_codes(whole, [session.code for session in self.sessions()])
-        return correct(known, self.index, self.encoder)[0]
+        return correct(known, self.index, self.encoder)
+
+    def retrieve(self, standalone_question: str, k: int) -> list[Hit]:
+        """The hits for a question that stands alone: `k`, or many for a list of sessions."""
+        wanted = max(k, LIST_HITS) if read(standalone_question).sessions else k
+        return self._retriever.retrieve(standalone_question, wanted)
 
     def search(self, query: str, k: int | None = None) -> list[Hit]:
         """The `k` best passages, best first. Raises UsageError as `ask` does."""
@@ -127,7 +139,7 @@ class Assistant:
 
     def session(self, code: str) -> Session:
         """One session by its code, in any case. Raises UsageError with the nearest codes."""
-        found = self.index.session(code.strip())
+        found = self.index.session(unicodedata.normalize("NFC", code.strip()))
         if found:
             return found
         import difflib

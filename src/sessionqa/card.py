@@ -12,22 +12,26 @@ _RECORDING = "Recording: "
 
 def render(session: Session) -> str:
     """The card: code and title; speakers; level, track and event; services; recording."""
-    lines = [f"{session.code}: {session.title}{'' if session.title[-1] in '.?!' else '.'}"]
+    lines = [_stopped(f"{session.code}: {session.title}")]
     if session.speakers:
         people = (f"{s.name}, {s.role}" if s.role else s.name for s in session.speakers)
-        lines.append(f"{_SPEAKERS}{'; '.join(people)}.")
+        lines.append(_stopped(_SPEAKERS + "; ".join(people)))
     facts = [
         f"Level {session.level}" if session.level is not None else "",
         f"track {session.track}" if session.track else "",
         " ".join(filter(None, (session.event, str(session.year or "")))),
     ]
     if known := ", ".join(filter(None, facts)):
-        lines.append(f"{known[0].upper()}{known[1:]}.")
+        lines.append(_stopped(known[0].upper() + known[1:]))
     if session.services:
-        lines.append(f"{_SERVICES}{', '.join(session.services)}.")
+        lines.append(_stopped(_SERVICES + ", ".join(session.services)))
     if session.url:
         lines.append(f"{_RECORDING}{session.url}")
     return "\n".join(lines)
+
+
+def _stopped(line: str) -> str:
+    return line if line[-1] in ".?!" else f"{line}."
 
 
 def end_of(text: str) -> int:

@@ -35,17 +35,22 @@ def count_tokens(text: str) -> int:
     return len(_vocabulary().encode_ordinary(text))
 
 
-def sentence_spans(text: str) -> list[Span]:
+def sentence_spans(text: str, card_end: int = 0) -> list[Span]:
     """The sentences of `text`, trimmed, in order. A line break always ends one.
+
+    Up to `card_end` each line is one sentence: a name such as "A. B. See" does not end it.
 
     A heading is a span as well (see `is_heading`); a list item's dash is left out of its span.
     """
     spans: list[Span] = []
     offset = 0
     for line in text.split("\n"):
-        for boundary in sentencex.get_sentence_boundaries("en", line):
-            start = offset + boundary["start_index"]
-            spans += _trimmed(text, start, offset + boundary["end_index"])
+        if offset < card_end:
+            spans += _trimmed(text, offset, offset + len(line))
+        else:
+            for boundary in sentencex.get_sentence_boundaries("en", line):
+                start = offset + boundary["start_index"]
+                spans += _trimmed(text, start, offset + boundary["end_index"])
         offset += len(line) + 1
     return spans
 
@@ -64,7 +69,7 @@ def units(session: Session, budget: int, fits: Fits) -> list[Span]:
     def within(start: int, end: int) -> bool:
         return _within(session, budget, fits, start, end)
 
-    spans = sentence_spans(session.text)
+    spans = sentence_spans(session.text, card.end_of(session.text))
     return [piece for span in spans for piece in _pieces(session.text, span, within)]
 
 

@@ -84,7 +84,6 @@ def _parser() -> argparse.ArgumentParser:
     command("sessions", _sessions, as_json).add_argument("code", nargs="?", metavar="CODE")
     index = command("index", _index)
     index.add_argument("--force", action="store_true", help="build even if it is up to date")
-    index.add_argument("--model", metavar="NAME", help="a sentence-transformers model or folder")
     index.add_argument("--chunking", choices=get_args(Chunking), help="how sessions are cut")
     chat = command("chat", _chat)
     chat.add_argument("--host", metavar="H", help="the address to listen on (127.0.0.1)")
@@ -143,7 +142,7 @@ def _index(arguments: argparse.Namespace) -> int:
     """Build the index, or bring it up to date."""
     from sessionqa.assistant import build_index
 
-    settings = _settings(arguments, model=arguments.model, chunking=arguments.chunking)
+    settings = _settings(arguments, chunking=arguments.chunking)
     manifest = build_index(settings, _Progress(), force=arguments.force)
     counts = ", ".join(f"{count} {name}" for name, count in manifest.counts.items())
     print(f"{settings.index}: {counts} (build {manifest.build})")
@@ -153,22 +152,22 @@ def _index(arguments: argparse.Namespace) -> int:
 def _chat(arguments: argparse.Namespace) -> int:
     """Open the chat in the browser; the index is brought up to date first."""
     from sessionqa.assistant import Assistant, build_index
-    from sessionqa.errors import CorpusError, IndexMissing
 
     settings = _settings(arguments, host=arguments.host, port=arguments.port)
     try:
         build_index(settings, _Progress())
-    except CorpusError as error:
-        # An index that was copied here without its corpus serves as it is.
+        assistant = Assistant.open(settings)
+    except SessionQAError as error:
+        # The last good index serves, as it does on the command line.
         try:
-            Assistant.open(settings)
-        except IndexMissing:
+            assistant = Assistant.open(settings)
+        except SessionQAError:
             raise error from None
         print(f"sessionqa: {error}; the last good index is used", file=sys.stderr)
     from sessionqa.ui import serve
 
     serve(
-        Assistant.open(settings),
+        assistant,
         settings.host,
         settings.port,
         lambda url: print(f"sessionqa: the chat is at {url} (Ctrl-C ends it)", file=sys.stderr),
@@ -221,7 +220,11 @@ class _Progress:
         from tqdm import tqdm
 
         if stage != self._stage:
-            self._bar = tqdm(total=of, desc=stage, file=sys.stderr, leave=False, delay=0.5)
+            if self._bar:
+                self._bar.close()
+            # A stage without steps is shown at once, or it would not be shown at all.
+            delay = 0.5 if of > 1 else 0
+            self._bar = tqdm(total=of, desc=stage, file=sys.stderr, leave=False, delay=delay)
             self._stage = stage
         self._bar.update(done - self._bar.n)
         if done >= of:

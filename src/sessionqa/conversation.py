@@ -31,9 +31,14 @@ def standalone(question: str, history: Sequence[str]) -> str:
 
     A question that stands alone is returned as it is, whatever came before.
     """
-    if not history or not _depends(question):
-        return question
-    earlier = standalone(history[-1], history[:-1])
+    whole = ""
+    for asked in (*history, question):
+        whole = _joined(asked, whole) if whole and _depends(asked) else asked
+    return whole
+
+
+def _joined(question: str, earlier: str) -> str:
+    """`question` with the words of `earlier` that it lacks, in brackets."""
     own = {terms.stem(word) for word in terms.content_words(question)}
     topic = [word for word in terms.content_words(earlier) if terms.stem(word) not in own]
     if _CODE.search(question):

@@ -131,6 +131,8 @@ def plain_text(markdown: str) -> str:
             prefix = f"{token.markup if token.markup.startswith('#') else '##'} "
         elif token.type == "list_item_open":
             prefix = "- "
+        elif token.type == "list_item_close":
+            prefix = ""
         elif token.type == "inline":
             blocks.append(prefix + " ".join(_inline(token.children or []).split()))
             prefix = ""
@@ -185,7 +187,9 @@ def _decode(path: Path, raw: bytes) -> str:
 
 def _clean(text: str) -> str:
     """`text` composed, and without what would reach a terminal as a command."""
-    return unicodedata.normalize("NFC", re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", text))
+    # YAML can spell halves of characters: pairs are joined, single ones replaced.
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return unicodedata.normalize("NFC", re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", whole))
 
 
 def _split(path: Path, text: str) -> tuple[Mapping[str, Any], str]:

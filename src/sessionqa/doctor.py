@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from sessionqa.errors import SessionQAError
-from sessionqa.settings import Settings
+from sessionqa.settings import DEFAULT_MODEL, Settings
 
 PACKAGES = (
     "sessionqa",
@@ -52,6 +52,8 @@ def examine(settings: Settings) -> Iterator[Check]:
             yield Check("ok", subject, check(settings))
         except SessionQAError as error:
             yield Check("wrong", subject, str(error))
+        except Exception as error:  # a broken package can raise anything
+            yield Check("wrong", subject, f"{type(error).__name__}: {error}")
     yield _port(settings)
 
 
@@ -67,7 +69,8 @@ def _packages() -> Iterator[Check]:
 def _model(settings: Settings) -> str:
     from sessionqa.encode import fingerprint
 
-    return f"{settings.model}, weights as published (fingerprint {fingerprint(settings.model)})"
+    known = ", weights as published" if settings.model == DEFAULT_MODEL else ""
+    return f"{settings.model}{known} (fingerprint {fingerprint(settings.model)})"
 
 
 def _vocabulary(_: Settings) -> str:
@@ -134,7 +137,8 @@ def _encoder(settings: Settings) -> str:
 
 def _port(settings: Settings) -> Check:
     address = f"{settings.host}:{settings.port}"
-    with socket.socket() as probe:
-        if probe.connect_ex((settings.host, settings.port)) != 0:
-            return Check("ok", "port", f"{address} is free for the chat")
+    try:
+        socket.create_connection((settings.host, settings.port), timeout=1).close()
+    except OSError:
+        return Check("ok", "port", f"{address} is free for the chat")
     return Check("warning", "port", f"{address} is in use: give the chat another with --port")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sessionqa.errors import IndexDamaged, ModelError
+from sessionqa.errors import IndexDamaged, ModelError, SessionQAError
 from sessionqa.settings import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class OnnxEncoder:
         # The file may carry a truncation of its own, which would cut passages off unseen.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self.encode_question = lru_cache(maxsize=256)(self._encode_question)
+        self._remembered = lru_cache(maxsize=256)(self._encode_question)
 
     def count_pieces(self, text: str) -> int:
         """The word pieces of `text`, special ones and the passage prompt included."""
@@ -125,11 +125,20 @@ class OnnxEncoder:
                 progress(len(batch))
         return vectors
 
-    def _encode_question(self, text: str) -> Vectors:
-        """A unit vector, shape (dim,), of a question, or the mean of the windows of a long one.
+    def encode_question(self, text: str) -> Vectors:
+        """A unit vector, shape (dim,), that must not be written to.
 
-        Of a very long one the first and the last windows: what is asked stands at either end.
+        Of a question over the limit the mean of its windows; of a very long one the mean of the
+        first and the last ones, since what is asked stands at either end.
         """
+        return self._remembered(text)
+
+    def _encode_question(self, text: str) -> Vectors:
+        vector = self._mean_of_windows(text)
+        vector.setflags(write=False)
+        return vector
+
+    def _mean_of_windows(self, text: str) -> Vectors:
         ids = self._tokenizer.encode(self._prompts["query"] + text).ids
         if len(ids) <= self.max_tokens:
             return np.asarray(self._run([ids])[0], dtype=np.float32)
@@ -249,10 +258,14 @@ def load_sentence_transformer(name: str) -> "SentenceTransformer":
     try:
         return SentenceTransformer(str(model_folder(name) or name))
     except Exception as error:  # the hub, the file system and torch each raise their own
-        raise ModelError(
-            f"the model {name} cannot be loaded ({_first_line(error)}): give a folder with its "
-            "files, or a hub id while online"
-        ) from error
+        raise _not_loaded(name, error) from error
+
+
+def _not_loaded(name: str, error: Exception) -> ModelError:
+    return ModelError(
+        f"the model {name} cannot be loaded ({_first_line(error)}): give a folder with its "
+        "files, or a hub id while online"
+    )
 
 
 def exported(name: str, shelf: Path, progress: Callable[[str], None] | None = None) -> Path:
@@ -270,7 +283,15 @@ def exported(name: str, shelf: Path, progress: Callable[[str], None] | None = No
         return folder
     if progress:
         progress(f"exporting {name} to ONNX, once")
-    _publish_folder(folder, lambda aside: export(name, folder.name, aside))
+    try:
+        _publish_folder(folder, lambda aside: export(name, folder.name, aside))
+    except (SessionQAError, OSError):
+        raise
+    except Exception as error:  # torch, its exporter and the tokenizer each raise their own
+        raise ModelError(
+            f"{name} cannot be exported to ONNX ({_first_line(error)}): "
+            'set `backend = "sentence-transformers"` in sessionqa.toml'
+        ) from error
     _copy_folder(folder, kept)
     return folder
 
@@ -350,10 +371,15 @@ def _batches(lengths: list[int]) -> list[list[int]]:
 
 def _hub_revision(name: str) -> str:
     """The commit of the hub model that is in the local cache, so that an update is noticed."""
-    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
     found: Any = try_to_load_from_cache(name, "config.json")
-    return Path(found).parent.name if isinstance(found, str) else "unknown"
+    try:
+        return Path(
+            found if isinstance(found, str) else hf_hub_download(name, "config.json")
+        ).parent.name
+    except Exception as error:  # the hub and the network each raise their own
+        raise _not_loaded(name, error) from error
 
 
 def _publish_folder(folder: Path, write: Callable[[Path], None]) -> None:

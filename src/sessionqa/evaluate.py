@@ -63,7 +63,8 @@ class Outcome:
 def read_gold(path: Path, split: str | None = None) -> list[GoldQuestion]:
     """The questions of a JSONL file, of one split if given. Raises UsageError naming the line."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Only a line break ends a record: JSON texts may hold other separators.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the gold file {path} cannot be read: {error}") from error
     gold = [_gold_question(path, n, line) for n, line in enumerate(lines, 1) if line.strip()]

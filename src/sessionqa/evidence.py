@@ -21,8 +21,8 @@ DEFINITION = 1.0
 # Sentences so close behind the best are looked at for the kind of answer that was asked for.
 NEAR = 0.35
 MANY_WORDS = 20
-# A capitalised word inside a sentence, or one with a digit.
-_NAME = re.compile(r"(?<![.?!]\s)(?<!^)\b(?:[^\W\d_a-z][\w.-]*|\w*\d\w*)")
+# A word that does not begin a sentence.
+_INSIDE = re.compile(r"(?<![.?!]\s)(?<!^)\b\w[\w.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Examiner:
         known = self.known(rarity)
         hits = list({e.hit.passage.id: e.hit for e in evidence}.values())
         texts = (_with_name(hit, hit.passage.text) for hit in hits)
-        names = {terms.stem(name) for name in _NAME.findall(question)}
+        names = {terms.stem(word) for word in _INSIDE.findall(question) if _is_name(word)}
         return Features(
             passage=max(hit.dense_score or 0.0 for hit in hits),
             sentence=max(e.meaning for e in evidence),
@@ -164,6 +164,10 @@ def covered(rarity: dict[str, float], stems: set[str]) -> float:
     """The share of the question's rarity whose stems are among `stems`; 0 if it has none."""
     total = sum(rarity.values())
     return sum(rarity[stem] for stem in rarity if stem in stems) / total if total else 0.0
+
+
+def _is_name(word: str) -> bool:
+    return word[0].isupper() or any(character.isdigit() for character in word)
 
 
 def _with_name(hit: Hit, text: str) -> str:

@@ -13,7 +13,6 @@ Lookup = Callable[[str], Session]
 CONTEXT_CHARS = 160
 CLOSEST = 3
 
-_MARKER = re.compile(r"\[(\d+)\]")
 _HEADING = re.compile(r"^#{1,6} +(.+)\n*", re.MULTILINE)
 _NOTHING_YET = (
     '<p class="hint">Every sentence of an answer carries a number. Here you see where that '
@@ -69,9 +68,8 @@ def answer(given: Answer, turn: int, text: str) -> str:
     note = ""
     if given.standalone_question.strip() != given.question.strip():
         note = f'<p class="asked-as">Asked as: {escape(given.standalone_question)}</p>'
-    paragraphs = "".join(
-        f"<p>{_linked(paragraph, given, turn)}</p>" for paragraph in text.split("\n\n")
-    )
+    linked = _linked(text, given, turn).split("\n\n")
+    paragraphs = "".join(f"<p>{paragraph}</p>" for paragraph in linked)
     if given.refused:
         return f'<div class="refusal">{note}<p class="verdict">No answer</p>{paragraphs}</div>'
     return f'<div class="answer">{note}{paragraphs}</div>'
@@ -85,9 +83,7 @@ def problem(message: str) -> str:
 
 def growing(given: Answer) -> list[str]:
     """The answer's text, longer by a cited sentence each time, whole at the end."""
-    numbers = "|".join(str(citation.number) for citation in given.citations) or "0"
-    ends = [marker.end() for marker in re.finditer(rf"\[(?:{numbers})\](?=\s)", given.text)]
-    return [*(given.text[:end] for end in ends), given.text]
+    return [*(given.text[:end] for end, _ in _markers(given)[:-1]), given.text]
 
 
 def sources(answers: Sequence[Answer], session: Lookup) -> str:
@@ -213,16 +209,29 @@ def _plain(text: str) -> str:
 
 
 def _linked(text: str, given: Answer, turn: int) -> str:
-    """`text` escaped, with the [n] of its citations as links into the sources."""
-    numbers = {str(citation.number) for citation in given.citations}
+    """`text`, with which the answer begins, escaped, its [n] linked to the sources."""
+    parts: list[str] = []
+    at = 0
+    for end, number in _markers(given):
+        start = end - len(f"[{number}]")
+        if end <= len(text):
+            parts.append(escape(text[at:start]))
+            parts.append(f'<a class="cite" href="#source-{turn}-{number}">[{number}]</a>')
+            at = end
+    return "".join([*parts, escape(text[at:])])
 
-    def link(marker: re.Match[str]) -> str:
-        number = marker[1]
-        if number not in numbers:
-            return marker[0]
-        return f'<a class="cite" href="#source-{turn}-{number}">[{number}]</a>'
 
-    return _MARKER.sub(link, escape(text))
+def _markers(given: Answer) -> list[tuple[int, int]]:
+    """Where the [n] of each citation ends, and n. A quote may have a [2] of its own."""
+    found: list[tuple[int, int]] = []
+    at = 0
+    for citation in given.citations:
+        marked = f"{citation.quote} [{citation.number}]"
+        start = given.text.find(marked, at)
+        if start >= 0:
+            at = start + len(marked)
+            found.append((at, citation.number))
+    return found
 
 
 def _event(session: Session) -> str:

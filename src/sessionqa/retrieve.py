@@ -12,7 +12,7 @@ from sessionqa.index import Index
 DEPTH = 100
 
 # A token of letters and digits, with what people put between them: ARC310, arc 310, ARC-310-R1.
-_CODE = re.compile(r"\b([^\W\d_]+)[\s\-_]?(\d+(?:[\-_]?[^\W\d_]+\d*)?)\b")
+_CODE = re.compile(r"\b([^\W\d_]+)[ \-_]?(\d+(?:[\-_]?[^\W\d_]+\d*)?)\b")
 
 
 class Retriever:
@@ -24,13 +24,13 @@ class Retriever:
         self._encoder = encoder
         self._sessions = index.sessions()
 
-    def retrieve(self, question: str, k: int, sessions: Collection[str] | None = None) -> list[Hit]:
-        """The `k` best passages, best first; of `sessions` only, if given.
+    def retrieve(self, question: str, k: int) -> list[Hit]:
+        """The `k` best passages, best first.
 
         A score is a convex combination of the cosine and the BM25 score over its best (Bruch et
         al. 2023, "An Analysis of Fusion Functions for Hybrid Retrieval"); in [0, 1].
         """
-        sessions = sessions or named_sessions(question, self._sessions) or None
+        sessions = named_sessions(question, self._sessions) or None
         depth = max(k, DEPTH)
         vector = self._encoder.encode_question(question)
         dense = self._index.dense(vector, depth, sessions)
@@ -85,18 +85,22 @@ def named_sessions(question: str, sessions: Sequence[Session]) -> list[str]:
 def named_codes(question: str, codes: Collection[str]) -> tuple[list[str], list[str]]:
     """The session codes that a question names in any spelling: known ones, and unknown ones.
 
-    A name counts as an unknown code only if some known code has its shape: as many letters,
-    then as many digits.
+    A name counts as an unknown code only if some known code has its shape: as many letters, then
+    as many digits. Written with a space it must look like one: "ARC 999", not "the 100".
     """
     by_spelling = {_squeezed(code): code for code in codes}
     shapes = {_shape(spelling) for spelling in by_spelling}
+    letters = {_letters(spelling) for spelling in by_spelling}
     known: list[str] = []
     unknown: list[str] = []
     for match in _CODE.finditer(question):
         spelling = _squeezed(match.group())
         if spelling in by_spelling:
             known.append(by_spelling[spelling])
-        elif _shape(spelling) in shapes and len(spelling) > 3:
+            continue
+        shouted = match.group().isupper() and not question.isupper()
+        alike = " " not in match.group() or shouted or _letters(spelling) in letters
+        if alike and _shape(spelling) in shapes and len(spelling) > 3:
             unknown.append(match.group())
     return list(dict.fromkeys(known)), list(dict.fromkeys(unknown))
 
@@ -109,6 +113,10 @@ def with_codes(question: str, codes: Collection[str]) -> str:
 
 def _squeezed(code: str) -> str:
     return re.sub(r"[\s\-_]", "", code).casefold()
+
+
+def _letters(code: str) -> str:
+    return re.split(r"\d", code, maxsplit=1)[0]
 
 
 def _shape(code: str) -> str:

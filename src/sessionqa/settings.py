@@ -28,7 +28,6 @@ class Settings:
     corpus: Path = Path("corpus")
     index: Path = Path("index")
     included: bool = False  # the corpus is the package's own: its index may be built unasked
-    feedback: Path = Path("feedback.jsonl")
     model: str = DEFAULT_MODEL
     backend: Backend = "onnx"
     chunking: Chunking = "sentences"
@@ -41,6 +40,15 @@ class Settings:
     port: int = 7860
 
     def __post_init__(self) -> None:
+        for name in ("corpus", "index"):
+            object.__setattr__(self, name, Path(getattr(self, name)))
+        for name, choices in (("backend", get_args(Backend)), ("chunking", get_args(Chunking))):
+            if getattr(self, name) not in choices:
+                raise SettingsError(
+                    f"{name} is {getattr(self, name)!r}: choose one of {', '.join(choices)}"
+                )
+        if not self.model:
+            raise SettingsError("model is empty: name a model or a folder")
         if self.chunk_tokens < 16:
             raise SettingsError(f"chunk_tokens is {self.chunk_tokens}: give 16 or more")
         if not 0 <= self.chunk_overlap < self.chunk_tokens:
@@ -65,8 +73,11 @@ class Settings:
         environ = os.environ if environ is None else environ
         home = Path(environ["SESSIONQA_HOME"]) if environ.get("SESSIONQA_HOME") else None
         chosen = _read_file((home or Path.cwd()) / FILE_NAME)
-        chosen.update({name: value for name, value in given.items() if value is not None})
-        chosen.setdefault("feedback", (home or Path.cwd()) / "feedback.jsonl")
+        for name, value in given.items():
+            if name not in _names():
+                raise SettingsError(f"{name} is not a setting; known: {', '.join(_names())}")
+            if value is not None:
+                chosen[name] = value
         return cls(**{**_places(chosen.get("corpus"), chosen.get("index"), home), **chosen})
 
     def with_(self, **changes: Any) -> Self:
@@ -95,7 +106,7 @@ def included_corpus() -> Path:
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -103,8 +114,12 @@ def _read_file(path: Path) -> dict[str, Any]:
     return {name: _checked(path, name, value) for name, value in content.items()}
 
 
+def _names() -> list[str]:
+    return [field.name for field in fields(Settings) if field.name != "included"]
+
+
 def _checked(path: Path, name: str, value: Any) -> Any:
-    known = [field.name for field in fields(Settings) if field.name != "included"]
+    known = _names()
     if name not in known:
         nearest = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
@@ -115,8 +130,10 @@ def _checked(path: Path, name: str, value: Any) -> Any:
     if choices := get_args(expected):
         if value not in choices:
             raise SettingsError(f"{path}: {name} is {value!r}: choose one of {', '.join(choices)}")
-    elif isinstance(value, bool) or not isinstance(
-        value, (int, float)[: 1 + (expected is float)] if expected in (int, float) else expected
-    ):
+        return value
+    allowed = (int, float) if expected is float else expected
+    if isinstance(value, bool) or not isinstance(value, allowed):
         raise SettingsError(f"{path}: {name} is {value!r}: give a {expected.__name__}")
+    if name == "model" and value and (path.parent / str(value)).is_dir():
+        return str(path.parent / str(value))
     return value

@@ -13,15 +13,15 @@ from sessionqa.index import Index
 MOST_WORDS = 100
 
 
-def correct(question: str, index: Index, encoder: Encoder) -> tuple[str, dict[str, str]]:
-    """`question` with its misspelt words replaced, and what was replaced by what.
+def correct(question: str, index: Index, encoder: Encoder) -> str:
+    """`question` with its misspelt words replaced.
 
     A word is taken for misspelt if neither the corpus nor the encoder's vocabulary has it and a
     word of the corpus with the same first letter is within one edit in five letters.
     """
     asked = terms.content_words(question)
     if len(asked) > MOST_WORDS:
-        return question, {}
+        return question
     strange = [word for word in asked if word.isalpha() and len(word) > 3]
     known = index.sentence_counts(terms.stem(word) for word in strange)
     corrections = {
@@ -33,7 +33,7 @@ def correct(question: str, index: Index, encoder: Encoder) -> tuple[str, dict[st
     }
     for word, nearest in corrections.items():
         question = re.sub(rf"\b{re.escape(word)}\b", nearest, question)
-    return question, corrections
+    return question
 
 
 def _is_one_piece(word: str, encoder: Encoder) -> bool:

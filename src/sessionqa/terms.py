@@ -2,8 +2,13 @@
 
 import re
 from functools import lru_cache
+from threading import Lock
 
 import snowballstemmer
+
+_STEMMER = snowballstemmer.stemmer("english")
+# The stemmer keeps the word that it is at in itself, and the chat asks from several threads.
+_ONE_AT_A_TIME = Lock()
 
 WORD = re.compile(r"\w+(?:[.'’]\w+)*")
 
@@ -37,15 +42,12 @@ TALK_WORDS = frozenset(
 )
 
 
-@lru_cache(maxsize=1)
-def _stemmer() -> snowballstemmer.stemmer:
-    return snowballstemmer.stemmer("english")
-
-
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """The stem of one word, case folded: "Sharding" and "shards" are both "shard"."""
-    return str(_stemmer().stemWord(word.casefold().replace("’s", "").replace("'s", "")))
+    folded = word.casefold().replace("’s", "").replace("'s", "")
+    with _ONE_AT_A_TIME:
+        return str(_STEMMER.stemWord(folded))
 
 
 def words(text: str) -> list[str]:

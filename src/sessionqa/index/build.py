@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import resources
@@ -84,10 +84,11 @@ def inputs_of(sessions: Iterable[Session], encoder: str, settings: Settings) -> 
 def live_manifest(folder: Path, inputs: str) -> Manifest | None:
     """The manifest of the live build if it is whole and was made of just these inputs."""
     try:
-        manifest = LocalIndex.open(folder, verify=True).manifest
+        live = LocalIndex.open(folder, verify=True)
     except IndexUnusable:
         return None
-    return manifest if manifest.inputs == inputs else None
+    live.close()
+    return live.manifest if live.manifest.inputs == inputs else None
 
 
 def write_build(
@@ -109,7 +110,7 @@ def write_build(
     try:
         _write_files(aside, settings, sessions, encoder, report)
         manifest = _manifest(aside, settings, sessions, stamps, encoder)
-        LocalIndex(folder, aside, manifest)
+        LocalIndex(folder, aside, manifest).close()
         aside.rename(folder / BUILDS / name)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -148,7 +149,7 @@ def _write_files(
     fine = _encode("encoding sentences", cut.sentence_inputs, encoder, known_sentences, report)
     index = faiss.IndexFlatIP(encoder.dim)
     index.add(dense)
-    faiss.write_index(index, str(aside / VECTORS))
+    (aside / VECTORS).write_bytes(faiss.serialize_index(index).tobytes())
     np.save(aside / SENTENCES, fine.astype(np.float16))
     lexical.write(aside / LEXICAL, cut.passages)
     _write_database(aside / DATABASE, sessions, cut)
@@ -162,12 +163,11 @@ def _manifest(
     encoder: Encoder,
 ) -> Manifest:
     """Describes the files of `aside`, and writes the description beside them."""
-    with sqlite3.connect(aside / DATABASE) as db:
+    with closing(sqlite3.connect(aside / DATABASE)) as db:
         counts = {
             table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
             for table in ("sessions", "passages", "sentences")
         }
-    db.close()
     manifest = Manifest(
         format=FORMAT_VERSION,
         build=aside.name.removeprefix(MAKING),
@@ -253,8 +253,9 @@ def _known_vectors(folder: Path, encoder: Encoder) -> tuple[dict[str, Vectors], 
     """The vectors of the live build by key, if the same encoder made them."""
     with suppress(SessionQAError):
         before = LocalIndex.open(folder, verify=True)
-        if before.manifest.encoder["fingerprint"] == encoder.fingerprint:
-            return dict(before.keyed_vectors()), dict(before.keyed_sentences())
+        with closing(before):
+            if before.manifest.encoder["fingerprint"] == encoder.fingerprint:
+                return dict(before.keyed_vectors()), dict(before.keyed_sentences())
     return {}, {}
 
 

@@ -46,17 +46,25 @@ class LexicalArm:
     """Opened for searching. Raises ValueError if the folder does not hold a whole index."""
 
     def __init__(self, folder: Path) -> None:
+        self._beside: tempfile.TemporaryDirectory[str] | None = None
         try:
             self._index = tantivy.Index.open(str(folder))
         except ValueError:
             # tantivy wants to create lock files even to read, and the folder may forbid it.
             self._beside = tempfile.TemporaryDirectory(prefix="sessionqa-")
+            beside = Path(self._beside.name)
             for path in folder.iterdir():
-                _mirror(path, Path(self._beside.name) / path.name)
-            self._index = tantivy.Index.open(self._beside.name)
+                _mirror(path, beside / path.name)
+            self._index = tantivy.Index.open(str(beside))
         self._index.config_reader("manual")
         self._searcher = self._index.searcher()
         self._schema = self._index.schema
+
+    def close(self) -> None:
+        """Lets go of the files."""
+        del self._searcher, self._index
+        if self._beside:
+            self._beside.cleanup()
 
     def search(
         self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None

@@ -42,7 +42,9 @@ class LocalIndex:
         self._faiss = faiss
         self._sessions: list[Session] = []
         try:
-            self._vectors = faiss.read_index(str(build / VECTORS))
+            # Read by Python: FAISS cannot open every path on Windows.
+            packed = np.frombuffer((build / VECTORS).read_bytes(), dtype=np.uint8)
+            self._vectors = faiss.deserialize_index(packed)
             self._sentences = np.load(build / SENTENCES, mmap_mode="r", allow_pickle=False)
             self._lexical = LexicalArm(build / LEXICAL)
             self._db = sqlite3.connect(
@@ -74,6 +76,12 @@ class LocalIndex:
         """Where the encoder that made the vectors lies."""
         return self.folder / ENCODERS / str(self.manifest.encoder["fingerprint"])
 
+    def close(self) -> None:
+        """Lets go of the files; the index is of no use any more."""
+        self._db.close()
+        self._sentences = np.zeros((0, self._vectors.d), dtype=np.float16)
+        self._lexical.close()
+
     def dense(
         self, vector: Vectors, k: int, sessions: Collection[str] | None = None
     ) -> list[tuple[str, float]]:
@@ -96,7 +104,8 @@ class LocalIndex:
         self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
     ) -> list[tuple[str, float]]:
         """See Index."""
-        return self._with_ids(self._lexical.search(stems, k, sessions))
+        # The engine takes memory for as many as it is asked for.
+        return self._with_ids(self._lexical.search(stems, min(k, self._vectors.ntotal), sessions))
 
     def passages(self, ids: Sequence[str]) -> list[Passage]:
         """See Index. Raises KeyError for an id that the index does not have."""
@@ -112,7 +121,7 @@ class LocalIndex:
         if not self._sessions:
             rows = self._db.execute(f"SELECT {SESSION_COLUMNS} FROM sessions ORDER BY ordinal")
             self._sessions = [_session(row) for row in rows]
-        return self._sessions
+        return list(self._sessions)
 
     def session(self, code: str) -> Session | None:
         """See Index."""
@@ -158,7 +167,7 @@ class LocalIndex:
     def keyed_sentences(self) -> Iterator[tuple[str, Vectors]]:
         """The same for each sentence, in half precision."""
         for row, key in self._db.execute("SELECT row, key FROM sentences ORDER BY row"):
-            yield key, self._sentences[row]
+            yield key, np.array(self._sentences[row])
 
     def _with_ids(self, ranked: list[tuple[int, float]]) -> list[tuple[str, float]]:
         rows = [row for row, _ in ranked]
