@@ -37,6 +37,7 @@ clean:  ## remove the environment and the index
 	rm -rf .venv index/CURRENT index/builds index/encoder index/.lock
 
 .venv/bin/python:
+	@echo "Setting up .venv, once: some minutes, and about 2 GB on disk."
 	$(PYTHON) -m venv .venv
 
 .venv/installed: .venv/bin/python pyproject.toml constraints.txt

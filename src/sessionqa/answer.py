@@ -180,7 +180,7 @@ def _text(citations: Sequence[Citation]) -> str:
     paragraphs: dict[str, list[str]] = {}
     for citation in citations:
         quotes = paragraphs.setdefault(citation.session_code, [])
-        if not quotes and not citation.quote.startswith(f"{citation.session_code}:"):
+        if not quotes and not citation.quote.startswith(citation.session_code):
             quotes.append(f"{citation.session_code}:")
         quotes.append(f"{citation.quote} [{citation.number}]")
     return "\n\n".join(" ".join(quotes) for quotes in paragraphs.values())

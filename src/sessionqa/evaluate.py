@@ -65,8 +65,10 @@ def read_gold(path: Path, split: str | None = None) -> list[GoldQuestion]:
     try:
         # Only a line break ends a record: JSON texts may hold other separators.
         lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the gold file {path} cannot be read: {error}") from error
+    except OSError as error:
+        raise UsageError(f"the gold file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the gold file {path} is not UTF-8 text: {error.reason}") from error
     gold = [_gold_question(path, n, line) for n, line in enumerate(lines, 1) if line.strip()]
     chosen = [question for question in gold if split in (None, question.split)]
     if not chosen:
@@ -87,9 +89,11 @@ def _gold_question(path: Path, number: int, line: str) -> GoldQuestion:
             history=_texts(record.get("history", [])),
             split=_of(str, record.get("split", "")),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except KeyError as error:
+        raise UsageError(f"{path}:{number}: a gold question needs {error}") from error
+    except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"{path}:{number}: not a gold question ({type(error).__name__}: {error}); "
+            f"{path}:{number}: not a gold question ({error}); "
             "each line is a JSON object with at least id and question"
         ) from error
 

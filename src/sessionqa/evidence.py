@@ -17,7 +17,7 @@ MEANING, FOCUS, OVERLAP, CONTEXT, KIND = 1.0, 0.4, 0.7, 1.4, 0.35
 # The kind of a line of the card that was asked for. A bare address is near nothing in meaning.
 CARD_FIELD = {"title": 1.0, "services": 1.0, "speakers": 1.5, "facts": 1.5, "recording": 3.0}
 # The kind of a sentence that says what the question wants defined.
-DEFINITION = 1.0
+DEFINITION = 1.5
 # Sentences so close behind the best are looked at for the kind of answer that was asked for.
 NEAR = 0.35
 MANY_WORDS = 20

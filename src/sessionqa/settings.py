@@ -13,6 +13,8 @@ from sessionqa.errors import SettingsError
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 FILE_NAME = "sessionqa.toml"
 
+_PLAIN = {int: "whole number", float: "number", str: "text", Path: "folder"}
+
 Chunking = Literal["sentences", "document"]
 Backend = Literal["onnx", "sentence-transformers"]
 
@@ -133,7 +135,7 @@ def _checked(path: Path, name: str, value: Any) -> Any:
         return value
     allowed = (int, float) if expected is float else expected
     if isinstance(value, bool) or not isinstance(value, allowed):
-        raise SettingsError(f"{path}: {name} is {value!r}: give a {expected.__name__}")
+        raise SettingsError(f"{path}: {name} is {value!r}: give a {_PLAIN[expected]}")
     if name == "model" and value and (path.parent / str(value)).is_dir():
         return str(path.parent / str(value))
     return value

@@ -44,7 +44,7 @@ def _is_one_piece(word: str, encoder: Encoder) -> bool:
 def _nearest(word: str, index: Index) -> str | None:
     """The corpus's word that is fewest edits away, a swap of neighbours being one edit."""
     limit = max(1, round(len(word) / 5))
-    usual = (other for other in terms.STOP_WORDS | terms.TALK_WORDS if other[0] == word[0])
+    usual = (other for other in terms.UNASKED if other[0] == word[0])
     candidates = [other for other in (*index.words_like(word[0]), *usual) if len(other) > 3]
     found = process.extractOne(word, candidates, scorer=OSA.distance, score_cutoff=limit)
     return found[0] if found else None

@@ -14,17 +14,18 @@ WORD = re.compile(r"\w+(?:[.'’]\w+)*")
 
 # Words that say how something is asked, not what is asked about.
 STOP_WORDS = frozenset(
-    """a about above after again all also am an and any anybody anyone anything are as at be
-    because been before being below between both but by can cannot could did do does doing
-    done down during each else ever every everybody everyone exactly few for from further get
-    gets give given go goes going got had has have having he her here hers him his how i if in
-    into is isn it its itself just know let like ll many may me might mine more most much must
-    my no nobody nor not of off on once one ones only or other our ours out over own please
-    really re regarding s same say says see shall she should so some somebody something
-    someone such t tell than thank thanks that the their theirs them then there these they
-    thing things this those through to too under until up upon us use used using ve very via
-    want was we were what whatever when where which while who whom whose why will with within
-    without work working works would you your yours""".split()
+    """a ain aren couldn didn doesn don hadn hasn haven isn shouldn wasn weren won wouldn about
+    above after again all also am an and any anybody anyone anything are as at be because been
+    before being below between both but by can cannot could did do does doing done down during
+    each else ever every everybody everyone exactly few for from further get gets give given
+    go goes going got had has have having he her here hers him his how i if in into is isn it
+    its itself just know let like ll many may me might mine more most much must my no nobody
+    nor not of off on once one ones only or other our ours out over own please really re
+    regarding s same say says see shall she should so some somebody something someone such t
+    tell than thank thanks that the their theirs them then there these they thing things this
+    those through to too under until up upon us use used using ve very via want was we were
+    what whatever when where which while who whom whose why will with within without work
+    working works would you your yours""".split()
 )
 
 # Words that only name the kind of thing this tool holds: "the session on X" asks about X.
@@ -40,6 +41,7 @@ TALK_WORDS = frozenset(
     deals dealt come comes came stand stands stood summarize summarise overview gist brief
     short compare compared versus vs role position job hold holds held""".split()
 )
+UNASKED = STOP_WORDS | TALK_WORDS
 
 
 @lru_cache(maxsize=65536)
@@ -60,11 +62,16 @@ def stems(text: str) -> set[str]:
     return {stem(word) for word in words(text)}
 
 
+def _before_apostrophe(word: str) -> str:
+    """What stands before an apostrophe: "what's" asks like "what"."""
+    return re.split("['’]", word.casefold(), maxsplit=1)[0]
+
+
 def content_words(question: str) -> list[str]:
     """The words of a question that say what it is about, as written, each once."""
     found = {
         word.casefold(): word
         for word in reversed(words(question))
-        if word.casefold() not in STOP_WORDS and word.casefold() not in TALK_WORDS
+        if _before_apostrophe(word) not in UNASKED
     }
     return list(reversed(found.values()))

@@ -202,7 +202,10 @@ def current_build(folder: Path) -> Path:
     try:
         name = (folder / CURRENT).read_text(encoding="utf-8").strip()
     except (FileNotFoundError, NotADirectoryError):
-        raise IndexMissing(f"there is no index in {folder}: run `sessionqa index`") from None
+        raise IndexMissing(
+            f"there is no index in {folder}: run `sessionqa index`, with the same --corpus and "
+            "--index if you gave any"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise IndexDamaged(
             f"{folder / CURRENT} cannot be read ({_brief(error)}): {REBUILD}"
