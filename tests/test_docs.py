@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+from sessionqa import Assistant
 from sessionqa.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -189,3 +190,11 @@ def test_no_committed_file_names_it(what: str) -> None:
 def test_the_search_would_find_it(what: str, text: str) -> None:
     assert re.search(FORBIDDEN[what], text)
     assert not re.search(FORBIDDEN[what], "https://example.org/" + "work/x and network/root/x")
+
+
+def test_the_answer_that_the_readme_shows_is_the_answer(assistant: Assistant) -> None:
+    shown = (ROOT / "README.md").read_text(encoding="utf-8")
+    question = "Which disaster recovery strategy did the bank choose?"
+    assert f'sessionqa ask "{question}"' in shown
+    answer = " ".join(assistant.ask(question).text.split())
+    assert answer in " ".join(shown.split())
