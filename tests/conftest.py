@@ -1,5 +1,6 @@
 """Small real corpora and their indexes, built once for the whole run."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,3 +66,18 @@ def garden(tmp_path: Path, write_session: Write) -> Settings:
         speakers="[{name: Bo Leaf}]",
     )
     return Settings(corpus=tmp_path / "corpus", index=tmp_path / "index")
+
+
+@pytest.fixture(scope="session")
+def garden_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the index of the garden corpus is kept to be copied."""
+    return tmp_path_factory.mktemp("garden") / "index"
+
+
+@pytest.fixture
+def planted(garden: Settings, garden_index: Path) -> Settings:
+    """The garden corpus, indexed."""
+    if not garden_index.exists():
+        build_index(garden.with_(index=garden_index))
+    shutil.copytree(garden_index, garden.index)
+    return garden

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sessionqa import Settings, __version__, build_index
+from sessionqa import Settings, __version__
 from sessionqa.cli import main
 
 COMMANDS = ("ask", "search", "sessions", "index", "chat", "eval", "doctor")
@@ -40,21 +39,6 @@ def usage_error(*args: str) -> int | str | None:
     with pytest.raises(SystemExit) as stop:
         main(list(args))
     return stop.value.code
-
-
-@pytest.fixture(scope="module")
-def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the index of the garden corpus is kept to be copied."""
-    return tmp_path_factory.mktemp("garden") / "index"
-
-
-@pytest.fixture
-def planted(garden: Settings, built_once: Path) -> Settings:
-    """The garden corpus, indexed."""
-    if not built_once.exists():
-        build_index(garden.with_(index=built_once))
-    shutil.copytree(built_once, garden.index)
-    return garden
 
 
 # --- help, version, wrong usage
@@ -413,7 +397,10 @@ def test_a_missing_index_is_3_and_says_how_to_get_one(
     assert main([*args, *place(nowhere)]) == 3
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert shown.err == f"sessionqa: there is no index in {nowhere.index}: run `sessionqa index`\n"
+    assert shown.err == (
+        f"sessionqa: there is no index in {nowhere.index}: run `sessionqa index`, "
+        "with the same --corpus and --index if you gave any\n"
+    )
     assert not nowhere.index.exists()
 
 

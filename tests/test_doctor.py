@@ -14,21 +14,12 @@ from sessionqa.doctor import Check, examine
 Capture = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(scope="module")
-def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the index of the garden corpus is kept to be copied."""
-    return tmp_path_factory.mktemp("garden") / "index"
-
-
 @pytest.fixture
-def planted(garden: Settings, built_once: Path) -> Settings:
+def planted(planted: Settings) -> Settings:
     """The garden corpus, indexed, and a port that is free."""
-    if not built_once.exists():
-        build_index(garden.with_(index=built_once))
-    shutil.copytree(built_once, garden.index)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return garden.with_(port=probe.getsockname()[1])
+        return planted.with_(port=probe.getsockname()[1])
 
 
 def findings(settings: Settings) -> dict[str, Check]:
@@ -87,7 +78,8 @@ def test_a_truncated_index_is_wrong(planted: Settings) -> None:
 def test_a_missing_index_is_wrong(planted: Settings) -> None:
     shutil.rmtree(planted.index)
     assert wrong(planted)["index"] == (
-        f"there is no index in {planted.index}: run `sessionqa index`"
+        f"there is no index in {planted.index}: run `sessionqa index`, "
+        "with the same --corpus and --index if you gave any"
     )
     assert doctor(planted) == 3
     assert not planted.index.exists()

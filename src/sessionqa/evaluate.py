@@ -90,7 +90,7 @@ def _gold_question(path: Path, number: int, line: str) -> GoldQuestion:
             split=_of(str, record.get("split", "")),
         )
     except KeyError as error:
-        raise UsageError(f"{path}:{number}: a gold question needs {error}") from error
+        raise UsageError(f"{path}:{number}: not a gold question: it has no {error}") from error
     except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{path}:{number}: not a gold question ({error}); "
