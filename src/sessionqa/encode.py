@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sessionqa.errors import IndexDamaged, ModelError, SessionQAError
+from sessionqa.errors import IndexDamaged, ModelError, SessionQAError, first_line
 from sessionqa.settings import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class OnnxEncoder:
             self._pad: int = card["pad_id"]
         except Exception as error:  # each library here has errors of its own
             raise IndexDamaged(
-                f"the encoder in {folder} cannot be opened ({_first_line(error)}): "
+                f"the encoder in {folder} cannot be opened ({first_line(error)}): "
                 "remove that folder and run `sessionqa index`"
             ) from error
         self._inputs = {value.name for value in self._session.get_inputs()}
@@ -263,7 +263,7 @@ def load_sentence_transformer(name: str) -> "SentenceTransformer":
 
 def _not_loaded(name: str, error: Exception) -> ModelError:
     return ModelError(
-        f"the model {name} cannot be loaded ({_first_line(error)}): give a folder with its "
+        f"the model {name} cannot be loaded ({first_line(error)}): give a folder with its "
         "files, or a hub id while online"
     )
 
@@ -289,7 +289,7 @@ def exported(name: str, shelf: Path, progress: Callable[[str], None] | None = No
         raise
     except Exception as error:  # torch, its exporter and the tokenizer each raise their own
         raise ModelError(
-            f"{name} cannot be exported to ONNX ({_first_line(error)}): "
+            f"{name} cannot be exported to ONNX ({first_line(error)}): "
             'set `backend = "sentence-transformers"` in sessionqa.toml'
         ) from error
     _copy_folder(folder, kept)
@@ -418,7 +418,3 @@ def _is_whole(folder: Path) -> bool:
 
 def _copy_files(source: Path, target: Path) -> None:
     shutil.copytree(source, target, dirs_exist_ok=True)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

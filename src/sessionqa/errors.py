@@ -54,3 +54,8 @@ class ModelError(SessionQAError):
 
 class ServerError(SessionQAError):
     """The chat cannot be served there."""
+
+
+def first_line(error: Exception) -> str:
+    """What a foreign error says, short enough to stand inside a message of ours."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

@@ -10,7 +10,7 @@ import numpy as np
 
 from sessionqa.datatypes import Passage, Sentence, Session, Speaker
 from sessionqa.encode import Vectors, sha256_of
-from sessionqa.errors import IndexDamaged, IndexMissing
+from sessionqa.errors import IndexDamaged, IndexMissing, first_line
 from sessionqa.index import FORMAT_VERSION, Manifest
 
 CURRENT = "CURRENT"
@@ -54,7 +54,9 @@ class LocalIndex:
             )
             rows = self._db.execute("SELECT count(*) FROM passages").fetchone()[0]
         except (RuntimeError, ValueError, OSError, sqlite3.Error) as error:
-            raise IndexDamaged(f"{build} cannot be read ({_brief(error)}): {REBUILD}") from error
+            raise IndexDamaged(
+                f"{build} cannot be read ({first_line(error)}): {REBUILD}"
+            ) from error
         if not self._vectors.ntotal == rows == manifest.counts["passages"]:
             raise IndexDamaged(
                 f"{build} has {self._vectors.ntotal} vectors for {rows} passages: {REBUILD}"
@@ -208,7 +210,7 @@ def current_build(folder: Path) -> Path:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise IndexDamaged(
-            f"{folder / CURRENT} cannot be read ({_brief(error)}): {REBUILD}"
+            f"{folder / CURRENT} cannot be read ({first_line(error)}): {REBUILD}"
         ) from error
     build = folder / BUILDS / name
     if not 0 < len(name) < MAX_NAME or Path(name).name != name or not build.is_dir():
@@ -225,7 +227,7 @@ def read_manifest(build: Path) -> Manifest:
         if version == FORMAT_VERSION:
             return Manifest(**record)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IndexDamaged(f"{path} cannot be read ({_brief(error)}): {REBUILD}") from error
+        raise IndexDamaged(f"{path} cannot be read ({first_line(error)}): {REBUILD}") from error
     raise IndexDamaged(
         f"{path} has format {version}, and this sessionqa reads {FORMAT_VERSION}: {REBUILD}"
     )
@@ -242,7 +244,3 @@ def _check_files(build: Path, manifest: Manifest, verify: bool) -> None:
             )
         if verify and sha256_of(path) != expected["sha256"]:
             raise IndexDamaged(f"{path} is not what was built, by its checksum: {REBUILD}")
-
-
-def _brief(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
