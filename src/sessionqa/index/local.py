@@ -9,8 +9,9 @@ from typing import Any, Self
 import numpy as np
 
 from sessionqa.datatypes import Passage, Sentence, Session, Speaker
-from sessionqa.encode import Vectors, sha256_of
+from sessionqa.encode import Vectors
 from sessionqa.errors import IndexDamaged, IndexMissing, first_line
+from sessionqa.exports import sha256_of
 from sessionqa.index import FORMAT_VERSION, Manifest
 
 CURRENT = "CURRENT"

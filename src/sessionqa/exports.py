@@ -1,0 +1,272 @@
+"""A model of PyTorch -> ONNX, once; kept whole or not at all, and run without PyTorch.
+
+An export is a folder of three files: `model.onnx`, `tokenizer.json`, and a card, `encoder.json` or
+`reranker.json` after the kind of model, which says how the two are used and how long they are.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessionqa.errors import IndexDamaged, ModelError, SessionQAError, first_line
+
+if TYPE_CHECKING:
+    import torch
+
+Kind = Literal["encoder", "reranker"]
+Model = TypeVar("Model")
+
+GRAPH, TOKENIZER = "model.onnx", "tokenizer.json"
+# What a folder's fingerprint is made of: weights, configuration and vocabulary.
+MODEL_FILES = {".safetensors", ".bin", ".json", ".txt", ".model"}
+BATCH_PIECES = 4096
+
+
+class OnnxModel:
+    """An export, opened: its card, its tokenizer, and its graph to run."""
+
+    def __init__(self, kind: Kind, folder: Path, fields: Sequence[str]) -> None:
+        """Opens what `exported` returned; `fields` are those that its card must have.
+
+        Raises IndexDamaged if a file is missing or cut short.
+        """
+        # Or it would keep a record of each run in the user's cache and send it to its makers.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        try:
+            card = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))
+            if not is_whole(kind, folder):
+                raise ValueError("a file has another size than when it was exported")
+            self.card: dict[str, Any] = {field: card[field] for field in (*fields, "pad_id")}
+            self.tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+            options = onnxruntime.SessionOptions()
+            options.log_severity_level = 3
+            options.intra_op_num_threads = usable_cores()
+            self._session = onnxruntime.InferenceSession(
+                str(folder / GRAPH), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # each library here has errors of its own
+            raise IndexDamaged(
+                f"the {kind} in {folder} cannot be opened ({first_line(error)}): "
+                "remove that folder and run `sessionqa index`"
+            ) from error
+        self._inputs = {value.name for value in self._session.get_inputs()}
+        self.tokenizer.no_padding()
+
+    def run(
+        self, pieces: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None
+    ) -> NDArray[np.float32]:
+        """The graph's output for one batch, a row for each list of word pieces.
+
+        `types` tell the first text of a pair (0) from the second (1), piece by piece.
+        """
+        shape = (len(pieces), max(len(ids) for ids in pieces))
+        ids = np.full(shape, self.card["pad_id"], dtype=np.int64)
+        mask, kinds = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+        for row, tokens in enumerate(pieces):
+            ids[row, : len(tokens)] = tokens
+            mask[row, : len(tokens)] = 1
+            if types is not None:
+                kinds[row, : len(tokens)] = types[row]
+        fed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": kinds}
+        given = {name: array for name, array in fed.items() if name in self._inputs}
+        return np.asarray(self._session.run(None, given)[0], dtype=np.float32)
+
+
+def usable_cores() -> int:
+    """The processors this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Rows sorted by length, cut so that a padded batch stays under BATCH_PIECES."""
+    cut: list[list[int]] = [[]]
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if cut[-1] and (len(cut[-1]) + 1) * lengths[row] > BATCH_PIECES:
+            cut.append([])
+        cut[-1].append(row)
+    return cut if lengths else []
+
+
+def sha256_of(path: Path) -> str:
+    """The checksum of a file's bytes, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(version: str, name: str, folder: Path | None) -> str:
+    """Names a model's files and a version of its export: 16 hex digits.
+
+    `folder` holds the files; None stands for a hub id, whose commit counts. Raises ModelError.
+    """
+    digest = hashlib.sha256(f"{version}\n".encode())
+    if folder is None:
+        digest.update(f"{name}\n{_hub_revision(name)}".encode())
+    else:
+        for path in sorted(p for p in folder.rglob("*") if p.suffix in MODEL_FILES):
+            digest.update(f"{path.relative_to(folder).as_posix()} {sha256_of(path)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def load_quietly(load: Callable[[str], Model], name: str, folder: Path | None) -> Model:
+    """What `load` makes of the folder, else of the hub id. Raises ModelError with the remedy."""
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        return load(str(folder or name))
+    except Exception as error:  # the hub, the file system and torch each raise their own
+        raise _not_loaded(name, error) from error
+
+
+def exported(
+    kind: Kind,
+    name: str,
+    folder: Path,
+    export: Callable[[Path], None],
+    progress: Callable[[str], None] | None = None,
+) -> Path:
+    """`folder` with the export of the model `name`; `export` writes it if it is not there.
+
+    It is also kept in the user's cache, below the folder's own name, so that a second index need
+    not import torch. Raises ModelError if the model cannot be exported.
+    """
+    import platformdirs
+
+    kept = platformdirs.user_cache_path("sessionqa") / kind / folder.name
+    if is_whole(kind, folder) or _copy_folder(kind, kept, folder):
+        return folder
+    if progress:
+        progress(f"exporting {name} to ONNX, once")
+    try:
+        _publish_folder(folder, export)
+    except (SessionQAError, OSError):
+        raise
+    except Exception as error:  # torch, its exporter and the tokenizer each raise their own
+        raise ModelError(
+            f"{name} cannot be exported to ONNX ({first_line(error)}): "
+            'set `backend = "sentence-transformers"` in sessionqa.toml'
+        ) from error
+    _copy_folder(kind, folder, kept)
+    return folder
+
+
+def is_whole(kind: Kind, folder: Path) -> bool:
+    """Whether `folder` holds an export of this kind, as far as sizes tell."""
+    try:
+        card = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))
+        sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+        return bool(card["bytes"] == {name: sizes[name] for name in card["bytes"]})
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def write_graph(
+    folder: Path,
+    model: "torch.nn.Module",
+    read: "Callable[[dict[str, torch.Tensor]], torch.Tensor]",
+    sample: "Mapping[str, torch.Tensor]",
+) -> None:
+    """Writes `read`, which runs `model` on what a tokenizer gives, as one file of ONNX.
+
+    `sample` is what the tokenizer gives for two texts; their number and length stay free.
+    """
+    import logging
+    import warnings
+
+    import torch
+
+    inputs = [key for key in sample if key in {"input_ids", "attention_mask", "token_type_ids"}]
+
+    class Graph(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+            return read(dict(zip(inputs, tensors, strict=True)))
+
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            Graph(),
+            tuple(sample[key] for key in inputs),
+            str(folder / GRAPH),
+            input_names=inputs,
+            output_names=["output"],
+            dynamic_shapes=(tuple({0: "texts", 1: "pieces"} for _ in inputs),),
+            external_data=False,
+            dynamo=True,
+            verbose=False,
+        )
+
+
+def write_card(kind: Kind, folder: Path, tokenizer: Any, fields: Mapping[str, Any]) -> None:
+    """Writes the tokenizer and, last of all, the card; the graph is there."""
+    tokenizer.backend_tokenizer.save(str(folder / TOKENIZER))
+    card = {
+        **fields,
+        "pad_id": tokenizer.pad_token_id or 0,
+        "bytes": {name: (folder / name).stat().st_size for name in (GRAPH, TOKENIZER)},
+    }
+    (folder / f"{kind}.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+
+
+def _not_loaded(name: str, error: Exception) -> ModelError:
+    return ModelError(
+        f"the model {name} cannot be loaded ({first_line(error)}): give a folder with its "
+        "files, or a hub id while online"
+    )
+
+
+def _hub_revision(name: str) -> str:
+    """The commit of the hub model that is in the local cache, so that an update is noticed."""
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+
+    try:
+        found: Any = try_to_load_from_cache(name, "config.json")
+        return Path(
+            found if isinstance(found, str) else hf_hub_download(name, "config.json")
+        ).parent.name
+    except Exception as error:  # the hub and the network each raise their own
+        raise _not_loaded(name, error) from error
+
+
+def _publish_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Lets `write` fill a folder aside, then renames it: `folder` is whole or absent."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+    try:
+        write(aside)
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.chmod(0o755)
+        aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _copy_folder(kind: Kind, source: Path, target: Path) -> bool:
+    """Copies a published folder if it is there and the place can be written to."""
+    if not is_whole(kind, source) or is_whole(kind, target):
+        return False
+    try:
+        _publish_folder(target, lambda aside: _copy_files(source, aside))
+    except OSError:
+        return False
+    return True
+
+
+def _copy_files(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, dirs_exist_ok=True)
