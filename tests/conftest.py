@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from sessionqa import Assistant, Settings, build_index
+from sessionqa.encode import model_folder
+from sessionqa.settings import DEFAULT_MODEL
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,3 +83,46 @@ def planted(garden: Settings, garden_index: Path) -> Settings:
         build_index(garden.with_(index=garden_index))
     shutil.copytree(garden_index, garden.index)
     return garden
+
+
+@pytest.fixture(scope="session")
+def cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny cross-encoder of random but fixed weights, which reads 64 word pieces."""
+    import torch
+    import transformers
+
+    folder = tmp_path_factory.mktemp("cross") / "encoder"
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model_folder(DEFAULT_MODEL))
+    torch.manual_seed(5)
+    config = transformers.BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        initializer_range=0.5,
+        num_labels=1,
+    )
+    transformers.BertForSequenceClassification(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reranker_shelf(cross_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the export of `cross_encoder` is kept to be copied; the user's cache is left alone."""
+    from sessionqa import rerank
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        shelf = tmp_path_factory.mktemp("reranker")
+        rerank.exported(str(cross_encoder), shelf)
+    return shelf
+
+
+@pytest.fixture
+def reranking(planted: Settings, cross_encoder: Path, reranker_shelf: Path) -> Settings:
+    """The garden corpus, indexed, with a reranker."""
+    shutil.copytree(reranker_shelf, planted.index / "reranker")
+    return planted.with_(reranker=str(cross_encoder))

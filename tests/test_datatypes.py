@@ -53,6 +53,7 @@ def test_a_hit_becomes_json_flat() -> None:
         "dense_score": 0.7,
         "lexical_rank": None,
         "lexical_score": None,
+        "rerank_score": None,
     }
 
 

@@ -123,6 +123,8 @@ def test_every_setting_can_stand_in_the_file(here: Path) -> None:
         chunk_tokens = 200
         chunk_overlap = 0
         top_k = 3
+        reranker = "cross-encoder/ms-marco-MiniLM-L6-v2"
+        rerank_top = 20
         refuse_below = 1
         host = "::1"
         port = 65535
@@ -138,12 +140,22 @@ def test_every_setting_can_stand_in_the_file(here: Path) -> None:
         0,
     )
     assert (settings.top_k, settings.refuse_below) == (3, 1)
+    assert settings.reranker == "cross-encoder/ms-marco-MiniLM-L6-v2"
+    assert settings.rerank_top == 20
     assert (settings.host, settings.port) == ("::1", 65535)
 
 
 def test_an_absolute_path_in_the_file_stays(here: Path, tmp_path: Path) -> None:
     toml(here, f"corpus = '{tmp_path / 'elsewhere'}'")
     assert Settings.load(NO_HOME).corpus == tmp_path / "elsewhere"
+
+
+@pytest.mark.parametrize("name", ["model", "reranker"])
+def test_a_model_in_a_folder_is_relative_to_the_file(here: Path, name: str) -> None:
+    toml(here, f"{name} = 'models/mine'")
+    assert getattr(Settings.load(NO_HOME), name) == "models/mine"
+    (here / "models" / "mine").mkdir(parents=True)
+    assert getattr(Settings.load(NO_HOME), name) == str(here / "models" / "mine")
 
 
 @pytest.mark.parametrize(
@@ -198,6 +210,7 @@ def test_a_folder_in_place_of_the_file_is_refused(here: Path) -> None:
         ("chunk_overlap", -1),
         ("chunk_overlap", 160),
         ("top_k", 0),
+        ("rerank_top", 0),
         ("refuse_below", -0.1),
         ("refuse_below", 1.1),
         ("refuse_below", float("nan")),

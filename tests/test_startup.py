@@ -100,6 +100,19 @@ print(code, sorted(set({HEAVY!r}) & set(sys.modules)))
     assert python(code, shipped).splitlines()[-1] == "0 []"
 
 
+def test_a_reranked_question_loads_no_heavy_package_either(reranking: Settings) -> None:
+    code = f"""
+from pathlib import Path
+from sessionqa import Assistant, Settings
+corpus, index = map(Path, sys.argv[1:3])
+assistant = Assistant.open(Settings(corpus=corpus, index=index, reranker={reranking.reranker!r}))
+answer = assistant.ask("What do worms eat?")
+assert answer.hits[0].rerank_score is not None, answer
+print(sorted(set({HEAVY!r}) & set(sys.modules)))
+"""
+    assert python(code, reranking) == "[]\n"
+
+
 def test_the_proof_would_notice_a_heavy_package() -> None:
     assert python(f"import yaml\nprint(sorted(set({HEAVY!r}) & set(sys.modules)))") == "['yaml']\n"
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
+from sessionqa import rerank
 from sessionqa.answer import Answerer, ExtractiveAnswerer
 from sessionqa.conversation import standalone
 from sessionqa.datatypes import Answer, Hit, Session
@@ -17,10 +18,11 @@ from sessionqa.encode import (
     exported,
     fingerprint,
 )
-from sessionqa.errors import IndexDamaged, IndexMissing, SessionQAError, UsageError
+from sessionqa.errors import IndexDamaged, IndexMissing, ModelError, SessionQAError, UsageError
 from sessionqa.index import Index, Manifest
-from sessionqa.index.local import ENCODERS, LocalIndex
+from sessionqa.index.local import ENCODERS, RERANKERS, LocalIndex
 from sessionqa.question import read
+from sessionqa.rerank import CrossEncoderReranker, OnnxReranker, Reranker
 from sessionqa.retrieve import Retriever, with_codes
 from sessionqa.settings import Settings
 from sessionqa.spelling import correct
@@ -41,6 +43,7 @@ def build_index(
     """Corpus files -> sessions -> passages -> vectors -> a live build in `settings.index`.
 
     Does nothing if the live build was made of the same; `force` builds it all the same.
+    A reranker that the settings name is exported beside the builds, and is no part of any.
     `report(stage, done, of)` is told the progress. Raises CorpusError, ModelError or
     IndexUnusable; the build that was live stays live then.
     """
@@ -51,9 +54,10 @@ def build_index(
     before = stamps(settings.corpus)
     sessions = read_corpus(settings.corpus)
     inputs = build.inputs_of(sessions, fingerprint(settings.model), settings)
+    _prepare_reranker(settings, report)
     if not force and (live := build.live_manifest(settings.index, inputs)):
         with suppress(SessionQAError):
-            Assistant.open(settings)
+            Assistant.open(settings.with_(reranker=""))
             return live
     with build.only_builder(settings.index):
         encoder = encoder_for_building(settings, report)
@@ -64,13 +68,20 @@ class Assistant:
     """Answers questions from an index. Made by `open`, or of parts of your own."""
 
     def __init__(
-        self, index: Index, encoder: Encoder, answerer: Answerer, settings: Settings
+        self,
+        index: Index,
+        encoder: Encoder,
+        answerer: Answerer,
+        settings: Settings,
+        reranker: Reranker | None = None,
     ) -> None:
         self.index = index
         self.settings = settings
         self.encoder = encoder
         self._answerer = answerer
-        self._retriever = Retriever(index, encoder, settings.lexical_weight)
+        self._retriever = Retriever(
+            index, encoder, settings.lexical_weight, reranker, settings.rerank_top
+        )
 
     @classmethod
     def open(cls, settings: Settings | None = None, **given: Any) -> Self:
@@ -89,7 +100,8 @@ class Assistant:
             index = LocalIndex.open(settings.index)
         encoder = _encoder_of(index, settings)
         answerer = ExtractiveAnswerer(index, encoder, settings.refuse_below)
-        return cls(index, encoder, answerer, settings)
+        reranker = open_reranker(settings) if settings.reranker else None
+        return cls(index, encoder, answerer, settings, reranker)
 
     def ask(self, question: str, k: int | None = None, history: Sequence[str] = ()) -> Answer:
         """The answer to `question`, with `k` hits; `history` holds earlier questions, oldest first.
@@ -190,3 +202,28 @@ def _encoder_of(index: LocalIndex, settings: Settings) -> Encoder:
             "run `sessionqa index`"
         )
     return encoder
+
+
+def _prepare_reranker(settings: Settings, report: "Report") -> None:
+    """Sees to it that a question finds the reranker's export, if one is wanted."""
+    if not settings.reranker or settings.backend == "sentence-transformers":
+        return
+    from sessionqa.index.build import only_builder
+
+    shelf = settings.index / RERANKERS
+    if not rerank.in_step(settings.reranker, shelf):
+        with only_builder(settings.index):
+            rerank.exported(settings.reranker, shelf, lambda stage: report(stage, 0, 1))
+
+
+def open_reranker(settings: Settings) -> Reranker:
+    """The reranker that the settings name. Raises ModelError or IndexDamaged."""
+    if settings.backend == "sentence-transformers":
+        return CrossEncoderReranker(settings.reranker)
+    shelf = settings.index / RERANKERS
+    folder = rerank.find(settings.reranker, shelf)
+    if folder is None:
+        raise ModelError(
+            f"the reranker {settings.reranker} is not in {shelf}: run `sessionqa index`"
+        )
+    return OnnxReranker(folder)

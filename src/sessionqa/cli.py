@@ -12,7 +12,7 @@ from sessionqa.settings import Chunking, Settings
 
 if TYPE_CHECKING:
     from sessionqa.assistant import Assistant
-    from sessionqa.datatypes import Answer, Session
+    from sessionqa.datatypes import Answer, Hit, Session
 
 ANSWERED, REFUSED, INTERRUPTED, UNEXPECTED = 0, 1, 130, 3
 
@@ -115,7 +115,7 @@ def _search(arguments: argparse.Namespace) -> int:
         _print_json([hit.to_dict() for hit in hits])
         return ANSWERED
     for hit in hits:
-        print(f"{hit.score:.3f}  {hit.passage.session_code}  {hit.passage.title}")
+        print(f"{_scores(hit)}  {hit.passage.session_code}  {hit.passage.title}")
         print(_indented(" ".join(hit.passage.text.split())))
     return ANSWERED
 
@@ -284,9 +284,15 @@ def _source(marks: str, session: "Session") -> str:
 def _explanation(answer: "Answer") -> str:
     lines = [f"\nconfidence {answer.confidence:.3f}, timings {answer.timings}"]
     lines += [
-        f"{rank:3}. {hit.score:.3f}  {hit.passage.id}" for rank, hit in enumerate(answer.hits, 1)
+        f"{rank:3}. {_scores(hit)}  {hit.passage.id}" for rank, hit in enumerate(answer.hits, 1)
     ]
     return "\n".join(lines)
+
+
+def _scores(hit: "Hit") -> str:
+    """The fused score, and in front of it the reranker's, by which the hit stands where it does."""
+    read = "" if hit.rerank_score is None else f"reranked {hit.rerank_score:.3f}, "
+    return f"{read}{hit.score:.3f}"
 
 
 def _table(report: dict[str, Any]) -> str:

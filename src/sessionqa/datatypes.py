@@ -60,7 +60,13 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage found for a question. Ranks count from 1; an arm that missed it leaves None."""
+    """A passage found for a question. Ranks count from 1; an arm that missed it leaves None.
+
+    Hits come best first. `score`, in [0, 1], is what the arms say of it together, and stays that
+    where a reranker has ordered the hits, since answers and their confidence are calibrated on
+    it. `rerank_score` is on the reranker's own scale, higher is better, and decides nothing but
+    the order; None if no reranker read the passage.
+    """
 
     passage: Passage
     score: float
@@ -68,6 +74,7 @@ class Hit:
     dense_score: float | None = None
     lexical_rank: int | None = None
     lexical_score: float | None = None
+    rerank_score: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The hit flattened for JSON: the passage's fields, then its score and ranks."""

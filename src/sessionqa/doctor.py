@@ -44,6 +44,8 @@ def examine(settings: Settings) -> Iterator[Check]:
         ("index and corpus", _in_step),
         ("encoder", _encoder),
     )
+    if settings.reranker:
+        checks += (("reranker", _reranker),)
     if settings.included and not settings.index.exists():
         yield Check("warning", "index", f"none in {settings.index}: the first question builds it")
         checks = checks[:3]
@@ -121,7 +123,7 @@ def _encoder(settings: Settings) -> str:
     from sessionqa.encode import passage_input
     from sessionqa.errors import IndexUnusable
 
-    assistant = Assistant.open(settings)
+    assistant = Assistant.open(settings.with_(reranker=""))
     session = assistant.sessions()[0]
     passage = assistant.search(f"{session.title}", k=1)[0].passage
     text = passage_input(assistant.encoder, passage.title, passage.text)
@@ -133,6 +135,24 @@ def _encoder(settings: Settings) -> str:
             "run `sessionqa index --force`"
         )
     return f"{assistant.encoder.name}, {assistant.encoder.dim} dimensions, agrees with the index"
+
+
+def _reranker(settings: Settings) -> str:
+    """Scores a pair of texts by the export that questions use, which must be of these weights."""
+    from sessionqa import rerank
+    from sessionqa.assistant import open_reranker
+    from sessionqa.errors import IndexUnusable
+    from sessionqa.index.local import RERANKERS
+
+    reranker = open_reranker(settings)
+    shelf = settings.index / RERANKERS
+    if settings.backend == "onnx" and not rerank.in_step(settings.reranker, shelf):
+        raise IndexUnusable(
+            f"the export in {shelf} was made of other weights of {settings.reranker}: "
+            "run `sessionqa index`"
+        )
+    score = float(reranker.scores("What do worms eat?", ["Worms eat kitchen scraps."])[0])
+    return f"{settings.reranker} scores a pair of texts ({score:.3f}, on its own scale)"
 
 
 def _port(settings: Settings) -> Check:

@@ -7,7 +7,7 @@
     |-- IndexUnusable     there is no index, or it must not be trusted    (exit code 3)
     |   |-- IndexMissing  nothing has been built there yet
     |   `-- IndexDamaged  truncated, altered, or made by another version
-    |-- ModelError        the encoder's weights are absent or altered     (exit code 3)
+    |-- ModelError        a model's weights are absent or altered         (exit code 3)
     `-- ServerError       the chat cannot be served there                 (exit code 3)
 
 A message is one line: what happened, where, and how to mend it.
@@ -49,7 +49,7 @@ class IndexDamaged(IndexUnusable):
 
 
 class ModelError(SessionQAError):
-    """The encoder's weights are absent or altered."""
+    """A model's weights are absent or altered, or it is not of the kind that is needed."""
 
 
 class ServerError(SessionQAError):

@@ -7,6 +7,7 @@ from sessionqa import terms
 from sessionqa.datatypes import Hit, Session
 from sessionqa.encode import Encoder
 from sessionqa.index import Index
+from sessionqa.rerank import Reranker, reranked
 
 # Each arm is asked for so many passages, however few are wanted.
 DEPTH = 100
@@ -18,17 +19,27 @@ _CODE = re.compile(r"\b([^\W\d_]+)[ \-_]?(\d+(?:[\-_]?[^\W\d_]+\d*)?)\b")
 class Retriever:
     """Finds passages by both arms, in the sessions that the question names if it names any."""
 
-    def __init__(self, index: Index, encoder: Encoder, lexical_weight: float) -> None:
+    def __init__(
+        self,
+        index: Index,
+        encoder: Encoder,
+        lexical_weight: float,
+        reranker: Reranker | None = None,
+        rerank_top: int = 50,
+    ) -> None:
         self._index = index
         self._lexical_weight = lexical_weight
         self._encoder = encoder
+        self._reranker = reranker
+        self._rerank_top = rerank_top
         self._sessions = index.sessions()
 
     def retrieve(self, question: str, k: int) -> list[Hit]:
         """The `k` best passages, best first.
 
         A score is a convex combination of the cosine and the BM25 score over its best (Bruch et
-        al. 2023, "An Analysis of Fusion Functions for Hybrid Retrieval"); in [0, 1].
+        al. 2023, "An Analysis of Fusion Functions for Hybrid Retrieval"); in [0, 1]. A reranker,
+        if there is one, orders the first `rerank_top` of these anew.
         """
         sessions = named_sessions(question, self._sessions) or None
         depth = max(k, DEPTH)
@@ -36,7 +47,10 @@ class Retriever:
         dense = self._index.dense(vector, depth, sessions)
         stems = list(dict.fromkeys(terms.stem(word) for word in terms.content_words(question)))
         lexical = self._index.lexical(stems, depth, sessions)
-        return self._fused(dense, lexical)[:k]
+        hits = self._fused(dense, lexical)
+        if self._reranker:
+            hits = reranked(self._reranker, question, hits, self._rerank_top)
+        return hits[:k]
 
     def _fused(self, dense: list[tuple[str, float]], lexical: list[tuple[str, float]]) -> list[Hit]:
         cosines, scores = dict(dense), dict(lexical)

@@ -37,6 +37,8 @@ class Settings:
     chunk_overlap: int = 40
     top_k: int = 8
     lexical_weight: float = 0.3  # of the lexical arm in a hit's score: docs/decisions/0002
+    reranker: str = ""  # a cross-encoder that orders the best hits; none comes with the package
+    rerank_top: int = 50
     refuse_below: float = 0.5
     host: str = "127.0.0.1"
     port: int = 7860
@@ -58,8 +60,9 @@ class Settings:
                 f"chunk_overlap is {self.chunk_overlap}: give 0 to {self.chunk_tokens - 1}, "
                 "less than chunk_tokens"
             )
-        if self.top_k < 1:
-            raise SettingsError(f"top_k is {self.top_k}: give 1 or more")
+        for name in ("top_k", "rerank_top"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}: give 1 or more")
         for name in ("lexical_weight", "refuse_below"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}: give a share from 0 to 1")
@@ -136,6 +139,6 @@ def _checked(path: Path, name: str, value: Any) -> Any:
     allowed = (int, float) if expected is float else expected
     if isinstance(value, bool) or not isinstance(value, allowed):
         raise SettingsError(f"{path}: {name} is {value!r}: give a {_PLAIN[expected]}")
-    if name == "model" and value and (path.parent / str(value)).is_dir():
+    if name in {"model", "reranker"} and value and (path.parent / str(value)).is_dir():
         return str(path.parent / str(value))
     return value

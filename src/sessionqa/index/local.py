@@ -17,6 +17,7 @@ from sessionqa.index import FORMAT_VERSION, Manifest
 CURRENT = "CURRENT"
 BUILDS = "builds"
 ENCODERS = "encoder"
+RERANKERS = "reranker"
 MANIFEST = "manifest.json"
 DATABASE = "passages.sqlite"
 VECTORS = "vectors.faiss"
