@@ -312,6 +312,20 @@ def test_changing_the_weights_changes_the_fingerprint(tiny: Path, tmp_path: Path
     assert fingerprint(str(copy)) != fingerprint(str(tiny))
 
 
+@pytest.mark.usefixtures("own_cache")
+def test_a_model_that_was_moved_is_known_by_its_new_place(
+    garden: Settings, tiny: Path, tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(tiny, moved)
+    build_index(garden.with_(model=str(tiny)))
+    settings = garden.with_(model=str(moved))
+    with pytest.raises(IndexDamaged, match="run `sessionqa index`"):
+        Assistant.open(settings)
+    assert build_index(settings).encoder["name"] == str(moved)
+    assert Assistant.open(settings).search("What do worms eat?")
+
+
 def test_sentence_transformers_gives_no_rows_for_no_texts(tiny: Path) -> None:
     encoder = SentenceTransformerEncoder(str(tiny))
     assert encoder.encode_passages([]).shape == (0, 32)

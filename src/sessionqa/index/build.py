@@ -180,7 +180,8 @@ def _manifest(
             "stamps": dict(stamps),
         },
         encoder={
-            "name": encoder.name,
+            # By this name the next question asks for it; an export may be a copy of another's.
+            "name": settings.model,
             "fingerprint": encoder.fingerprint,
             "dim": encoder.dim,
             "max_tokens": encoder.max_tokens,
