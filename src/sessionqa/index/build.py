@@ -9,7 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -21,6 +21,7 @@ from sessionqa import chunk, terms
 from sessionqa.datatypes import Passage, Session
 from sessionqa.encode import Encoder, Vectors, passage_input, sha256_of
 from sessionqa.errors import IndexUnusable, SessionQAError
+from sessionqa.facets import facets_of
 from sessionqa.index import FORMAT_VERSION, Manifest, lexical
 from sessionqa.index.local import (
     BUILDS,
@@ -44,8 +45,12 @@ MAKING = ".making-"
 
 SCHEMA = """
 CREATE TABLE sessions (ordinal INTEGER PRIMARY KEY, folded TEXT UNIQUE, code TEXT, title TEXT,
-    text TEXT, event TEXT, year INTEGER, track TEXT, level INTEGER, speakers TEXT, services TEXT,
-    url TEXT, path TEXT, sha256 TEXT);
+    event TEXT, year INTEGER, track TEXT, level INTEGER, speakers TEXT, services TEXT, url TEXT,
+    path TEXT, sha256 TEXT, text TEXT);
+CREATE TABLE facets (field TEXT, folded TEXT, value TEXT, code TEXT,
+    PRIMARY KEY (field, folded, value, code)) WITHOUT ROWID;
+CREATE TABLE facet_values (field TEXT, folded TEXT, value TEXT,
+    PRIMARY KEY (field, folded)) WITHOUT ROWID;
 CREATE TABLE passages (row INTEGER PRIMARY KEY, id TEXT UNIQUE, session_code TEXT, title TEXT,
     text TEXT, start INTEGER, end INTEGER, tokens INTEGER, key TEXT);
 CREATE INDEX passages_of_session ON passages (session_code);
@@ -278,6 +283,14 @@ def _write_database(path: Path, sessions: Sequence[Session], cut: _Cut) -> None:
                 (_session_row(ordinal, session) for ordinal, session in enumerate(sessions)),
             )
             db.executemany(
+                "INSERT OR IGNORE INTO facets VALUES (?, ?, ?, ?)",
+                (astuple(facet) for session in sessions for facet in facets_of(session)),
+            )
+            db.execute(
+                "INSERT INTO facet_values "
+                "SELECT field, folded, min(value) FROM facets GROUP BY field, folded"
+            )
+            db.executemany(
                 "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     (
@@ -319,7 +332,6 @@ def _session_row(ordinal: int, session: Session) -> tuple[Any, ...]:
         session.code.casefold(),
         session.code,
         session.title,
-        session.text,
         session.event,
         session.year,
         session.track,
@@ -329,6 +341,7 @@ def _session_row(ordinal: int, session: Session) -> tuple[Any, ...]:
         session.url,
         session.path,
         session.sha256,
+        session.text,
     )
 
 
