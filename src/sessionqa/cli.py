@@ -130,7 +130,10 @@ def _ask(arguments: argparse.Namespace) -> int:
 
 def _search(arguments: argparse.Namespace) -> int:
     """Find the passages nearest to a query."""
-    hits = _assistant(arguments).search(arguments.query, arguments.k, _filter(arguments))
+    wanted = _filter(arguments)
+    hits = _assistant(arguments).search(arguments.query, arguments.k, wanted)
+    if not hits:
+        _say_none_passes(wanted)
     if arguments.json:
         _print_json([hit.to_dict() for hit in hits])
         return ANSWERED
@@ -151,6 +154,8 @@ def _sessions(arguments: argparse.Namespace) -> int:
         _print_json(session.to_dict()) if arguments.json else print(session.text)
         return ANSWERED
     sessions = assistant.sessions(wanted)
+    if not sessions:
+        _say_none_passes(wanted)
     if arguments.json:
         _print_json([_without_text(session) for session in sessions])
         return ANSWERED
@@ -288,6 +293,10 @@ def _filter(arguments: argparse.Namespace) -> "Filter | None":
     if arguments.where is not None:
         parts.append(parse(arguments.where))
     return reduce(and_, parts) if parts else None
+
+
+def _say_none_passes(wanted: "Filter | None") -> None:
+    print(f"sessionqa: no session passes the filter {wanted}", file=sys.stderr)
 
 
 def _as_text(answer: "Answer", assistant: "Assistant") -> str:

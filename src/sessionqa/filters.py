@@ -15,11 +15,13 @@ from sessionqa.index import Index
 
 MAX_CHARS = 10_000
 MAX_DEPTH = 50
+# A message shows so much of what was given.
+MAX_SHOWN = 80
 # So many known values are named where an unknown one was given.
 NEAREST = 3
 
+# What numbers can be compared by, beside =.
 _COMPARE = {
-    "=": operator.eq,
     ">=": operator.ge,
     "<=": operator.le,
     ">": operator.gt,
@@ -69,20 +71,20 @@ class Condition(Filter):
         value = unicodedata.normalize("NFC", " ".join(self.value.split()))
         if field not in FIELDS:
             known = f"{', '.join(FIELDS[:-1])} or {FIELDS[-1]}"
-            raise UsageError(f'there is no field "{self.field}": filter by {known}')
+            raise UsageError(f'there is no field "{self.field[:MAX_SHOWN]}": filter by {known}')
         if any("\ud800" <= character <= "\udfff" for character in value):
             raise UsageError("the filter is not text in UTF-8: check the terminal's encoding")
         if not value:
             raise UsageError(f'the filter has no value for {field}: give one, as in {field}="..."')
+        signs = ["=", *_COMPARE] if field in NUMBERS else ["="]
+        if self.sign not in signs:
+            raise UsageError(f"{field} cannot be compared by {self.sign}: use {' '.join(signs)}")
         if field in NUMBERS:
             if not re.fullmatch("[0-9]{1,9}", value):
-                raise UsageError(f'{field} is "{value}" in the filter: give a whole number')
+                raise UsageError(
+                    f'{field} is "{value[:MAX_SHOWN]}" in the filter: give a whole number'
+                )
             value = str(int(value))
-        elif self.sign != "=":
-            raise UsageError(
-                f"{field} cannot be compared by {self.sign}: use =, "
-                f"or compare {' or '.join(sorted(NUMBERS))}"
-            )
         object.__setattr__(self, "field", field)
         object.__setattr__(self, "value", value)
 
@@ -236,7 +238,8 @@ class _Reader:
         token = self._next
         if token.text in {'"', "'"}:
             remedy = f"; close the quotes that {token.text} opens"
-        shown = token.text if token.kind == "end" else f"`{token.text[:40]}`"
+        shown = " ".join(token.text.split())[:MAX_SHOWN]
+        shown = shown if token.kind == "end" else f"`{shown}`"
         return UsageError(
             f"the filter has {shown} at character {token.place}, where {expected} should be"
             f'{remedy} (such as: level>=300 and speaker="Mike Hagen")'
@@ -278,7 +281,7 @@ def _holding(field: str, form: str, index: Index) -> list[str]:
 def _unknown(condition: Condition, index: Index) -> str:
     field, value = condition.field, condition.value
     known = index.values(field)
-    shown = f'no {field} "{value[:80]}"'
+    shown = f'no {field} "{value[:MAX_SHOWN]}"'
     if not known:
         return f"{shown}: no session here has a {field}"
     if field in NUMBERS:
