@@ -132,7 +132,7 @@ def _search(arguments: argparse.Namespace) -> int:
     """Find the passages nearest to a query."""
     wanted = _filter(arguments)
     hits = _assistant(arguments).search(arguments.query, arguments.k, wanted)
-    if not hits:
+    if wanted and not hits:
         _say_none_passes(wanted)
     if arguments.json:
         _print_json([hit.to_dict() for hit in hits])
@@ -154,7 +154,7 @@ def _sessions(arguments: argparse.Namespace) -> int:
         _print_json(session.to_dict()) if arguments.json else print(session.text)
         return ANSWERED
     sessions = assistant.sessions(wanted)
-    if not sessions:
+    if wanted and not sessions:
         _say_none_passes(wanted)
     if arguments.json:
         _print_json([_without_text(session) for session in sessions])
@@ -295,7 +295,7 @@ def _filter(arguments: argparse.Namespace) -> "Filter | None":
     return reduce(and_, parts) if parts else None
 
 
-def _say_none_passes(wanted: "Filter | None") -> None:
+def _say_none_passes(wanted: "Filter") -> None:
     print(f"sessionqa: no session passes the filter {wanted}", file=sys.stderr)
 
 
