@@ -24,7 +24,7 @@ from sessionqa.assistant import Assistant, build_index
 from sessionqa.confidence import Features
 from sessionqa.evaluate import read_gold
 from sessionqa.evidence import Examiner
-from sessionqa.retrieve import named_codes
+from sessionqa.mentions import named_codes
 from sessionqa.settings import Settings
 from squad import read_squad, squad_assistant
 
@@ -62,11 +62,10 @@ def main() -> None:
         ours = Assistant.open(settings)
         squad = read_squad(squad_file)
         theirs = squad_assistant(squad, Path(folder) / "squad")
-        codes = [session.code for session in ours.sessions()]
         gold = [
             question
             for question in read_gold(ROOT / "corpus" / "gold.jsonl", "dev")
-            if not named_codes(question.question, codes)[1]
+            if not named_codes(question.question, ours.index.facets)[1]
         ]
         drawn = np.random.default_rng(0).permutation(len(squad.questions))[:FAR_QUESTIONS]
         rows = [(1.0, not g.refuse, features_of(ours, g.question, g.history)) for g in gold]

@@ -1,13 +1,17 @@
 """Small real corpora and their indexes, built once for the whole run."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sessionqa import Assistant, Settings, build_index
+from sessionqa import Assistant, Session, Settings, build_index, card
+from sessionqa.answer import ExtractiveAnswerer
 from sessionqa.encode import model_folder
+from sessionqa.index.build import only_builder, write_build
+from sessionqa.index.local import LocalIndex
 from sessionqa.settings import DEFAULT_MODEL
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +31,25 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def assistant(shipped: Settings) -> Assistant:
     """An assistant over the shipped corpus."""
     return Assistant.open(shipped)
+
+
+@pytest.fixture(scope="session")
+def assistant_over(
+    assistant: Assistant, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Sequence[Session]], Assistant]:
+    """Indexes sessions whose texts are bodies without a card, and opens an assistant over them."""
+
+    def build(sessions: Sequence[Session]) -> Assistant:
+        folder = tmp_path_factory.mktemp("sessions")
+        settings = Settings(corpus=folder, index=folder / "index")
+        whole = [replace(s, text=card.render(s) + card.CARD_END + s.text) for s in sessions]
+        with only_builder(settings.index):
+            write_build(settings, whole, {}, assistant.encoder, lambda *_: None)
+        index = LocalIndex.open(settings.index)
+        answerer = ExtractiveAnswerer(index, assistant.encoder)
+        return Assistant(index, assistant.encoder, answerer, settings)
+
+    return build
 
 
 @pytest.fixture

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from sessionqa import Assistant, SessionQAError, Settings, build_index, terms
+from sessionqa.answer import ExtractiveAnswerer
 from sessionqa.assistant import MAX_QUESTION_CHARS as LIMIT
 from sessionqa.corpus import read_corpus
 from sessionqa.errors import IndexMissing, UsageError
+from sessionqa.index.local import LocalIndex
 
 WORDS = ("resilience", "observability", "Lambda", "downtime", "retries", "caching", "regions")
 GRAY = "How are gray failures detected?"
@@ -167,6 +169,19 @@ def test_a_code_like_no_other_is_refused(assistant: Assistant, code: str) -> Non
     with pytest.raises(UsageError, match=r"there is no session .*`sessionqa sessions` lists them"):
         assistant.session(code)
     assert len(assistant.sessions()) == 14
+
+
+def test_a_question_reads_no_session_but_those_that_are_found(assistant: Assistant) -> None:
+    index = LocalIndex.open(assistant.settings.index)
+    statements: list[str] = []
+    index._db.set_trace_callback(statements.append)
+    answerer = ExtractiveAnswerer(index, assistant.encoder)
+    opened = Assistant(index, assistant.encoder, answerer, assistant.settings)
+    for question in (GRAY, "What is ARC310 about?", "Who is Mike Hagen?", "Which is ARC999?"):
+        opened.ask(question, filter="level>=200")
+    read = [statement for statement in statements if "FROM sessions" in statement]
+    assert read
+    assert [statement for statement in read if "WHERE" not in statement] == []
 
 
 def test_opening_a_missing_index_names_the_remedy(tmp_path: Path, garden: Settings) -> None:

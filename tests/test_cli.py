@@ -150,6 +150,7 @@ def test_ask_json_has_every_field_with_its_type(shipped: Settings, capsys: Captu
         "refused": bool,
         "answerer": str,
         "timings": dict,
+        "filter": str,
     }
     assert {name: type(value) for name, value in answer["citations"][0].items()} == {
         "number": int,
@@ -314,6 +315,78 @@ def test_nothing_near_an_unknown_session_is_suggested(shipped: Settings, capsys:
     shown = capsys.readouterr()
     assert "did you mean" not in shown.err
     assert "sessionqa sessions" in shown.err
+
+
+# --- filters
+
+
+def listed(capsys: Capture, *args: str) -> list[str]:
+    assert main(["sessions", "--json", *args]) == 0
+    return [session["code"] for session in json.loads(capsys.readouterr().out)]
+
+
+def test_values_of_one_option_are_alternatives_and_options_add_up(
+    shipped: Settings, capsys: Capture
+) -> None:
+    both = ("--speaker", "Mike Hagen", "--speaker", "hart")
+    assert listed(capsys, *both, *place(shipped)) == ["ARC206", "ARC310"]
+    assert listed(capsys, *both, "--level", "300", *place(shipped)) == ["ARC310"]
+    where = ("--where", "level<300 or service=zonal")
+    assert listed(capsys, *both, *where, *place(shipped)) == ["ARC206", "ARC310"]
+
+
+def test_ask_and_search_keep_to_the_filter(shipped: Settings, capsys: Capture) -> None:
+    args = ("How are failures handled?", "--json", "--session", "arc 306", *place(shipped))
+    main(["ask", *args])
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["filter"] == 'session="arc 306"'
+    assert {hit["session_code"] for hit in answer["hits"]} == {"ARC306"}
+    assert main(["search", *args]) == 0
+    hits = json.loads(capsys.readouterr().out)
+    assert {hit["session_code"] for hit in hits} == {"ARC306"}
+
+
+def test_a_filter_that_none_passes_refuses_or_lists_nothing(
+    shipped: Settings, capsys: Capture
+) -> None:
+    none = ("--level", "200", "--session", "ARC310", *place(shipped))
+    said = "no session passes the filter session=ARC310 and level=200"
+    assert main(["ask", QUESTION, *none]) == 1
+    assert capsys.readouterr().out == f"{said[0].upper()}{said[1:]}.\n"
+    for args in (["search", QUESTION], ["sessions"]):
+        assert main([*args, *none]) == 0
+        shown = capsys.readouterr()
+        assert (shown.out, shown.err) == ("", f"sessionqa: {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--speaker", "Mik Hagn"), 'no speaker "Mik Hagn"; the nearest: Mike Hagen, '),
+        (("--level", "high"), 'level is "high" in the filter: give a whole number'),
+        (("--where", "level=300 and"), "the filter has the end at character 14, where a field"),
+        (("--where", ""), "the filter is empty"),
+        (("--track", ""), "the filter has no value for track"),
+    ],
+)
+@pytest.mark.parametrize("command", [("ask", "x"), ("search", "x"), ("sessions",)])
+def test_a_filter_that_makes_no_sense_is_2(
+    command: tuple[str, ...],
+    args: tuple[str, ...],
+    message: str,
+    shipped: Settings,
+    capsys: Capture,
+) -> None:
+    assert main([*command, *args, *place(shipped)]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(f"sessionqa: {message}")
+    assert shown.err.count("\n") == 1
+
+
+def test_a_code_and_a_filter_together_are_2(shipped: Settings, capsys: Capture) -> None:
+    assert main(["sessions", "ARC310", "--level", "300", *place(shipped)]) == 2
+    assert "both ARC310 and a filter are given: drop one" in capsys.readouterr().err
 
 
 # --- index

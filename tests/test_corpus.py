@@ -30,7 +30,7 @@ SHIPPED_CODES = [
 ]
 
 Write = Callable[..., Path]
-Known = tuple[Path, list[Session], dict[str, list[int]]]
+Known = tuple[Path, dict[str, str], dict[str, list[int]]]
 
 
 def file_with(tmp_path: Path, content: bytes | str, name: str = "a.md") -> Path:
@@ -338,8 +338,9 @@ def test_a_rule_in_the_body_is_not_a_fence(tmp_path: Path) -> None:
 
 @pytest.fixture
 def known(garden: Settings) -> Known:
-    """A folder, the sessions read from it, and the stamps of its files then."""
-    return garden.corpus, read_corpus(garden.corpus), stamps(garden.corpus)
+    """A folder, and the checksums and stamps of its files when it was read."""
+    digests = {session.path: session.sha256 for session in read_corpus(garden.corpus)}
+    return garden.corpus, digests, stamps(garden.corpus)
 
 
 def test_an_untouched_folder_has_not_changed(known: Known) -> None:

@@ -2,11 +2,9 @@
 
 import pytest
 
-from sessionqa import Assistant, Session, Speaker
+from sessionqa import Assistant
 from sessionqa.encode import passage_input
-from sessionqa.retrieve import Retriever, named_codes, named_sessions
-
-CODES = ["ARC310", "ARC206", "ARC310-R1", "KEY001"]
+from sessionqa.retrieve import Retriever
 
 
 @pytest.fixture(scope="module")
@@ -14,49 +12,7 @@ def retriever(assistant: Assistant) -> Retriever:
     return Retriever(assistant.index, assistant.encoder, assistant.settings.lexical_weight)
 
 
-# Codes and names
-
-
-@pytest.mark.parametrize(
-    "spelling", ["ARC310", "arc310", "Arc 310", "arc-310", "ARC_310", "(ARC310)?", "ARC310's"]
-)
-def test_a_code_is_known_in_any_spelling(spelling: str) -> None:
-    assert named_codes(f"what is {spelling} on", CODES) == (["ARC310"], [])
-
-
-def test_several_codes_are_named_in_order_and_once() -> None:
-    question = "Compare arc 206 with ARC310, and ARC-206 with key001"
-    assert named_codes(question, CODES) == (["ARC206", "ARC310", "KEY001"], [])
-
-
-def test_a_longer_code_is_not_taken_for_its_beginning() -> None:
-    assert named_codes("about ARC310-R1", CODES) == (["ARC310-R1"], [])
-
-
-def test_a_code_of_the_right_shape_is_unknown() -> None:
-    assert named_codes("What is ARC999 about?", CODES) == ([], ["ARC999"])
-    assert named_codes("What is SEC 101 about?", CODES) == ([], ["SEC 101"])
-
-
-@pytest.mark.parametrize(
-    "question",
-    ["EC2 and S3 and IPv6", "in 2023", "10 million users", "HTTP2 or Route 53", "🙂", ""],
-)
-def test_other_names_with_digits_are_no_codes(question: str) -> None:
-    assert named_codes(question, CODES) == ([], [])
-
-
-def test_a_session_is_named_by_code_or_by_a_speakers_full_name() -> None:
-    sessions = [
-        Session("ARC310", "Gray failures", "", speakers=(Speaker("Mike Hagen"),)),
-        Session("ARC206", "Ten million users", "", speakers=(Speaker("Zoë Ångström"),)),
-        Session("ARC307", "Lock-in", "", speakers=(Speaker("Cher"),)),
-    ]
-    assert named_sessions("What did MIKE HAGEN say?", sessions) == ["ARC310"]
-    assert named_sessions("zoë ångström's advice", sessions) == ["ARC206"]
-    assert named_sessions("What did Mike say?", sessions) == []
-    assert named_sessions("Is Cher there?", sessions) == []
-    assert named_sessions("Mike Hagenbeck", sessions) == []
+# Named sessions
 
 
 def test_a_named_session_is_searched_alone(retriever: Retriever) -> None:
@@ -106,14 +62,6 @@ def test_fewer_hits_are_the_beginning_of_more(retriever: Retriever) -> None:
 def test_named_sessions_restrict_both_arms(retriever: Retriever) -> None:
     hits = retriever.retrieve("gray failures in ARC206 and arc 307", 100)
     assert {hit.passage.session_code for hit in hits} == {"ARC206", "ARC307"}
-
-
-@pytest.mark.parametrize(
-    "question",
-    ["What are the 100 accounts used for?", "Are there any 400 level talks?", "get 100 users"],
-)
-def test_a_word_and_a_number_are_no_code(question: str) -> None:
-    assert named_codes(question, CODES) == ([], [])
 
 
 @pytest.mark.parametrize(

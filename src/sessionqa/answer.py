@@ -5,12 +5,12 @@ from typing import Protocol
 
 from sessionqa import card, terms
 from sessionqa.confidence import probability
-from sessionqa.datatypes import Answer, Citation, Hit, Sentence
+from sessionqa.datatypes import Answer, Citation, Hit, Sentence, Session
 from sessionqa.encode import Encoder
 from sessionqa.evidence import Evidence, Examiner, covered
 from sessionqa.index import Index
+from sessionqa.mentions import named_codes
 from sessionqa.question import read
-from sessionqa.retrieve import named_codes
 
 # A further sentence must score so close to the best one (closer if it is of another session),
 # and not say the same. Chosen on the dev questions: docs/decisions/0006.
@@ -39,13 +39,12 @@ class ExtractiveAnswerer:
         self._index = index
         self._refuse_below = refuse_below
         self._examiner = Examiner(index, encoder)
-        self._sessions = {session.code: session for session in index.sessions()}
 
     def answer(self, question: str, hits: Sequence[Hit]) -> Answer:
         """See Answerer. `text` has a paragraph for each session, each sentence with its [n]."""
         evidence = self._examiner.examine(question, hits)
         confidence = self._confidence(question, evidence)
-        _, unknown = named_codes(question, self._sessions)
+        _, unknown = named_codes(question, self._index.facets)
         if unknown or not evidence or confidence < self._refuse_below:
             return self._refusal(question, hits, 0.0 if unknown else confidence, unknown)
         citations = self._cite(self._choose(question, evidence), hits)
@@ -59,31 +58,37 @@ class ExtractiveAnswerer:
 
     def _choose(self, question: str, evidence: Sequence[Evidence]) -> list[Sentence]:
         asked = read(question)
-        if about := self._only_about(question):
-            return [sentence for code in about for sentence in self._overview(code)]
+        if about := self._only_about(question, evidence):
+            return [sentence for session in about for sentence in self._overview(session)]
         if asked.sessions:
             return self._of_each_session(question, evidence)
         if asked.several:
             return self._best(evidence, CLOSE_OF_SEVERAL, MOST_OF_SEVERAL)
         return self._best(evidence, CLOSE, MOST_SENTENCES)
 
-    def _only_about(self, question: str) -> list[str]:
-        """The codes of a question that says nothing else: "What is ARC310 about?"."""
-        named, _ = named_codes(question, self._sessions)
+    def _only_about(self, question: str, evidence: Sequence[Evidence]) -> list[Session]:
+        """The sessions that a question names and says nothing else: "What is ARC310 about?".
+
+        Only those with evidence: a filter may have left the others out.
+        """
+        named, _ = named_codes(question, self._index.facets)
         rest = question
         for code in named:
             rest = rest.replace(code, " ")
-        return [] if terms.content_words(rest) or read(question).fields else named
+        if terms.content_words(rest) or read(question).fields:
+            return []
+        found = {e.session.code: e.session for e in evidence}
+        return [found[code] for code in named if code in found]
 
-    def _overview(self, code: str) -> list[Sentence]:
+    def _overview(self, session: Session) -> list[Sentence]:
         """The sentences of a session's body that are nearest to all of it, in their order.
 
         Centroid-based summarisation (Radev et al. 2004).
         """
-        text = self._sessions[code].text
-        sentences = self._index.sentences(code, card.end_of(text), len(text))
+        code, end = session.code, len(session.text)
+        sentences = self._index.sentences(code, card.end_of(session.text), end)
         if not sentences:
-            return self._index.sentences(code, 0, len(text))
+            return self._index.sentences(code, 0, end)
         vectors = self._index.sentence_vectors([sentence.row for sentence in sentences])
         nearest = (-(vectors @ vectors.mean(axis=0))).argsort(kind="stable")[:MOST_SENTENCES]
         return [sentences[row] for row in sorted(nearest)]
@@ -120,12 +125,13 @@ class ExtractiveAnswerer:
     def _cite(self, chosen: Sequence[Sentence], hits: Sequence[Hit]) -> tuple[Citation, ...]:
         """The sentences numbered from 1, session by session, in the order of their best ones."""
         order = list(dict.fromkeys(sentence.session_code for sentence in chosen))
+        titles = self._titles(order)
         ordered = sorted(chosen, key=lambda sentence: order.index(sentence.session_code))
         return tuple(
             Citation(
                 number=number,
                 session_code=sentence.session_code,
-                title=self._sessions[sentence.session_code].title,
+                title=titles[sentence.session_code],
                 passage_id=self._passage_of(sentence, hits),
                 start=sentence.start,
                 end=sentence.end,
@@ -142,14 +148,18 @@ class ExtractiveAnswerer:
                 return passage.id
         return self._index.holding(sentence)
 
+    def _titles(self, codes: Sequence[str]) -> dict[str, str]:
+        return {session.code: session.title for session in self._index.sessions(codes)}
+
     def _refusal(
         self, question: str, hits: Sequence[Hit], confidence: float, unknown: Sequence[str]
     ) -> Answer:
         text = "The summaries do not say."
         if unknown:
             text = f"There is no session {' or '.join(unknown)} here."
-        closest = dict.fromkeys(hit.passage.session_code for hit in hits)
-        named = [f"{code} ({self._sessions[code].title})" for code in closest][:CLOSEST_SESSIONS]
+        closest = list(dict.fromkeys(hit.passage.session_code for hit in hits))[:CLOSEST_SESSIONS]
+        titles = self._titles(closest)
+        named = [f"{code} ({titles[code]})" for code in closest]
         if named:
             text += f" The closest sessions: {'; '.join(named)}."
         return self._made(question, hits, text, (), confidence)

@@ -2,7 +2,7 @@
 
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
@@ -19,11 +19,13 @@ from sessionqa.encode import (
     fingerprint,
 )
 from sessionqa.errors import IndexDamaged, IndexMissing, ModelError, SessionQAError, UsageError
+from sessionqa.filters import Filter, parse
 from sessionqa.index import Index, Manifest
 from sessionqa.index.local import ENCODERS, RERANKERS, LocalIndex
+from sessionqa.mentions import named_sessions, with_codes
 from sessionqa.question import read
 from sessionqa.rerank import CrossEncoderReranker, OnnxReranker, Reranker
-from sessionqa.retrieve import Retriever, with_codes
+from sessionqa.retrieve import Retriever
 from sessionqa.settings import Settings
 from sessionqa.spelling import correct
 
@@ -35,6 +37,8 @@ MAX_QUESTION_CHARS = 80_000
 MOST_TURNS = 20
 # A question for a list of sessions looks at so many passages.
 LIST_HITS = 400
+# So many sessions are named where a filter leaves out those that a question names.
+MOST_NAMED = 5
 
 
 def build_index(
@@ -103,25 +107,37 @@ class Assistant:
         reranker = open_reranker(settings) if settings.reranker else None
         return cls(index, encoder, answerer, settings, reranker)
 
-    def ask(self, question: str, k: int | None = None, history: Sequence[str] = ()) -> Answer:
+    def ask(
+        self,
+        question: str,
+        k: int | None = None,
+        history: Sequence[str] = (),
+        filter: Filter | str | None = None,
+    ) -> Answer:
         """The answer to `question`, with `k` hits; `history` holds earlier questions, oldest first.
 
-        Raises UsageError for an empty question, one of over 80,000 characters, or k below 1.
+        With `filter`, from the sessions that pass it. Raises UsageError for an empty question,
+        one of over 80,000 characters, k below 1, or a filter with something unknown in it.
         """
         started = time.perf_counter()
         k = self._checked(question, k)
         history = [turn for turn in history if turn.strip()]
         for turn in history:
             self._checked(turn, k)
+        wanted = _filter(filter)
         clear = self.standalone(question, history)
-        hits = self.retrieve(clear, k)
+        passing = self._passing(wanted)
+        barred = self._barred(clear, wanted, passing)
+        hits = [] if barred else self._found(clear, k, passing)
         retrieved = time.perf_counter()
         answer = self._answerer.answer(clear, hits)
         answered = time.perf_counter()
         return replace(
             answer,
             question=question,
+            text=barred or answer.text,
             hits=answer.hits[:k],
+            filter=str(wanted or ""),
             timings={
                 "retrieve_ms": round(1000 * (retrieved - started), 2),
                 "answer_ms": round(1000 * (answered - retrieved), 2),
@@ -132,22 +148,25 @@ class Assistant:
         """The question as it is searched: with the topic of earlier ones, and spelt right."""
         turns = [unicodedata.normalize("NFC", turn.strip()) for turn in (*history, question)]
         whole = standalone(turns[-1], turns[-MOST_TURNS:-1])
-        known = with_codes(whole, [session.code for session in self.sessions()])
+        known = with_codes(whole, self.index.facets)
         return correct(known, self.index, self.encoder)
 
-    def retrieve(self, standalone_question: str, k: int) -> list[Hit]:
+    def retrieve(
+        self, standalone_question: str, k: int, filter: Filter | str | None = None
+    ) -> list[Hit]:
         """The hits for a question that stands alone: `k`, or many for a list of sessions."""
-        wanted = max(k, LIST_HITS) if read(standalone_question).sessions else k
-        return self._retriever.retrieve(standalone_question, wanted)
+        return self._found(standalone_question, k, self._passing(filter))
 
-    def search(self, query: str, k: int | None = None) -> list[Hit]:
+    def search(
+        self, query: str, k: int | None = None, filter: Filter | str | None = None
+    ) -> list[Hit]:
         """The `k` best passages, best first. Raises UsageError as `ask` does."""
         k = self._checked(query, k)
-        return self._retriever.retrieve(self.standalone(query), k)
+        return self._retriever.retrieve(self.standalone(query), k, self._passing(filter))
 
-    def sessions(self) -> list[Session]:
-        """Every session of the index."""
-        return self.index.sessions()
+    def sessions(self, filter: Filter | str | None = None) -> list[Session]:
+        """Every session of the index that passes, in the order of the corpus."""
+        return self.index.sessions(self._passing(filter))
 
     def session(self, code: str) -> Session:
         """One session by its code, in any case. Raises UsageError with the nearest codes."""
@@ -156,10 +175,32 @@ class Assistant:
             return found
         import difflib
 
-        codes = [session.code for session in self.sessions()]
+        codes = self.index.values("session").values()
         nearest = difflib.get_close_matches(code.upper(), codes, n=3, cutoff=0.5)
         hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
         raise UsageError(f"there is no session {code}{hint} (`sessionqa sessions` lists them)")
+
+    def _passing(self, filter: Filter | str | None) -> frozenset[str] | None:
+        """The codes of the sessions that pass; None for every session."""
+        wanted = _filter(filter)
+        return wanted.select(self.index) if wanted else None
+
+    def _found(self, question: str, k: int, passing: Collection[str] | None) -> list[Hit]:
+        wanted = max(k, LIST_HITS) if read(question).sessions else k
+        return self._retriever.retrieve(question, wanted, passing)
+
+    def _barred(self, question: str, filter: Filter | None, passing: Collection[str] | None) -> str:
+        """Says that `filter` leaves nothing to answer from; empty if it leaves something."""
+        if passing is None:
+            return ""
+        if not passing:
+            return f"No session passes the filter {filter}."
+        named = named_sessions(question, self.index.facets)
+        if not named or any(code in passing for code in named):
+            return ""
+        shown = ", ".join(named[:MOST_NAMED]) + (" ..." if len(named) > MOST_NAMED else "")
+        verb = "does" if len(named) == 1 else "do"
+        return f"{shown} {verb} not pass the filter {filter}."
 
     def _checked(self, question: str, k: int | None) -> int:
         if not question.strip():
@@ -173,6 +214,10 @@ class Assistant:
         if k is not None and k < 1:
             raise UsageError(f"k is {k}: ask for 1 hit or more")
         return k or self.settings.top_k
+
+
+def _filter(given: Filter | str | None) -> Filter | None:
+    return parse(given) if isinstance(given, str) else given
 
 
 def encoder_for_building(settings: Settings, report: "Report") -> Encoder:

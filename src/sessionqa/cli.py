@@ -3,16 +3,20 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from sessionqa import __version__
-from sessionqa.errors import SessionQAError
+from sessionqa.errors import SessionQAError, UsageError
+from sessionqa.facets import FIELDS
 from sessionqa.settings import Chunking, Settings
 
 if TYPE_CHECKING:
     from sessionqa.assistant import Assistant
     from sessionqa.datatypes import Answer, Hit, Session
+    from sessionqa.filters import Filter
 
 ANSWERED, REFUSED, INTERRUPTED, UNEXPECTED = 0, 1, 130, 3
 
@@ -62,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     as_json.add_argument("--json", action="store_true", help="print one JSON object")
     hits = argparse.ArgumentParser(add_help=False)
     hits.add_argument("-k", type=_positive, metavar="N", help="how many passages to look at")
+    filters = _filter_options()
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(
@@ -74,14 +79,14 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    ask = command("ask", _ask, as_json, hits)
+    ask = command("ask", _ask, as_json, hits, filters)
     ask.add_argument("question", metavar="QUESTION")
     ask.add_argument(
         "--history", action="append", default=[], metavar="EARLIER", help="an earlier question"
     )
     ask.add_argument("--explain", action="store_true", help="show the hits and the confidence")
-    command("search", _search, as_json, hits).add_argument("query", metavar="QUERY")
-    command("sessions", _sessions, as_json).add_argument("code", nargs="?", metavar="CODE")
+    command("search", _search, as_json, hits, filters).add_argument("query", metavar="QUERY")
+    command("sessions", _sessions, as_json, filters).add_argument("code", nargs="?", metavar="CODE")
     index = command("index", _index)
     index.add_argument("--force", action="store_true", help="build even if it is up to date")
     index.add_argument("--chunking", choices=get_args(Chunking), help="how sessions are cut")
@@ -95,10 +100,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _filter_options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    group = parser.add_argument_group(
+        "filters", "An option may be repeated: one of its values is enough."
+    )
+    for field in FIELDS:
+        group.add_argument(f"--{field}", action="append", metavar="VALUE")
+    group.add_argument(
+        "--where",
+        metavar="EXPR",
+        help="such as: level>=300 and (service=DynamoDB or speaker='Mike Hagen')",
+    )
+    return parser
+
+
 def _ask(arguments: argparse.Namespace) -> int:
     """Answer a question, with the sessions that say so."""
     assistant = _assistant(arguments)
-    answer = assistant.ask(arguments.question, k=arguments.k, history=arguments.history)
+    answer = assistant.ask(arguments.question, arguments.k, arguments.history, _filter(arguments))
     if arguments.json:
         _print_json(answer.to_dict())
     else:
@@ -110,7 +130,10 @@ def _ask(arguments: argparse.Namespace) -> int:
 
 def _search(arguments: argparse.Namespace) -> int:
     """Find the passages nearest to a query."""
-    hits = _assistant(arguments).search(arguments.query, k=arguments.k)
+    wanted = _filter(arguments)
+    hits = _assistant(arguments).search(arguments.query, arguments.k, wanted)
+    if wanted and not hits:
+        _say_none_passes(wanted)
     if arguments.json:
         _print_json([hit.to_dict() for hit in hits])
         return ANSWERED
@@ -123,15 +146,20 @@ def _search(arguments: argparse.Namespace) -> int:
 def _sessions(arguments: argparse.Namespace) -> int:
     """List the sessions, or show one with its whole text."""
     assistant = _assistant(arguments)
+    wanted = _filter(arguments)
     if arguments.code:
+        if wanted:
+            raise UsageError(f"both {arguments.code} and a filter are given: drop one of them")
         session = assistant.session(arguments.code)
         _print_json(session.to_dict()) if arguments.json else print(session.text)
         return ANSWERED
-    sessions = assistant.sessions()
+    sessions = assistant.sessions(wanted)
+    if wanted and not sessions:
+        _say_none_passes(wanted)
     if arguments.json:
         _print_json([_without_text(session) for session in sessions])
         return ANSWERED
-    width = max(len(session.code) for session in sessions)
+    width = max((len(session.code) for session in sessions), default=0)
     for session in sessions:
         speakers = ", ".join(speaker.name for speaker in session.speakers)
         print(f"{session.code:{width}}  {session.title}{f'  ({speakers})' if speakers else ''}")
@@ -245,7 +273,7 @@ def _assistant(arguments: argparse.Namespace) -> "Assistant":
         print("sessionqa: building the index of the included corpus, once", file=sys.stderr)
     assistant = Assistant.open(settings)
     recorded = assistant.index.manifest.corpus["stamps"]
-    changed = changed_since(settings.corpus, assistant.sessions(), recorded)
+    changed = changed_since(settings.corpus, assistant.index.digests(), recorded)
     if changed:
         shown = ", ".join(changed[:3]) + (" ..." if len(changed) > 3 else "")
         print(
@@ -254,6 +282,21 @@ def _assistant(arguments: argparse.Namespace) -> "Assistant":
             file=sys.stderr,
         )
     return assistant
+
+
+def _filter(arguments: argparse.Namespace) -> "Filter | None":
+    """The filter of these options, each of which must pass; None without any."""
+    from sessionqa.filters import parse, where
+
+    given = {field: values for field in FIELDS if (values := getattr(arguments, field))}
+    parts = [where(**given)] if given else []
+    if arguments.where is not None:
+        parts.append(parse(arguments.where))
+    return reduce(and_, parts) if parts else None
+
+
+def _say_none_passes(wanted: "Filter") -> None:
+    print(f"sessionqa: no session passes the filter {wanted}", file=sys.stderr)
 
 
 def _as_text(answer: "Answer", assistant: "Assistant") -> str:

@@ -68,16 +68,15 @@ def stamps(folder: Path) -> dict[str, list[int]]:
 
 
 def changed_since(
-    folder: Path, sessions: Sequence[Session], before: Mapping[str, Sequence[int]]
+    folder: Path, known: Mapping[str, str], before: Mapping[str, Sequence[int]]
 ) -> list[str]:
-    """The files of `folder` that are not as they were when `sessions` were read.
+    """The files of `folder` that are not as they were: not as `known`, checksums by path.
 
     `before` is what `stamps` said then: only files with another stamp are read again, so that
     asking this before a question is cheap. An absent folder has not changed.
     """
     if not folder.is_dir():
         return []
-    known = {session.path: session.sha256 for session in sessions}
     now = stamps(folder)
     touched = [name for name in now.keys() & known.keys() if now[name] != before.get(name)]
     altered = [name for name in touched if _digest_of(folder / name) != known[name]]

@@ -98,7 +98,10 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was asked and what the corpus says. `confidence` is in [0, 1], `timings` in ms."""
+    """What was asked and what the corpus says. `confidence` is in [0, 1], `timings` in ms.
+
+    `filter` is the text form of the filter that the sessions had to pass; empty without one.
+    """
 
     question: str
     standalone_question: str
@@ -109,6 +112,7 @@ class Answer:
     refused: bool
     answerer: str
     timings: dict[str, float]
+    filter: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON-ready values, as `sessionqa ask --json` prints it."""

@@ -2,12 +2,12 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sessionqa import card, terms
 from sessionqa.confidence import Features
-from sessionqa.datatypes import Hit, Sentence
+from sessionqa.datatypes import Hit, Sentence, Session
 from sessionqa.encode import Encoder
 from sessionqa.index import Index
 from sessionqa.question import Asked, defines, enumerates, focus, has_number, read
@@ -35,6 +35,7 @@ class Evidence:
     """
 
     sentence: Sentence
+    session: Session
     hit: Hit
     meaning: float
     focus: float
@@ -59,11 +60,12 @@ class Examiner:
     def __init__(self, index: Index, encoder: Encoder) -> None:
         self._index = index
         self._encoder = encoder
-        self._sessions = {session.code: session for session in index.sessions()}
 
     def examine(self, question: str, hits: Sequence[Hit]) -> list[Evidence]:
         """Every sentence of the hits, and of their sessions' cards, best first."""
-        found = self._sentences(hits)
+        codes = {hit.passage.session_code for hit in hits}
+        sessions = {session.code: session for session in self._index.sessions(codes)}
+        found = self._sentences(hits, sessions)
         if not found:
             return []
         asked, rarity = read(question), self.rarity(question)
@@ -73,11 +75,12 @@ class Examiner:
         evidence = [
             Evidence(
                 sentence=sentence,
+                session=sessions[sentence.session_code],
                 hit=hit,
                 meaning=float(meanings[row]),
                 focus=float(focuses[row]),
                 overlap=covered(rarity, terms.stems(_with_name(hit, sentence.text))),
-                kind=self._kind(sentence, asked),
+                kind=_kind(sentence, sessions[sentence.session_code], asked),
             )
             for row, (sentence, hit) in enumerate(found)
         ]
@@ -111,11 +114,13 @@ class Examiner:
             passage_covered=max(covered(rarity, terms.stems(text)) for text in texts),
             unknown_name=float(any(stem in names for stem in rarity if stem not in known)),
             length=min(len(rarity), MANY_WORDS) / MANY_WORDS,
-            fits=float(self._fits(asked, evidence)),
-            field=float(self._on_card(evidence[0])),
+            fits=float(_fits(asked, evidence)),
+            field=float(_on_card(evidence[0])),
         )
 
-    def _sentences(self, hits: Sequence[Hit]) -> list[tuple[Sentence, Hit]]:
+    def _sentences(
+        self, hits: Sequence[Hit], sessions: Mapping[str, Session]
+    ) -> list[tuple[Sentence, Hit]]:
         """Each sentence once, with the best hit that holds it or, for a card, its session's."""
         found: dict[int, tuple[Sentence, Hit]] = {}
         for hit in hits:
@@ -124,40 +129,41 @@ class Examiner:
                 found.setdefault(sentence.row, (sentence, hit))
         best = {hit.passage.session_code: hit for hit in reversed(hits)}
         for code, hit in best.items():
-            for sentence in self._index.sentences(code, 0, card.end_of(self._sessions[code].text)):
+            for sentence in self._index.sentences(code, 0, card.end_of(sessions[code].text)):
                 found.setdefault(sentence.row, (sentence, hit))
         return list(found.values())
 
-    def _kind(self, sentence: Sentence, asked: Asked) -> float:
-        session = self._sessions[sentence.session_code]
-        if sentence.end <= card.end_of(session.text):
-            field = card.field(sentence.text, session.code)
-            return CARD_FIELD[field] if field in asked.fields else -1.0
-        several = asked.several and enumerates(sentence.text)
-        if asked.defined and defines(asked.defined, sentence.text):
-            return DEFINITION
-        return 0.5 if several or any(self._answers_kind(sentence, asked)) else 0.0
 
-    def _fits(self, asked: Asked, evidence: Sequence[Evidence]) -> bool:
-        """Whether the best evidence has a person or number where one was asked for."""
-        if self._on_card(evidence[0]):
-            return True
-        near = [e for e in evidence if e.score >= evidence[0].score - NEAR][:3]
-        found = [list(self._answers_kind(e.sentence, asked)) for e in near]
-        return all(any(kinds) for kinds in zip(*found, strict=True))
+def _kind(sentence: Sentence, session: Session, asked: Asked) -> float:
+    if sentence.end <= card.end_of(session.text):
+        field = card.field(sentence.text, session.code)
+        return CARD_FIELD[field] if field in asked.fields else -1.0
+    several = asked.several and enumerates(sentence.text)
+    if asked.defined and defines(asked.defined, sentence.text):
+        return DEFINITION
+    return 0.5 if several or any(_answers_kind(sentence, session, asked)) else 0.0
 
-    def _on_card(self, evidence: Evidence) -> bool:
-        """Whether it is the line of the card that was asked for."""
-        text = self._sessions[evidence.sentence.session_code].text
-        return evidence.kind > 0 and evidence.sentence.end <= card.end_of(text)
 
-    def _answers_kind(self, sentence: Sentence, asked: Asked) -> Iterator[bool]:
-        """For each of person and number that was asked for, whether the sentence has one."""
-        if asked.number:
-            yield has_number(sentence.text)
-        if asked.person:
-            speakers = self._sessions[sentence.session_code].speakers
-            yield any(speaker.name in sentence.text for speaker in speakers)
+def _fits(asked: Asked, evidence: Sequence[Evidence]) -> bool:
+    """Whether the best evidence has a person or number where one was asked for."""
+    if _on_card(evidence[0]):
+        return True
+    near = [e for e in evidence if e.score >= evidence[0].score - NEAR][:3]
+    found = [list(_answers_kind(e.sentence, e.session, asked)) for e in near]
+    return all(any(kinds) for kinds in zip(*found, strict=True))
+
+
+def _on_card(evidence: Evidence) -> bool:
+    """Whether it is the line of the card that was asked for."""
+    return evidence.kind > 0 and evidence.sentence.end <= card.end_of(evidence.session.text)
+
+
+def _answers_kind(sentence: Sentence, session: Session, asked: Asked) -> Iterator[bool]:
+    """For each of person and number that was asked for, whether the sentence has one."""
+    if asked.number:
+        yield has_number(sentence.text)
+    if asked.person:
+        yield any(speaker.name in sentence.text for speaker in session.speakers)
 
 
 def covered(rarity: dict[str, float], stems: set[str]) -> float:

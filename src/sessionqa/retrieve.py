@@ -1,19 +1,16 @@
 """Question -> Hits: what is near in meaning and what shares its words, in one ranking."""
 
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from sessionqa import terms
-from sessionqa.datatypes import Hit, Session
+from sessionqa.datatypes import Hit
 from sessionqa.encode import Encoder
 from sessionqa.index import Index
+from sessionqa.mentions import named_sessions
 from sessionqa.rerank import Reranker, reranked
 
 # Each arm is asked for so many passages, however few are wanted.
 DEPTH = 100
-
-# A token of letters and digits, with what people put between them: ARC310, arc 310, ARC-310-R1.
-_CODE = re.compile(r"\b([^\W\d_]+)[ \-_]?(\d+(?:[\-_]?[^\W\d_]+\d*)?)\b")
 
 
 class Retriever:
@@ -32,16 +29,19 @@ class Retriever:
         self._encoder = encoder
         self._reranker = reranker
         self._rerank_top = rerank_top
-        self._sessions = index.sessions()
 
-    def retrieve(self, question: str, k: int) -> list[Hit]:
-        """The `k` best passages, best first.
+    def retrieve(self, question: str, k: int, sessions: Collection[str] | None = None) -> list[Hit]:
+        """The `k` best passages, best first, of `sessions` where they are given.
+
+        The sessions that the question names narrow these down, unless none would be left.
 
         A score is a convex combination of the cosine and the BM25 score over its best (Bruch et
         al. 2023, "An Analysis of Fusion Functions for Hybrid Retrieval"); in [0, 1]. A reranker,
         if there is one, orders the first `rerank_top` of these anew.
         """
-        sessions = named_sessions(question, self._sessions) or None
+        named = named_sessions(question, self._index.facets)
+        if within := [code for code in named if sessions is None or code in sessions]:
+            sessions = within
         depth = max(k, DEPTH)
         vector = self._encoder.encode_question(question)
         dense = self._index.dense(vector, depth, sessions)
@@ -73,65 +73,3 @@ class Retriever:
             for id_, passage in zip(ids, self._index.passages(ids), strict=True)
         ]
         return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id))
-
-
-def named_sessions(question: str, sessions: Sequence[Session]) -> list[str]:
-    """The codes of the sessions that a question names, by code or else by a speaker's full name.
-
-    So that what one speaker said is not answered with what another one said.
-    """
-    known, _ = named_codes(question, [session.code for session in sessions])
-    if known:
-        return known
-    folded = f" {' '.join(terms.words(question.casefold()))} ".replace("'s ", " ").replace(
-        "’s ", " "
-    )
-    return [
-        session.code
-        for session in sessions
-        if any(
-            " " in speaker.name and f" {' '.join(terms.words(speaker.name.casefold()))} " in folded
-            for speaker in session.speakers
-        )
-    ]
-
-
-def named_codes(question: str, codes: Collection[str]) -> tuple[list[str], list[str]]:
-    """The session codes that a question names in any spelling: known ones, and unknown ones.
-
-    A name counts as an unknown code only if some known code has its shape: as many letters, then
-    as many digits. Written with a space it must look like one: "ARC 999", not "the 100".
-    """
-    by_spelling = {_squeezed(code): code for code in codes}
-    shapes = {_shape(spelling) for spelling in by_spelling}
-    letters = {_letters(spelling) for spelling in by_spelling}
-    known: list[str] = []
-    unknown: list[str] = []
-    for match in _CODE.finditer(question):
-        spelling = _squeezed(match.group())
-        if spelling in by_spelling:
-            known.append(by_spelling[spelling])
-            continue
-        shouted = match.group().isupper() and not question.isupper()
-        alike = " " not in match.group() or shouted or _letters(spelling) in letters
-        if alike and _shape(spelling) in shapes and len(spelling) > 3:
-            unknown.append(match.group())
-    return list(dict.fromkeys(known)), list(dict.fromkeys(unknown))
-
-
-def with_codes(question: str, codes: Collection[str]) -> str:
-    """`question` with the codes that it names spelt as the corpus spells them."""
-    by_spelling = {_squeezed(code): code for code in codes}
-    return _CODE.sub(lambda m: by_spelling.get(_squeezed(m.group()), m.group()), question)
-
-
-def _squeezed(code: str) -> str:
-    return re.sub(r"[\s\-_]", "", code).casefold()
-
-
-def _letters(code: str) -> str:
-    return re.split(r"\d", code, maxsplit=1)[0]
-
-
-def _shape(code: str) -> str:
-    return re.sub(r"\d", "0", re.sub(r"[^\W\d_]", "a", code))

@@ -8,7 +8,7 @@ from sessionqa.datatypes import Passage, Sentence, Session
 from sessionqa.encode import Vectors
 
 # Raise it when an older build must not be read by this version any more.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,20 @@ class Index(Protocol):
     def passages(self, ids: Sequence[str]) -> list[Passage]:
         """The passages of these ids, in their order."""
 
-    def sessions(self) -> list[Session]:
-        """Every session, in the order of the corpus."""
+    def sessions(self, codes: Collection[str] | None = None) -> list[Session]:
+        """Every session, or those of these codes in any case, in the order of the corpus."""
 
     def session(self, code: str) -> Session | None:
         """The session of this code in any case, or None."""
+
+    def facets(self, field: str, folded: Collection[str]) -> list[tuple[str, str, str]]:
+        """The folded form, value and session code of each facet whose form is one of `folded`."""
+
+    def values(self, field: str, containing: Collection[str] = ()) -> dict[str, str]:
+        """The values of a field by their folded forms, of those that contain all these texts."""
+
+    def digests(self) -> dict[str, str]:
+        """The checksum of each session's file by its path."""
 
     def sentences(self, code: str, start: int, end: int) -> list[Sentence]:
         """The sentences of a session that lie within [start, end), in order."""

@@ -9,7 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -22,6 +22,7 @@ from sessionqa.datatypes import Passage, Session
 from sessionqa.encode import Encoder, Vectors, passage_input
 from sessionqa.errors import IndexUnusable, SessionQAError
 from sessionqa.exports import sha256_of
+from sessionqa.facets import facets_of
 from sessionqa.index import FORMAT_VERSION, Manifest, lexical
 from sessionqa.index.local import (
     BUILDS,
@@ -45,8 +46,12 @@ MAKING = ".making-"
 
 SCHEMA = """
 CREATE TABLE sessions (ordinal INTEGER PRIMARY KEY, folded TEXT UNIQUE, code TEXT, title TEXT,
-    text TEXT, event TEXT, year INTEGER, track TEXT, level INTEGER, speakers TEXT, services TEXT,
-    url TEXT, path TEXT, sha256 TEXT);
+    event TEXT, year INTEGER, track TEXT, level INTEGER, speakers TEXT, services TEXT, url TEXT,
+    path TEXT, sha256 TEXT, text TEXT);
+CREATE TABLE facets (field TEXT, folded TEXT, value TEXT, code TEXT,
+    PRIMARY KEY (field, folded, value, code)) WITHOUT ROWID;
+CREATE TABLE facet_values (field TEXT, folded TEXT, value TEXT,
+    PRIMARY KEY (field, folded)) WITHOUT ROWID;
 CREATE TABLE passages (row INTEGER PRIMARY KEY, id TEXT UNIQUE, session_code TEXT, title TEXT,
     text TEXT, start INTEGER, end INTEGER, tokens INTEGER, key TEXT);
 CREATE INDEX passages_of_session ON passages (session_code);
@@ -280,6 +285,14 @@ def _write_database(path: Path, sessions: Sequence[Session], cut: _Cut) -> None:
                 (_session_row(ordinal, session) for ordinal, session in enumerate(sessions)),
             )
             db.executemany(
+                "INSERT OR IGNORE INTO facets VALUES (?, ?, ?, ?)",
+                (astuple(facet) for session in sessions for facet in facets_of(session)),
+            )
+            db.execute(
+                "INSERT INTO facet_values "
+                "SELECT field, folded, min(value) FROM facets GROUP BY field, folded"
+            )
+            db.executemany(
                 "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     (
@@ -321,7 +334,6 @@ def _session_row(ordinal: int, session: Session) -> tuple[Any, ...]:
         session.code.casefold(),
         session.code,
         session.title,
-        session.text,
         session.event,
         session.year,
         session.track,
@@ -331,6 +343,7 @@ def _session_row(ordinal: int, session: Session) -> tuple[Any, ...]:
         session.url,
         session.path,
         session.sha256,
+        session.text,
     )
 
 

@@ -42,7 +42,6 @@ class LocalIndex:
         self.folder = folder
         self.manifest = manifest
         self._faiss = faiss
-        self._sessions: list[Session] = []
         try:
             # Read by Python: FAISS cannot open every path on Windows.
             packed = np.frombuffer((build / VECTORS).read_bytes(), dtype=np.uint8)
@@ -120,18 +119,35 @@ class LocalIndex:
         }
         return [found[id_] for id_ in ids]
 
-    def sessions(self) -> list[Session]:
-        """See Index. Read from disk once."""
-        if not self._sessions:
-            rows = self._db.execute(f"SELECT {SESSION_COLUMNS} FROM sessions ORDER BY ordinal")
-            self._sessions = [_session(row) for row in rows]
-        return list(self._sessions)
+    def sessions(self, codes: Collection[str] | None = None) -> list[Session]:
+        """See Index."""
+        query = f"SELECT ordinal, {SESSION_COLUMNS} FROM sessions"
+        if codes is None:
+            rows: Iterable[tuple[Any, ...]] = self._db.execute(query)
+        else:
+            rows = self._select(f"{query} WHERE folded IN", [code.casefold() for code in codes])
+        return [_session(row[1:]) for row in sorted(rows)]
 
     def session(self, code: str) -> Session | None:
         """See Index."""
         query = f"SELECT {SESSION_COLUMNS} FROM sessions WHERE folded = ?"
         row = self._db.execute(query, (code.casefold(),)).fetchone()
         return _session(row) if row else None
+
+    def facets(self, field: str, folded: Collection[str]) -> list[tuple[str, str, str]]:
+        """See Index."""
+        query = "SELECT folded, value, code FROM facets WHERE field = ? AND folded IN"
+        return list(self._select(query, list(folded), field))
+
+    def values(self, field: str, containing: Collection[str] = ()) -> dict[str, str]:
+        """See Index."""
+        query = "SELECT folded, value FROM facet_values WHERE field = ?"
+        within = " AND instr(folded, ?)" * len(containing)
+        return dict(self._db.execute(query + within, (field, *containing)))
+
+    def digests(self) -> dict[str, str]:
+        """See Index."""
+        return dict(self._db.execute("SELECT path, sha256 FROM sessions"))
 
     def sentences(self, code: str, start: int, end: int) -> list[Sentence]:
         """See Index."""
@@ -179,18 +195,20 @@ class LocalIndex:
         return [(ids[row], score) for row, score in ranked]
 
     def _rows_of(self, sessions: Collection[str]) -> list[int]:
-        rows = self._select("SELECT row FROM passages WHERE session_code IN", list(sessions))
+        # In order, many are found three times as fast.
+        rows = self._select("SELECT row FROM passages WHERE session_code IN", sorted(sessions))
         return [row[0] for row in rows]
 
-    def _select(self, query: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-        """`query` ends in IN; the values are bound in as many statements as they need."""
+    def _select(self, query: str, values: Sequence[Any], *before: Any) -> Iterator[tuple[Any, ...]]:
+        """`query` ends in IN; `values` are bound, after `before`, in as many as it takes."""
         for at in range(0, len(values), MAX_VALUES):
             part = values[at : at + MAX_VALUES]
-            yield from self._db.execute(f"{query} ({','.join('?' * len(part))})", part)
+            yield from self._db.execute(f"{query} ({','.join('?' * len(part))})", (*before, *part))
 
 
+# The text comes last, so that SQLite need not read through it for the rest.
 SESSION_COLUMNS = (
-    "code, title, text, event, year, track, level, speakers, services, url, path, sha256"
+    "code, title, event, year, track, level, speakers, services, url, path, sha256, text"
 )
 
 

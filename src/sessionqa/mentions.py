@@ -1,0 +1,65 @@
+"""Question -> the sessions that it names, by code in any spelling or by a speaker's full name."""
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from itertools import pairwise
+
+from sessionqa import terms
+from sessionqa.facets import LETTERS, OPENING, SHAPE, fold, letters, shape, squeezed
+
+# Index.facets, or what does the same.
+Lookup = Callable[[str, Collection[str]], list[tuple[str, str, str]]]
+
+# A token of letters and digits, with what people put between them: ARC310, arc 310, ARC-310-R1.
+_CODE = re.compile(r"\b([^\W\d_]+)[ \-_]?(\d+(?:[\-_]?[^\W\d_]+\d*)?)\b")
+
+
+def named_sessions(question: str, lookup: Lookup) -> list[str]:
+    """The codes of the sessions that a question names, by code or else by a speaker's full name.
+
+    So that what one speaker said is not answered with what another one said.
+    """
+    known, _ = named_codes(question, lookup)
+    if known:
+        return known
+    said = f" {' '.join(terms.words(fold(question)))} ".replace("'s ", " ").replace("’s ", " ")
+    words = said.split()
+    pairs = {" ".join(pair) for pair in pairwise(words)}
+    named = {code for _, name, code in lookup(OPENING, pairs) if f" {name} " in said}
+    return sorted(named)
+
+
+def named_codes(question: str, lookup: Lookup) -> tuple[list[str], list[str]]:
+    """The session codes that a question names in any spelling: known ones, and unknown ones.
+
+    A name counts as an unknown code only if some known code has its shape: as many letters, then
+    as many digits. Written with a space it must look like one: "ARC 999", not "the 100".
+    """
+    named = {match.group(): squeezed(match.group()) for match in _CODE.finditer(question)}
+    codes = _codes(named.values(), lookup)
+    known = dict.fromkeys(codes[spelling] for spelling in named.values() if spelling in codes)
+    strange = {text: spelling for text, spelling in named.items() if spelling not in codes}
+    shapes = _known(SHAPE, map(shape, strange.values()), lookup)
+    beginnings = _known(LETTERS, map(letters, strange.values()), lookup)
+    unknown = []
+    for text, spelling in strange.items():
+        shouted = text.isupper() and not question.isupper()
+        alike = " " not in text or shouted or letters(spelling) in beginnings
+        if alike and shape(spelling) in shapes and len(spelling) > 3:
+            unknown.append(text)
+    return list(known), unknown
+
+
+def with_codes(question: str, lookup: Lookup) -> str:
+    """`question` with the codes that it names spelt as the corpus spells them."""
+    codes = _codes((squeezed(match.group()) for match in _CODE.finditer(question)), lookup)
+    return _CODE.sub(lambda match: codes.get(squeezed(match.group()), match.group()), question)
+
+
+def _codes(spellings: Iterable[str], lookup: Lookup) -> dict[str, str]:
+    """The known code of each squeezed spelling that is one."""
+    return {spelling: code for spelling, _, code in lookup("session", set(spellings))}
+
+
+def _known(field: str, folded: Iterable[str], lookup: Lookup) -> set[str]:
+    return {found for found, _, _ in lookup(field, set(folded))}

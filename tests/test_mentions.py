@@ -1,0 +1,80 @@
+"""Question -> the sessions that it names, by code or by a speaker's full name."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from sessionqa import Assistant, Session, Speaker
+from sessionqa.mentions import Lookup, named_codes, named_sessions, with_codes
+
+SESSIONS = [
+    Session("ARC310", "Gray failures", "Text.", speakers=(Speaker("Mike Hagen"),)),
+    Session("ARC206", "Ten million users", "Text.", speakers=(Speaker("Zoë Ångström"),)),
+    Session("ARC310-R1", "Gray failures again", "Text.", speakers=(Speaker("J. de la Cruz"),)),
+    Session("KEY001", "Lock-in", "Text.", speakers=(Speaker("Cher"),)),
+]
+
+
+@pytest.fixture(scope="module")
+def lookup(assistant_over: Callable[[Sequence[Session]], Assistant]) -> Lookup:
+    return assistant_over(SESSIONS).index.facets
+
+
+@pytest.mark.parametrize(
+    "spelling", ["ARC310", "arc310", "Arc 310", "arc-310", "ARC_310", "(ARC310)?", "ARC310's"]
+)
+def test_a_code_is_known_in_any_spelling(lookup: Lookup, spelling: str) -> None:
+    assert named_codes(f"what is {spelling} on", lookup) == (["ARC310"], [])
+
+
+def test_several_codes_are_named_in_order_and_once(lookup: Lookup) -> None:
+    question = "Compare arc 206 with ARC310, and ARC-206 with key001"
+    assert named_codes(question, lookup) == (["ARC206", "ARC310", "KEY001"], [])
+
+
+def test_a_longer_code_is_not_taken_for_its_beginning(lookup: Lookup) -> None:
+    assert named_codes("about ARC310-R1", lookup) == (["ARC310-R1"], [])
+
+
+def test_a_code_of_the_right_shape_is_unknown(lookup: Lookup) -> None:
+    assert named_codes("What is ARC999 about?", lookup) == ([], ["ARC999"])
+    assert named_codes("What is SEC 101 about?", lookup) == ([], ["SEC 101"])
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["EC2 and S3 and IPv6", "in 2023", "10 million users", "HTTP2 or Route 53", "🙂", ""],
+)
+def test_other_names_with_digits_are_no_codes(lookup: Lookup, question: str) -> None:
+    assert named_codes(question, lookup) == ([], [])
+
+
+def test_a_session_is_named_by_code_or_by_a_speakers_full_name(lookup: Lookup) -> None:
+    assert named_sessions("What did MIKE HAGEN say?", lookup) == ["ARC310"]
+    assert named_sessions("zoë ångström's advice", lookup) == ["ARC206"]
+    assert named_sessions("What did Mike say?", lookup) == []
+    assert named_sessions("Is Cher there?", lookup) == []
+    assert named_sessions("Mike Hagenbeck", lookup) == []
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["What are the 100 accounts used for?", "Are there any 400 level talks?", "get 100 users"],
+)
+def test_a_word_and_a_number_are_no_code(lookup: Lookup, question: str) -> None:
+    assert named_codes(question, lookup) == ([], [])
+
+
+def test_a_name_of_many_words_is_found_by_all_of_them(lookup: Lookup) -> None:
+    assert named_sessions("What does J. de la Cruz’s talk say?", lookup) == ["ARC310-R1"]
+    assert named_sessions("What does J. de la Vega say?", lookup) == []
+
+
+def test_codes_are_spelt_as_the_corpus_spells_them(lookup: Lookup) -> None:
+    assert with_codes("arc-310 or Arc 206? EC2!", lookup) == "ARC310 or ARC206? EC2!"
+    assert with_codes("arc310r1", lookup) == "ARC310-R1"
+
+
+def test_a_pasted_text_is_searched_for_names_too(lookup: Lookup) -> None:
+    pasted = " ".join(f"word{n} and" for n in range(5000))
+    assert named_sessions(f"{pasted} mike hagen {pasted}", lookup) == ["ARC310"]
