@@ -23,7 +23,7 @@ from sessionqa.index.local import ENCODERS, LocalIndex
 from sessionqa.question import read
 from sessionqa.retrieve import Retriever, with_codes
 from sessionqa.settings import Settings
-from sessionqa.spelling import correct
+from sessionqa.spelling import Corrected, correct
 
 if TYPE_CHECKING:
     from sessionqa.index.build import Report
@@ -101,7 +101,8 @@ class Assistant:
         history = [turn for turn in history if turn.strip()]
         for turn in history:
             self._checked(turn, k)
-        clear = self.standalone(question, history)
+        read_as = self.understood(question, history)
+        clear = read_as.question
         hits = self.retrieve(clear, k)
         retrieved = time.perf_counter()
         answer = self._answerer.answer(clear, hits)
@@ -110,6 +111,7 @@ class Assistant:
             answer,
             question=question,
             hits=answer.hits[:k],
+            corrections=read_as.corrections,
             timings={
                 "retrieve_ms": round(1000 * (retrieved - started), 2),
                 "answer_ms": round(1000 * (answered - retrieved), 2),
@@ -118,6 +120,10 @@ class Assistant:
 
     def standalone(self, question: str, history: Sequence[str] = ()) -> str:
         """The question as it is searched: with the topic of earlier ones, and spelt right."""
+        return self.understood(question, history).question
+
+    def understood(self, question: str, history: Sequence[str] = ()) -> Corrected:
+        """The same, with the words that were read otherwise than they were written."""
         turns = [unicodedata.normalize("NFC", turn.strip()) for turn in (*history, question)]
         whole = standalone(turns[-1], turns[-MOST_TURNS:-1])
         known = with_codes(whole, [session.code for session in self.sessions()])

@@ -90,6 +90,14 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """A word or two of a question as they were written, and as they were read."""
+
+    written: str
+    read: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What was asked and what the corpus says. `confidence` is in [0, 1], `timings` in ms."""
 
@@ -102,11 +110,13 @@ class Answer:
     refused: bool
     answerer: str
     timings: dict[str, float]
+    corrections: tuple[Correction, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON-ready values, as `sessionqa ask --json` prints it."""
         record = {name: getattr(self, name) for name in self.__slots__}
         record["citations"] = [asdict(citation) for citation in self.citations]
+        record["corrections"] = [asdict(correction) for correction in self.corrections]
         record["timings"] = dict(self.timings)
         record["hits"] = [hit.to_dict() for hit in self.hits]
         return record
