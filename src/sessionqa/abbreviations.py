@@ -41,19 +41,28 @@ def expand(question: str, index: Index) -> tuple[str, ...]:
     }
     asked = {form for word in words for form in _forms(word)}
     found = index.abbreviations([*map(short_key, asked), *spans])
-    forms: dict[str, None] = {}
+    forms: dict[str, str] = {}
     for entry in found:
         if long_key(entry.long) in spans:
-            forms[entry.short] = None
+            if entry.introduced:
+                forms[short_key(entry.short)] = entry.short
         elif any(_means(form, entry.short, index) for form in asked):
-            forms[entry.long] = None
-    return tuple(form for form in forms if not _stands_in(form, stems))
+            forms[long_key(entry.long)] = entry.long
+    return tuple(form for form in forms.values() if not _stands_in(form, stems))
 
 
 def of_session(session: Session) -> list[Abbreviation]:
     """What a session introduces: in its text, and by the initials of a service's name."""
-    pairs = dict.fromkeys((*definitions(session.text), *_initials_of(session.services)))
-    return [Abbreviation(short, long, session.code) for short, long in pairs]
+    introduced = dict.fromkeys(definitions(session.text))
+    others = dict.fromkeys(_initials_of(session.services))
+    return [
+        *(Abbreviation(short, long, session.code, True) for short, long in introduced),
+        *(
+            Abbreviation(short, long, session.code, False)
+            for short, long in others
+            if (short, long) not in introduced
+        ),
+    ]
 
 
 def definitions(text: str) -> Iterator[tuple[str, str]]:

@@ -112,6 +112,14 @@ class Answer:
     timings: dict[str, float]
     corrections: tuple[Correction, ...] = ()
 
+    @property
+    def topic_added(self) -> bool:
+        """Whether it was searched otherwise than asked, by more than the corrections."""
+        asked = self.question.strip()
+        for correction in self.corrections:
+            asked = asked.replace(correction.written, correction.read)
+        return asked != self.standalone_question.strip()
+
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON-ready values, as `sessionqa ask --json` prints it."""
         record = {name: getattr(self, name) for name in self.__slots__}

@@ -149,12 +149,14 @@ class _Speller:
         """The word at `at` read as one that the corpus has beside the same neighbour, if any."""
         word = words[at]
         folded = terms.fold(word.written)
-        short = len(folded) < LONG_FOR_ONE - 1
-        edits = 1 if short or (word.near and self._is_ordinary(word.written)) else 2
+        ordinary = bool(word.near) and self._is_ordinary(word.written)
+        edits = 1 if ordinary or len(folded) < LONG_FOR_ONE - 1 else 2
         before = words[at - 1] if at else None
         after = words[at + 1] if at + 1 < len(words) else None
         for other in word.near[:MOST_TRIED]:
             if OSA.distance(folded, other) > edits or other in terms.UNASKED:
+                continue
+            if ordinary and other[0] != folded[0]:
                 continue
             if self._go_together(before, other, after):
                 return _read_as(word, self._as_written(other))

@@ -38,11 +38,15 @@ class KnownWord:
 
 @dataclass(frozen=True, slots=True)
 class Abbreviation:
-    """A short form with the long form that a session introduces it for."""
+    """A short form and what it stands for in a session; `introduced` if its text says so.
+
+    If not, the short form is made of the initials of a service's name.
+    """
 
     short: str
     long: str
     session_code: str
+    introduced: bool
 
 
 class Index(Protocol):

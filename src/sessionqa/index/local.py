@@ -179,13 +179,13 @@ class LocalIndex:
     def abbreviations(self, keys: Iterable[str]) -> list[Abbreviation]:
         """See Index."""
         wanted = list(dict.fromkeys(keys))
-        columns = "short, long, session_code"
+        columns = "short, long, session_code, introduced"
         found = {
             row: None
             for key in ("short_key", "long_key")
             for row in self._select(f"SELECT {columns} FROM abbreviations WHERE {key} IN", wanted)
         }
-        return [Abbreviation(*row) for row in found]
+        return [Abbreviation(*form, bool(introduced)) for *form, introduced in found]
 
     def keyed_vectors(self) -> Iterator[tuple[str, Vectors]]:
         """What the encoder read for each passage, as a key, with its vector: for the next build."""

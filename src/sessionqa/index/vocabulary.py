@@ -15,8 +15,8 @@ CREATE TABLE words (rank INTEGER PRIMARY KEY, word TEXT, stem TEXT, written TEXT
 CREATE INDEX words_of_stem ON words (stem, rank);
 CREATE INDEX words_by_head ON words (head, rank, word);
 CREATE INDEX words_by_tail ON words (tail, rank, word);
-CREATE TABLE abbreviations (short TEXT, long TEXT, session_code TEXT, short_key TEXT,
-    long_key TEXT);
+CREATE TABLE abbreviations (short TEXT, long TEXT, session_code TEXT,
+    introduced INTEGER, short_key TEXT, long_key TEXT);
 CREATE INDEX abbreviations_by_short ON abbreviations (short_key);
 CREATE INDEX abbreviations_by_long ON abbreviations (long_key);
 """
@@ -39,12 +39,13 @@ def write(db: sqlite3.Connection, sessions: Sequence[Session]) -> None:
         ),
     )
     db.executemany(
-        "INSERT INTO abbreviations VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO abbreviations VALUES (?, ?, ?, ?, ?, ?)",
         (
             (
                 entry.short,
                 entry.long,
                 entry.session_code,
+                entry.introduced,
                 abbreviations.short_key(entry.short),
                 abbreviations.long_key(entry.long),
             )
