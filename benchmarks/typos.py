@@ -69,6 +69,7 @@ def main() -> None:
             if not question.refuse and not question.history and question.kind != "list"
         ]
         ranks: dict[str, list[int]] = {"as asked": [], "one slip, as it is": [], "mended": []}
+        right: list[bool] = []
         for question in gold:
             ranks["as asked"].append(
                 rank(assistant.search(question.question, DEPTH), question.sessions)
@@ -78,9 +79,12 @@ def main() -> None:
                 unmended = assistant.retrieve(slipped, DEPTH)
                 ranks["one slip, as it is"].append(rank(unmended, question.sessions))
                 ranks["mended"].append(rank(assistant.search(slipped, DEPTH), question.sessions))
+                meant = assistant.standalone(question.question).casefold()
+                right.append(assistant.standalone(slipped).casefold() == meant)
         print(f"{'':34}{'n':>6}{'hit@1':>9}{'hit@5':>9}")
         for label, found in ranks.items():
             row(label, found)
+        print(f"slips that are read as what was meant: {sum(right) / len(right):.3f}")
 
 
 if __name__ == "__main__":

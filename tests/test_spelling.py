@@ -100,8 +100,8 @@ def test_a_pasted_text_is_left_alone(assistant: Assistant) -> None:
 
 def test_only_whole_words_are_replaced_and_the_rest_stays(assistant: Assistant) -> None:
     found = correct("Is the (gatewa) the  API gateway?", assistant.index, assistant.encoder)
-    assert found.question == "Is the (gateway) the  API gateway?"
-    assert found.corrections == (Correction("gatewa", "gateway"),)
+    assert found.question == "Is the (Gateway) the  API gateway?"
+    assert found.corrections == (Correction("gatewa", "Gateway"),)
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,5 +1,6 @@
 """The values that pass from one module to the next. All are frozen; offsets count code points."""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -117,7 +118,8 @@ class Answer:
         """Whether it was searched otherwise than asked, by more than the corrections."""
         asked = self.question.strip()
         for correction in self.corrections:
-            asked = asked.replace(correction.written, correction.read)
+            whole_word = rf"\b{re.escape(correction.written)}\b"
+            asked = re.sub(whole_word, lambda _, read=correction.read: read, asked)
         return asked != self.standalone_question.strip()
 
     def to_dict(self) -> dict[str, Any]:

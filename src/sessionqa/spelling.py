@@ -110,14 +110,18 @@ class _Speller:
         return words
 
     def mended(self, words: list[_Word]) -> list[_Word]:
-        """`words` with the misspelt ones read right: by themselves, or else by a neighbour."""
+        """`words` with the misspelt ones read right.
+
+        First those with one nearest word, then by neighbours, then those with several as near.
+        """
         known = self._index.known_words(terms.stem(word.read) for word in words)
         if sum(self._is_strange(word, known) for word in words) > MOST_STRANGE:
             return words
-        words = [self._mended_alone(word, known) for word in words]
+        words = [self._examined(word, known) for word in words]
+        words = [self._mended_alone(word) if _has_one_nearest(word) else word for word in words]
         for at in range(len(words)):
             words[at] = self._mended_beside(words, at)
-        return words
+        return [self._mended_alone(word) for word in words]
 
     def _is_strange(self, word: _Word, known: Known) -> bool:
         """Whether the corpus lacks it, and it is no code, abbreviation or word of asking."""
@@ -130,26 +134,34 @@ class _Speller:
             and terms.stem(word.written) not in known
         )
 
-    def _mended_alone(self, word: _Word, known: Known) -> _Word:
-        """`word` read right if that is sure; if not, with the words that are near to it."""
+    def _examined(self, word: _Word, known: Known) -> _Word:
+        """`word` with the words that are near to it, if it is strange; a wrong form read right."""
         usual = known.get(terms.stem(word.written))
         if usual and self._is_misspelt_form(terms.fold(word.read), usual.word):
             return _read_as(word, usual.written)
         if not self._is_strange(word, known):
             return word
-        near = self._near(terms.fold(word.written))
-        if near and self._is_sure(word.written, near[0]) and not self._is_ordinary(word.written):
-            read = self._as_written(near[0])
-            named = word.written[0].isupper() and not word.opens_sentence and not self._shouted
-            if not (named and read.islower() and len(word.written) < LONG_FOR_NAME):
-                return _read_as(word, read)
-        return replace(word, near=near)
+        return replace(word, near=self._near(terms.fold(word.written)))
+
+    def _mended_alone(self, word: _Word) -> _Word:
+        """`word` read as the nearest one, if that must be meant."""
+        if not word.near or word.read != word.written:
+            return word
+        if not self._is_sure(word.written, word.near[0]) or self._is_ordinary(word.written):
+            return word
+        read = self._as_written(word.near[0])
+        named = word.written[0].isupper() and not word.opens_sentence and not self._shouted
+        if named and read.islower() and len(word.written) < LONG_FOR_NAME:
+            return word
+        return _read_as(word, read)
 
     def _mended_beside(self, words: Sequence[_Word], at: int) -> _Word:
         """The word at `at` read as one that the corpus has beside the same neighbour, if any."""
         word = words[at]
+        if not word.near or word.read != word.written:
+            return word
         folded = terms.fold(word.written)
-        ordinary = bool(word.near) and self._is_ordinary(word.written)
+        ordinary = self._is_ordinary(word.written)
         edits = 1 if ordinary or len(folded) < LONG_FOR_ONE - 1 else 2
         before = words[at - 1] if at else None
         after = words[at + 1] if at + 1 < len(words) else None
@@ -225,6 +237,12 @@ class _Speller:
         return usual.written if usual and usual.word == word else word
 
 
+def _has_one_nearest(word: _Word) -> bool:
+    folded = terms.fold(word.written)
+    edits = [OSA.distance(folded, other) for other in word.near[:2]]
+    return len(edits) < 2 or edits[0] < edits[1]
+
+
 def _differ_by_a_slip(word: str, other: str) -> bool:
     """Whether their one edit is no accident: the shorter the word, the fewer kinds of edit."""
     swapped = sorted(word) == sorted(other)
@@ -234,7 +252,7 @@ def _differ_by_a_slip(word: str, other: str) -> bool:
     if len(word) < LONG_FOR_ONE - 1:
         return swapped or (same_start and letter_missing)
     if len(word) < LONG_FOR_ONE:
-        return swapped or same_start or letter_missing
+        return swapped or letter_missing or (same_start and len(other) == len(word))
     return True
 
 

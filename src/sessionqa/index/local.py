@@ -24,7 +24,7 @@ LEXICAL = "lexical"
 # SQLite takes so many values in one statement everywhere.
 MAX_VALUES = 500
 # So many of the most usual words with one beginning, or one ending, may be meant by a misspelt one.
-MOST_ALIKE = 2000
+MOST_ALIKE = 1000
 # No build has a longer name, and a file system refuses to look for one of any length.
 MAX_NAME = 100
 
