@@ -18,7 +18,7 @@ from sessionqa.joining import joinings, written_together
 # A text with more words than this was pasted, not typed.
 MOST_WORDS = 100
 # With more words than this that the corpus lacks, it is of another language or subject.
-MOST_STRANGE = 12
+MOST_STRANGE = 30
 # So many of the nearest words are tried beside the neighbours of a misspelt one.
 MOST_TRIED = 5
 # A word is not mended into one shorter than this, but for the words of asking.
