@@ -22,9 +22,7 @@ from sessionqa.abbreviations import definitions, expand
         ("() (A) ((RTO)) (RTO", []),
     ],
 )
-def test_definitions_are_found_as_texts_write_them(
-    text: str, found: list[tuple[str, str]]
-) -> None:
+def test_definitions_are_found_as_texts_write_them(text: str, found: list[tuple[str, str]]) -> None:
     assert list(definitions(text)) == found
 
 

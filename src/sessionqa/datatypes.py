@@ -119,7 +119,7 @@ class Answer:
         asked = self.question.strip()
         for correction in self.corrections:
             whole_word = rf"\b{re.escape(correction.written)}\b"
-            asked = re.sub(whole_word, lambda _, read=correction.read: read, asked)
+            asked = re.sub(whole_word, correction.read, asked)
         return asked != self.standalone_question.strip()
 
     def to_dict(self) -> dict[str, Any]:

@@ -214,7 +214,10 @@ class _Speller:
         """Whether `other` must be meant by `word`, which the corpus lacks, by how they differ."""
         folded = terms.fold(word)
         if OSA.distance(folded, other) < 2:
-            return _differ_by_a_slip(folded, other)
+            other_letter = len(folded) == len(other) and sorted(folded) != sorted(other)
+            return _differ_by_a_slip(folded, other) and not (
+                other_letter and self._is_compound(folded)
+            )
         return (
             len(folded) >= LONG_FOR_TWO
             and folded[0] == other[0]
@@ -227,6 +230,13 @@ class _Speller:
         """Whether the encoder knows it as one piece; a misspelling falls into several."""
         folded = terms.fold(word)
         return any(self._pieces(form) == 1 for form in (folded, *_bases(folded)))
+
+    def _is_compound(self, word: str) -> bool:
+        """Whether it is made of two words that the encoder knows: "subnets"."""
+        return any(
+            self._pieces(word[:at]) == self._pieces(word[at:]) == 1
+            for at in range(SHORTEST - 1, len(word) - SHORTEST + 2)
+        )
 
     def _pieces(self, word: str) -> int:
         return self._encoder.count_pieces(word) - self._encoder.count_pieces("")

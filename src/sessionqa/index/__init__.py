@@ -94,9 +94,9 @@ class Index(Protocol):
         """For each of these stems that the corpus has, headings included, its most usual word."""
 
     def words_like(self, word: str, edits: int) -> list[str]:
-        """The folded words that begin or end as `word` does, and whose length is within `edits`.
+        """The folded words that begin or end with two letters as `word` does.
 
-        The most usual ones first, and not more than a few thousand.
+        Their lengths are within `edits` of its own; the most usual of each, and not too many.
         """
 
     def abbreviations(self, keys: Iterable[str]) -> list[Abbreviation]:

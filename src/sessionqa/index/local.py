@@ -185,7 +185,10 @@ class LocalIndex:
             for key in ("short_key", "long_key")
             for row in self._select(f"SELECT {columns} FROM abbreviations WHERE {key} IN", wanted)
         }
-        return [Abbreviation(*form, bool(introduced)) for *form, introduced in found]
+        return [
+            Abbreviation(short, long, code, bool(introduced))
+            for short, long, code, introduced in found
+        ]
 
     def keyed_vectors(self) -> Iterator[tuple[str, Vectors]]:
         """What the encoder read for each passage, as a key, with its vector: for the next build."""
