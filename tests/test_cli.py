@@ -227,6 +227,16 @@ def test_without_history_the_same_question_is_asked_as_it_is(
     assert "asked as" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", ["ask", "search"])
+def test_what_was_corrected_is_shown_in_one_line(
+    command: str, shipped: Settings, capsys: Capture
+) -> None:
+    main([command, "What is zonal autoshfit?", *place(shipped)])
+    out = capsys.readouterr().out
+    assert out.startswith('(read "autoshfit" as "autoshift")\n\n')
+    assert "asked as" not in out
+
+
 def test_explain_adds_the_confidence_and_the_hits(shipped: Settings, capsys: Capture) -> None:
     main(["ask", QUESTION, *place(shipped)])
     plain = capsys.readouterr().out

@@ -184,11 +184,34 @@ def test_sentences_are_those_within_the_span(index: LocalIndex) -> None:
     assert index.sentences("ARC310", whole[2].start + 1, whole[2].end) == []
 
 
-def test_words_like_gives_the_words_with_that_beginning(index: LocalIndex) -> None:
-    words = index.words_like("shard")
-    assert "sharding" in words
-    assert all(word.startswith("shard") for word in words)
-    assert index.words_like("zzz") == []
+def test_words_like_begin_or_end_alike_and_are_about_as_long(index: LocalIndex) -> None:
+    words = index.words_like("shzrding", 1)
+    assert {"sharding", "building"} <= set(words)
+    assert all(word[:2] == "sh" or word[-2:] == "ng" for word in words)
+    assert all(7 <= len(word) <= 9 for word in words)
+    assert len(set(words)) == len(words)
+    assert index.words_like("zzqqzz", 2) == []
+
+
+def test_known_words_are_the_most_usual_of_each_stem_as_mostly_written(index: LocalIndex) -> None:
+    known = index.known_words(["shard", "hagen", "dynamodb", "amazon", "zzz"])
+    assert {stem: word.written for stem, word in known.items()} == {
+        "shard": "Sharding",
+        "hagen": "Hagen",
+        "dynamodb": "DynamoDB",
+        "amazon": "Amazon",
+    }
+    assert known["hagen"].word == "hagen"
+    assert known["amazon"].uses > 1
+
+
+def test_abbreviations_are_found_by_either_form(index: LocalIndex) -> None:
+    found = index.abbreviations(["rto"])
+    assert found == index.abbreviations(["recoveri time object"])
+    assert [(a.short, a.long, a.session_code, a.introduced) for a in found] == [
+        ("RTO", "Recovery Time Objective", "ARC308", True)
+    ]
+    assert index.abbreviations(["zzz", ""]) == []
 
 
 def test_an_unknown_passage_is_a_key_error(index: LocalIndex) -> None:

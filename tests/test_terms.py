@@ -4,13 +4,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessionqa.terms import STOP_WORDS, TALK_WORDS, content_words, stem, stems, words
+from sessionqa.terms import STOP_WORDS, TALK_WORDS, content_words, fold, stem, stems, words
 
 
 def test_the_forms_of_a_word_share_a_stem() -> None:
     assert len({stem(word) for word in ("shard", "Shards", "SHARDED", "sharding")}) == 1
     assert stem("AWS's") == stem("AWS’s") == stem("aws")
     assert stem("failure") != stem("fault")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("Zoe", "Zoë"),
+        ("angstrom", "Ångström"),
+        ("Lukasz", "Łukasz"),
+        ("ostergaard", "Østergaard"),
+        ("zoe", "Zoe\u0308’s"),
+    ],
+)
+def test_marks_on_latin_letters_need_not_be_typed(typed: str, meant: str) -> None:
+    assert stem(typed) == stem(meant)
+    assert fold(typed) == fold(meant)
+
+
+@pytest.mark.parametrize(("one", "other"), [("が", "か"), ("й", "и"), ("कि", "क")])
+def test_marks_of_other_scripts_tell_words_apart(one: str, other: str) -> None:
+    assert fold(one) != fold(other)
 
 
 def test_words_keep_inner_dots_and_apostrophes_and_lose_the_rest() -> None:

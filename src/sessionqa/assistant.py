@@ -27,7 +27,7 @@ from sessionqa.question import read
 from sessionqa.rerank import CrossEncoderReranker, OnnxReranker, Reranker
 from sessionqa.retrieve import Retriever
 from sessionqa.settings import Settings
-from sessionqa.spelling import correct
+from sessionqa.spelling import Corrected, correct
 
 if TYPE_CHECKING:
     from sessionqa.index.build import Report
@@ -125,7 +125,8 @@ class Assistant:
         for turn in history:
             self._checked(turn, k)
         wanted = _filter(filter)
-        clear = self.standalone(question, history)
+        read_as = self.understood(question, history)
+        clear = read_as.question
         passing = self._passing(wanted)
         barred = self._barred(clear, wanted, passing)
         hits = [] if barred else self._found(clear, k, passing)
@@ -138,6 +139,7 @@ class Assistant:
             text=barred or answer.text,
             hits=answer.hits[:k],
             filter=str(wanted or ""),
+            corrections=read_as.corrections,
             timings={
                 "retrieve_ms": round(1000 * (retrieved - started), 2),
                 "answer_ms": round(1000 * (answered - retrieved), 2),
@@ -146,6 +148,10 @@ class Assistant:
 
     def standalone(self, question: str, history: Sequence[str] = ()) -> str:
         """The question as it is searched: with the topic of earlier ones, and spelt right."""
+        return self.understood(question, history).question
+
+    def understood(self, question: str, history: Sequence[str] = ()) -> Corrected:
+        """The same, with the words that were read otherwise than they were written."""
         turns = [unicodedata.normalize("NFC", turn.strip()) for turn in (*history, question)]
         whole = standalone(turns[-1], turns[-MOST_TURNS:-1])
         known = with_codes(whole, self.index.facets)

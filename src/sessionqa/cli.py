@@ -15,7 +15,7 @@ from sessionqa.settings import Chunking, Settings
 
 if TYPE_CHECKING:
     from sessionqa.assistant import Assistant
-    from sessionqa.datatypes import Answer, Hit, Session
+    from sessionqa.datatypes import Answer, Correction, Hit, Session
     from sessionqa.filters import Filter
 
 ANSWERED, REFUSED, INTERRUPTED, UNEXPECTED = 0, 1, 130, 3
@@ -131,12 +131,15 @@ def _ask(arguments: argparse.Namespace) -> int:
 def _search(arguments: argparse.Namespace) -> int:
     """Find the passages nearest to a query."""
     wanted = _filter(arguments)
-    hits = _assistant(arguments).search(arguments.query, arguments.k, wanted)
+    assistant = _assistant(arguments)
+    hits = assistant.search(arguments.query, arguments.k, wanted)
     if wanted and not hits:
         _say_none_passes(wanted)
     if arguments.json:
         _print_json([hit.to_dict() for hit in hits])
         return ANSWERED
+    if corrections := assistant.understood(arguments.query).corrections:
+        print(f"{_read_as(corrections)}\n")
     for hit in hits:
         print(f"{_scores(hit)}  {hit.passage.session_code}  {hit.passage.title}")
         print(_indented(" ".join(hit.passage.text.split())))
@@ -302,8 +305,10 @@ def _say_none_passes(wanted: "Filter") -> None:
 def _as_text(answer: "Answer", assistant: "Assistant") -> str:
     """The answer, then its sources: each session with its title, speakers and recording."""
     parts = [_wrapped(paragraph) for paragraph in answer.text.split("\n\n")]
-    if answer.standalone_question.strip() != answer.question.strip():
+    if answer.topic_added:
         parts.insert(0, f"(asked as: {answer.standalone_question})")
+    elif answer.corrections:
+        parts.insert(0, _read_as(answer.corrections))
     if answer.citations:
         numbers: dict[str, list[str]] = {}
         for citation in answer.citations:
@@ -315,6 +320,11 @@ def _as_text(answer: "Answer", assistant: "Assistant") -> str:
             )
         )
     return "\n\n".join(parts)
+
+
+def _read_as(corrections: "Sequence[Correction]") -> str:
+    pairs = (f'"{correction.written}" as "{correction.read}"' for correction in corrections)
+    return f"(read {', '.join(pairs)})"
 
 
 def _source(marks: str, session: "Session") -> str:

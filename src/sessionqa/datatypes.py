@@ -1,5 +1,6 @@
 """The values that pass from one module to the next. All are frozen; offsets count code points."""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -97,6 +98,14 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """A word or two of a question as they were written, and as they were read."""
+
+    written: str
+    read: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What was asked and what the corpus says. `confidence` is in [0, 1], `timings` in ms.
 
@@ -113,11 +122,22 @@ class Answer:
     answerer: str
     timings: dict[str, float]
     filter: str = ""
+    corrections: tuple[Correction, ...] = ()
+
+    @property
+    def topic_added(self) -> bool:
+        """Whether it was searched otherwise than asked, by more than the corrections."""
+        asked = self.question.strip()
+        for correction in self.corrections:
+            whole_word = rf"\b{re.escape(correction.written)}\b"
+            asked = re.sub(whole_word, correction.read, asked)
+        return asked != self.standalone_question.strip()
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON-ready values, as `sessionqa ask --json` prints it."""
         record = {name: getattr(self, name) for name in self.__slots__}
         record["citations"] = [asdict(citation) for citation in self.citations]
+        record["corrections"] = [asdict(correction) for correction in self.corrections]
         record["timings"] = dict(self.timings)
         record["hits"] = [hit.to_dict() for hit in self.hits]
         return record

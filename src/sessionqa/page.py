@@ -65,14 +65,20 @@ def question(asked: str) -> str:
 
 def answer(given: Answer, turn: int, text: str) -> str:
     """A message of the chat: `text` is as much of the answer as is shown yet."""
-    note = ""
-    if given.standalone_question.strip() != given.question.strip():
-        note = f'<p class="asked-as">Asked as: {escape(given.standalone_question)}</p>'
+    note = f'<p class="asked-as">{escape(_note(given))}</p>' if _note(given) else ""
     linked = _linked(text, given, turn).split("\n\n")
     paragraphs = "".join(f"<p>{paragraph}</p>" for paragraph in linked)
     if given.refused:
         return f'<div class="refusal">{note}<p class="verdict">No answer</p>{paragraphs}</div>'
     return f'<div class="answer">{note}{paragraphs}</div>'
+
+
+def _note(given: Answer) -> str:
+    """How the question was read, if otherwise than it was asked."""
+    if given.topic_added:
+        return f"Asked as: {given.standalone_question}"
+    pairs = (f"“{c.written}” as “{c.read}”" for c in given.corrections)
+    return f"Read {', '.join(pairs)}" if given.corrections else ""
 
 
 def problem(message: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sessionqa import terms
+from sessionqa import abbreviations, terms
 from sessionqa.datatypes import Hit
 from sessionqa.encode import Encoder
 from sessionqa.index import Index
@@ -45,7 +45,8 @@ class Retriever:
         depth = max(k, DEPTH)
         vector = self._encoder.encode_question(question)
         dense = self._index.dense(vector, depth, sessions)
-        stems = list(dict.fromkeys(terms.stem(word) for word in terms.content_words(question)))
+        asked = " ".join((question, *abbreviations.expand(question, self._index)))
+        stems = list(dict.fromkeys(terms.stem(word) for word in terms.content_words(asked)))
         lexical = self._index.lexical(stems, depth, sessions)
         hits = self._fused(dense, lexical)
         if self._reranker:

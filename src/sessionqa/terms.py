@@ -1,6 +1,7 @@
 """Text -> terms: the words that carry meaning, folded and stemmed, for overlap and rarity."""
 
 import re
+import unicodedata
 from functools import lru_cache
 from threading import Lock
 
@@ -44,10 +45,30 @@ TALK_WORDS = frozenset(
 UNASKED = STOP_WORDS | TALK_WORDS
 
 
+# A Latin letter with a mark is often typed without; in other scripts the marks tell words apart.
+_MARKS = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
+# Latin letters that people type without the stroke, and that are not a letter and a mark.
+_STROKES = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})
+
+
+def bare(word: str) -> str:
+    """`word` without the ending of a possessive."""
+    return word.replace("’s", "").replace("'s", "")
+
+
+def fold(word: str) -> str:
+    """`word` as it is compared: without case, possessive and the marks on Latin letters."""
+    folded = bare(word.casefold())
+    if folded.isascii():
+        return folded
+    marked = unicodedata.normalize("NFD", folded.translate(_STROKES))
+    return unicodedata.normalize("NFC", _MARKS.sub("", marked))
+
+
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
-    """The stem of one word, case folded: "Sharding" and "shards" are both "shard"."""
-    folded = word.casefold().replace("’s", "").replace("'s", "")
+    """The stem of one word, folded: "Sharding" and "shards" are both "shard"."""
+    folded = fold(word)
     with _ONE_AT_A_TIME:
         return str(_STEMMER.stemWord(folded))
 

@@ -8,7 +8,7 @@ from sessionqa.datatypes import Passage, Sentence, Session
 from sessionqa.encode import Vectors
 
 # Raise it when an older build must not be read by this version any more.
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,28 @@ class Manifest:
     counts: dict[str, int]
     confidence: dict[str, Any]
     files: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownWord:
+    """A word of the corpus: folded, as it is mostly written, and how often it is there."""
+
+    word: str
+    written: str
+    uses: int
+
+
+@dataclass(frozen=True, slots=True)
+class Abbreviation:
+    """A short form and what it stands for in a session; `introduced` if its text says so.
+
+    If not, the short form is made of the initials of a service's name.
+    """
+
+    short: str
+    long: str
+    session_code: str
+    introduced: bool
 
 
 class Index(Protocol):
@@ -77,5 +99,14 @@ class Index(Protocol):
     def sentence_counts(self, stems: Iterable[str]) -> dict[str, int]:
         """In how many sentences each of these stems occurs; those in none are left out."""
 
-    def words_like(self, prefix: str) -> list[str]:
-        """The words of the corpus that begin with `prefix`, case folded."""
+    def known_words(self, stems: Iterable[str]) -> dict[str, KnownWord]:
+        """For each of these stems that the corpus has, headings included, its most usual word."""
+
+    def words_like(self, word: str, edits: int) -> list[str]:
+        """The folded words that begin or end with two letters as `word` does.
+
+        Their lengths are within `edits` of its own; the most usual of each, and not too many.
+        """
+
+    def abbreviations(self, keys: Iterable[str]) -> list[Abbreviation]:
+        """The abbreviations whose short or long form has one of these keys; see that module."""

@@ -23,7 +23,7 @@ from sessionqa.encode import Encoder, Vectors, passage_input
 from sessionqa.errors import IndexUnusable, SessionQAError
 from sessionqa.exports import sha256_of
 from sessionqa.facets import facets_of
-from sessionqa.index import FORMAT_VERSION, Manifest, lexical
+from sessionqa.index import FORMAT_VERSION, Manifest, lexical, vocabulary
 from sessionqa.index.local import (
     BUILDS,
     CURRENT,
@@ -59,7 +59,6 @@ CREATE TABLE sentences (row INTEGER PRIMARY KEY, session_code TEXT, start INTEGE
     text TEXT, key TEXT);
 CREATE INDEX sentences_of_session ON sentences (session_code, start);
 CREATE TABLE stems (stem TEXT PRIMARY KEY, sentences INTEGER) WITHOUT ROWID;
-CREATE TABLE words (word TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 
@@ -272,10 +271,8 @@ def _key(text: str) -> str:
 
 def _write_database(path: Path, sessions: Sequence[Session], cut: _Cut) -> None:
     counts: Counter[str] = Counter()
-    words: set[str] = set()
     for _, _, _, text in cut.sentences:
         counts.update(terms.stems(text))
-        words.update(word.casefold() for word in terms.words(text))
     db = sqlite3.connect(path)
     try:
         with db:
@@ -321,7 +318,7 @@ def _write_database(path: Path, sessions: Sequence[Session], cut: _Cut) -> None:
                 ),
             )
             db.executemany("INSERT INTO stems VALUES (?, ?)", sorted(counts.items()))
-            db.executemany("INSERT INTO words VALUES (?)", ((word,) for word in sorted(words)))
+            vocabulary.write(db, sessions)
     finally:
         db.close()
 

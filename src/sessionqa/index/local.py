@@ -12,7 +12,7 @@ from sessionqa.datatypes import Passage, Sentence, Session, Speaker
 from sessionqa.encode import Vectors
 from sessionqa.errors import IndexDamaged, IndexMissing, first_line
 from sessionqa.exports import sha256_of
-from sessionqa.index import FORMAT_VERSION, Manifest
+from sessionqa.index import FORMAT_VERSION, Abbreviation, KnownWord, Manifest
 
 CURRENT = "CURRENT"
 BUILDS = "builds"
@@ -25,6 +25,8 @@ SENTENCES = "sentences.npy"
 LEXICAL = "lexical"
 # SQLite takes so many values in one statement everywhere.
 MAX_VALUES = 500
+# So many of the most usual words with one beginning, or one ending, may be meant by a misspelt one.
+MOST_ALIKE = 1000
 # No build has a longer name, and a file system refuses to look for one of any length.
 MAX_NAME = 100
 
@@ -174,10 +176,37 @@ class LocalIndex:
         """See Index."""
         return dict(self._select("SELECT stem, sentences FROM stems WHERE stem IN", list(stems)))
 
-    def words_like(self, prefix: str) -> list[str]:
+    def known_words(self, stems: Iterable[str]) -> dict[str, KnownWord]:
         """See Index."""
-        query = "SELECT word FROM words WHERE word >= ? AND word < ? ORDER BY word"
-        return [row[0] for row in self._db.execute(query, (prefix, prefix + "\U0010ffff"))]
+        query = "SELECT stem, word, written, uses, min(rank) FROM words WHERE stem IN"
+        rows = self._select(query, list(dict.fromkeys(stems)), ending="GROUP BY stem")
+        return {stem: KnownWord(word, written, count) for stem, word, written, count, _ in rows}
+
+    def words_like(self, word: str, edits: int) -> list[str]:
+        """See Index."""
+        lengths = (len(word) - edits, len(word) + edits, MOST_ALIKE)
+        found: dict[str, None] = {}
+        for end, letters in (("head", word[:2]), ("tail", word[-2:])):
+            query = (
+                f"SELECT word FROM words WHERE {end} = ? AND length(word) BETWEEN ? AND ? "
+                "ORDER BY rank LIMIT ?"
+            )
+            found.update((row[0], None) for row in self._db.execute(query, (letters, *lengths)))
+        return list(found)
+
+    def abbreviations(self, keys: Iterable[str]) -> list[Abbreviation]:
+        """See Index."""
+        wanted = list(dict.fromkeys(keys))
+        columns = "short, long, session_code, introduced"
+        found = {
+            row: None
+            for key in ("short_key", "long_key")
+            for row in self._select(f"SELECT {columns} FROM abbreviations WHERE {key} IN", wanted)
+        }
+        return [
+            Abbreviation(short, long, code, bool(introduced))
+            for short, long, code, introduced in found
+        ]
 
     def keyed_vectors(self) -> Iterator[tuple[str, Vectors]]:
         """What the encoder read for each passage, as a key, with its vector: for the next build."""
@@ -199,14 +228,16 @@ class LocalIndex:
         rows = self._select("SELECT row FROM passages WHERE session_code IN", sorted(sessions))
         return [row[0] for row in rows]
 
-    def _select(self, query: str, values: Sequence[Any], *before: Any) -> Iterator[tuple[Any, ...]]:
+    def _select(
+        self, query: str, values: Sequence[Any], *before: Any, ending: str = ""
+    ) -> Iterator[tuple[Any, ...]]:
         """`query` ends in IN; `values` are bound, after `before`, in as many as it takes."""
         for at in range(0, len(values), MAX_VALUES):
             part = values[at : at + MAX_VALUES]
-            yield from self._db.execute(f"{query} ({','.join('?' * len(part))})", (*before, *part))
+            marks = ",".join("?" * len(part))
+            yield from self._db.execute(f"{query} ({marks}) {ending}", (*before, *part))
 
 
-# The text comes last, so that SQLite need not read through it for the rest.
 SESSION_COLUMNS = (
     "code, title, event, year, track, level, speakers, services, url, path, sha256, text"
 )
