@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,37 +12,24 @@ import numpy as np
 from sessionqa.assistant import Assistant
 from sessionqa.datatypes import Answer
 from sessionqa.errors import UsageError
+from sessionqa.gold import GoldQuestion
 
 RESAMPLES = 1000
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class GoldQuestion:
-    """A question with what a right answer has; see docs/evaluation.md for the file format."""
-
-    id: str
-    question: str
-    kind: str
-    sessions: tuple[str, ...]
-    answer_any: tuple[tuple[str, ...], ...]
-    refuse: bool
-    history: tuple[str, ...] = ()
-    split: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
-    """A gold question and what the assistant made of it; `latency` in ms."""
+    """A gold question and what the system made of it.
+
+    `ranking` holds the sessions found with their scores, each once by its best passage, best
+    first. `answer` is None where the set judges rankings only. `latency` is in ms.
+    """
 
     gold: GoldQuestion
-    answer: Answer
+    ranking: tuple[tuple[str, float], ...]
+    answer: Answer | None
     latency: float
-
-    @property
-    def ranked_sessions(self) -> list[str]:
-        """The sessions of the hits, each once, best first."""
-        return list(dict.fromkeys(hit.passage.session_code for hit in self.answer.hits))
 
     @property
     def cited_sessions(self) -> set[str]:
@@ -58,6 +45,24 @@ class Outcome:
         groups = self.gold.answer_any
         found = sum(any(fact.casefold() in text for fact in group) for group in groups)
         return found / len(groups) if groups else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What one configuration scored.
+
+    `measures` gives, for each measure, its value on every question that it is defined for, by
+    the question's id. `scores` are the means of those and the latencies; `intervals` are their
+    95% bootstrap intervals; `by_kind` holds the scores of each kind of question, and how many
+    "questions" it has.
+    """
+
+    configuration: str
+    outcomes: tuple[Outcome, ...]
+    measures: Mapping[str, Mapping[str, float]]
+    scores: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    by_kind: Mapping[str, Mapping[str, float]]
 
 
 def read_gold(path: Path, split: str | None = None) -> list[GoldQuestion]:
