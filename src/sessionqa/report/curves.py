@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sessionqa.evaluate import Outcome
+from sessionqa.evaluate import Outcome, nuggets
 
 DEPTH = 100
 BINS = 10
@@ -27,10 +27,10 @@ class Reliability:
 
 
 def recall_curve(outcomes: Iterable[Outcome], depth: int = DEPTH) -> list[float]:
-    """R@1, R@2, ... R@`depth`, as ir-measures has it: the share of the relevant sessions that are
-    among the first k, in the mean over the questions that have any. Empty if none has.
+    """R@1, R@2, ... R@`depth`, as ir-measures has it, in the mean over the judged questions.
 
-    It ends where the longest ranking ends.
+    That is the share of the relevant sessions that are among the first k. The curve ends where the
+    longest ranking ends, and is empty if no question is judged.
     """
     judged = [o for o in outcomes if o.gold.sessions]
     depth = min(depth, max((len(o.ranking) for o in judged), default=0))
@@ -65,35 +65,34 @@ def top_scores(outcomes: Iterable[Outcome]) -> tuple[list[float], list[float]]:
     return answerable, unanswerable
 
 
-def reliability(outcomes: Sequence[Outcome]) -> Reliability | None:
+def reliability(outcomes: Sequence[Outcome]) -> Reliability:
     """Confidence against what it predicts: that the corpus answers the question.
 
-    In ten bins of equal width (Guo et al. 2017, "On Calibration of Modern Neural Networks"). None
+    In ten bins of equal width (Guo et al. 2017, "On Calibration of Modern Neural Networks"). Empty
     unless there are answers, to questions of both sorts.
     """
     answered = [(o.answer.confidence, not o.gold.refuse) for o in outcomes if o.answer]
     if len({answerable for _, answerable in answered}) < 2:
-        return None
+        return Reliability((), (), (), 0.0)
     confidences, answerable = np.array(answered, dtype=float).T
     bins = np.minimum((confidences * BINS).astype(int), BINS - 1)
-    members = [bins == number for number in range(BINS) if (bins == number).any()]
-    means = [float(confidences[chosen].mean()) for chosen in members]
-    shares = [float(answerable[chosen].mean()) for chosen in members]
-    counts = [int(chosen.sum()) for chosen in members]
+    members = [bins == number for number in np.unique(bins)]
+    means = tuple(float(confidences[chosen].mean()) for chosen in members)
+    shares = tuple(float(answerable[chosen].mean()) for chosen in members)
+    counts = tuple(int(chosen.sum()) for chosen in members)
     gaps = [n * abs(m - s) for m, s, n in zip(means, shares, counts, strict=True)]
-    return Reliability(tuple(means), tuple(shares), tuple(counts), sum(gaps) / len(answered))
+    return Reliability(means, shares, counts, sum(gaps) / len(answered))
 
 
 def risk_coverage(outcomes: Sequence[Outcome]) -> tuple[list[float], list[float]]:
-    """If only the most confident answers were given: their share of all questions, and the share
-    of them that is wrong (El-Yaniv and Wiener 2010, "On the Foundations of Noise-free Selective
-    Classification").
+    """If only the most confident answers are given: the share of questions answered, and of errors.
 
-    An answer is wrong if the corpus has none, or if a gold fact is missing. What was refused is
+    After El-Yaniv and Wiener 2010, "On the Foundations of Noise-free Selective Classification". An
+    answer is an error if the corpus has none, or if a gold fact is missing. What was refused is
     never given, so the curve ends at the share of the questions that were answered.
     """
     given = sorted(
-        (-o.answer.confidence, o.gold.refuse or o.nuggets < 1)
+        (-o.answer.confidence, o.gold.refuse or nuggets(o.gold, o.answer) < 1)
         for o in outcomes
         if o.answer and not o.answer.refused
     )

@@ -1,7 +1,7 @@
 """Numbers -> plots, as SVG that stands in a page and takes on its colours, light or dark.
 
 matplotlib draws with colours that mean something to us only; in the SVG each becomes a CSS
-variable of the page (`--series-1` ..., `--line`) or the colour of its text.
+variable of the page (`--series-1` ..., `--other`, `--line`) or the colour of its text.
 """
 
 import io
@@ -23,7 +23,7 @@ COLOURS = 6
 DASHES: tuple[tuple[int, ...], ...] = ((), (5, 2), (1, 2), (6, 2, 1, 2), (3, 1), (8, 3))
 BINS = 30
 
-_INK, _LINE, _SERIES = "#a1b200", "#a1b2ff", "#a1b2{:02x}"
+_INK, _LINE, _OTHER, _SERIES = "#a1b200", "#a1b2fe", "#a1b2ff", "#a1b2{:02x}"
 # Inches, of 72 units each: on a phone a plot is as wide as the page, and its text as drawn.
 _WIDTH, _HEIGHT = 4.6, 3.0
 _STYLE: dict[Any, Any] = {
@@ -50,7 +50,9 @@ _STYLE: dict[Any, Any] = {
 }
 _ROUND_NUMBERS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 5000, 10_000, 30_000)
 
+# The xs and the ys of a line; a value with the ends of its interval.
 Curve = tuple[Sequence[float], Sequence[float]]
+Bar = tuple[float, float, float]
 
 
 def lines(
@@ -84,24 +86,22 @@ def lines(
 
 
 def histograms(groups: Sequence[Sequence[float]], x: str, y: str) -> str:
-    """How each group's values are spread, in equal bins over all: the share of the group."""
+    """How the values of two groups are spread over the same bins, each as shares of its group."""
     with _drawing():
         figure, axes = _axes(x, y)
         edges = np.histogram_bin_edges(np.concatenate([np.asarray(g) for g in groups]), BINS)
-        for n, values in enumerate(groups):
+        for values, colour in zip(groups, (_SERIES.format(1), _OTHER), strict=True):
             shares = np.histogram(values, edges)[0] / max(len(values), 1)
-            axes.stairs(shares, edges, fill=True, color=_colour(n), alpha=0.25)
-            axes.stairs(shares, edges, color=_colour(n), linewidth=1.6)
+            axes.stairs(shares, edges, fill=True, color=colour, alpha=0.25)
+            axes.stairs(shares, edges, color=colour, linewidth=1.6)
         axes.set_ylim(bottom=0)
         return _svg(figure)
 
 
-def bars(
-    labels: Sequence[str], groups: Sequence[Sequence[tuple[float, float, float] | None]], x: str
-) -> str:
+def bars(labels: Sequence[str], groups: Sequence[Sequence[Bar | None]], x: str) -> str:
     """For each label a bar of every group, lying, from 0 to 1, with its interval as a whisker.
 
-    `groups[g][i]` is the (value, low, high) of group g at label i; None leaves the bar out.
+    `groups[g][i]` is that of group g at label i; None leaves it out.
     """
     with _drawing():
         room = 0.36 + 0.13 * len(groups)
@@ -179,4 +179,4 @@ def _svg(figure: Figure) -> str:
 
 def _css_colours() -> dict[str, str]:
     series = {_SERIES.format(n): f"var(--series-{n})" for n in range(1, COLOURS + 1)}
-    return {_INK: "currentColor", _LINE: "var(--line)", **series}
+    return {_INK: "currentColor", _LINE: "var(--line)", _OTHER: "var(--other)", **series}

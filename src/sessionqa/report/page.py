@@ -1,0 +1,161 @@
+"""The whole page: what the template shows, put into words and numbers."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from sessionqa import __version__
+from sessionqa.compare import Comparison
+from sessionqa.errors import SessionQAError
+from sessionqa.evaluate import Evaluation
+from sessionqa.gold import GoldQuestion, GoldSet
+from sessionqa.report.failures import Failure, failures
+from sessionqa.report.figures import figures
+
+# So many failures are shown, the worst; of each so many sessions found; so much of what was left
+# out of the set.
+WORST = 200
+FOUND = 5
+LEFT_OUT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A score of one configuration as it is shown; `best` where the others are worse."""
+
+    text: str
+    interval: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KindTable:
+    """All measures of one configuration for each kind of question."""
+
+    configuration: str
+    measures: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def render(
+    evaluations: Sequence[Evaluation],
+    comparisons: Sequence[Comparison],
+    gold: GoldSet,
+    explain: Callable[[GoldQuestion], str],
+    when: datetime,
+) -> str:
+    """The report as HTML: the same page for the same arguments."""
+    failed = failures(evaluations)
+    template = _environment().get_template("page.html.j2")
+    return template.render(
+        name=gold.name,
+        when=when,
+        version=__version__,
+        counts=_counts(evaluations, gold),
+        left_out=gold.left_out[:LEFT_OUT],
+        left_out_in_all=len(gold.left_out),
+        configurations=[evaluation.configuration for evaluation in evaluations],
+        scores=_scores(evaluations),
+        comparisons=comparisons,
+        figures=figures(evaluations),
+        kinds=[_kind_table(evaluation) for evaluation in evaluations],
+        failed=[(failure, _explained(explain, failure)) for failure in failed[:WORST]],
+        failed_in_all=len(failed),
+        titles=_titles(evaluations, gold),
+        most_found=FOUND,
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["p"] = _p
+    return environment
+
+
+def _counts(evaluations: Sequence[Evaluation], gold: GoldSet) -> dict[str, int]:
+    """What was evaluated, in numbers that are not 0."""
+    counts = {
+        "questions": len(gold.questions),
+        "unanswerable": sum(question.refuse for question in gold.questions),
+        "kinds": len({question.kind for question in gold.questions}),
+        "documents": len(gold.sessions or ()),
+        "configurations": len(evaluations),
+        "left out": len(gold.left_out),
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def _scores(evaluations: Sequence[Evaluation]) -> dict[str, list[Cell]]:
+    """Of each measure a cell for each configuration."""
+    names = dict.fromkeys(name for evaluation in evaluations for name in evaluation.scores)
+    return {name: _cells(name, evaluations) for name in names}
+
+
+def _cells(name: str, evaluations: Sequence[Evaluation]) -> list[Cell]:
+    values = [evaluation.scores.get(name) for evaluation in evaluations]
+    known = [value for value in values if value is not None]
+    best = min(known) if _is_time(name) else max(known)
+    differ = min(known) < max(known)
+    return [
+        Cell(
+            _shown(name, value),
+            " to ".join(f"{end:.3f}" for end in evaluation.intervals.get(name, ())),
+            differ and value == best,
+        )
+        for evaluation, value in zip(evaluations, values, strict=True)
+    ]
+
+
+def _kind_table(evaluation: Evaluation) -> KindTable:
+    kinds = evaluation.by_kind
+    measures = [
+        name for name in evaluation.scores if any(name in scores for scores in kinds.values())
+    ]
+    rows = [
+        (
+            kind,
+            f"{scores.get('questions', 0):,.0f}",
+            *(_shown(name, scores.get(name)) for name in measures),
+        )
+        for kind, scores in kinds.items()
+    ]
+    return KindTable(evaluation.configuration, tuple(measures), tuple(rows))
+
+
+def _is_time(measure: str) -> bool:
+    return measure.endswith("_ms")
+
+
+def _shown(measure: str, value: float | None) -> str:
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:,.1f}" if _is_time(measure) else f"{value:.3f}"
+
+
+def _p(value: float) -> str:
+    """A p-value as papers print it."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _titles(evaluations: Sequence[Evaluation], gold: GoldSet) -> dict[str, str]:
+    """The titles of the sessions by their codes, as far as hits and the set give them."""
+    answers = [o.answer for evaluation in evaluations for o in evaluation.outcomes if o.answer]
+    found = {h.passage.session_code: h.passage.title for answer in answers for h in answer.hits}
+    return found | {session.code: session.title for session in gold.sessions or ()}
+
+
+def _explained(explain: Callable[[GoldQuestion], str], failure: Failure) -> str:
+    try:
+        return explain(failure.outcome.gold).strip()
+    except SessionQAError as error:
+        return str(error)
