@@ -135,7 +135,7 @@ def _reliability(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
     yield Figure(
         "Calibration of the confidence",
         "Of the questions with about the same confidence, the share that the corpus answers. The "
-        f"larger a dot, the more questions; on the diagonal all would be well. {error}",
+        f"larger a dot, the more questions; the dashed line is perfect. {error}",
         f"Reliability diagram. {error}",
         plots.lines(
             [(made.confidences, made.shares) for made in found.values()],
@@ -178,7 +178,7 @@ def _latency(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
         return
     yield Figure(
         "Time of a question",
-        f"The share of the questions that took no longer. {_said(said)}",
+        f"The share of the questions that took no longer: {_said(said)}",
         f"Share of questions by time. {_said(said)}",
         plots.lines(list(found.values()), "ms", "share of questions", log=True),
         _legend(found),

@@ -34,7 +34,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class KindTable:
-    """All measures of one configuration for each kind of question."""
+    """The measures of one configuration, but for its times, for each kind of question."""
 
     configuration: str
     measures: tuple[str, ...]
@@ -89,7 +89,7 @@ def _counts(evaluations: Sequence[Evaluation], gold: GoldSet) -> dict[str, int]:
         "unanswerable": sum(question.refuse for question in gold.questions),
         "kinds": len({question.kind for question in gold.questions}),
         "documents": len(gold.sessions or ()),
-        "configurations": len(evaluations),
+        "configurations": len(evaluations) if len(evaluations) > 1 else 0,
         "left out": len(gold.left_out),
     }
     return {name: count for name, count in counts.items() if count}
@@ -119,7 +119,9 @@ def _cells(name: str, evaluations: Sequence[Evaluation]) -> list[Cell]:
 def _kind_table(evaluation: Evaluation) -> KindTable:
     kinds = evaluation.by_kind
     measures = [
-        name for name in evaluation.scores if any(name in scores for scores in kinds.values())
+        name
+        for name in evaluation.scores
+        if any(name in scores for scores in kinds.values()) and not _is_time(name)
     ]
     rows = [
         (

@@ -25,13 +25,13 @@ BINS = 30
 
 _INK, _LINE, _OTHER, _SERIES = "#a1b200", "#a1b2fe", "#a1b2ff", "#a1b2{:02x}"
 # Inches, of 72 units each: on a phone a plot is as wide as the page, and its text as drawn.
-_WIDTH, _HEIGHT = 4.6, 3.0
+_WIDTH, _HEIGHT = 4.3, 2.8
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "sessionqa",  # the same ids for the same plot
     "svg.fonttype": "none",  # text stays text: selected, searched, read aloud
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "font.family": "DejaVu Sans",
-    "font.size": 9.5,
+    "font.size": 10,
     "text.color": _INK,
     "axes.labelcolor": _INK,
     "axes.edgecolor": _LINE,
