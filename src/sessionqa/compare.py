@@ -1,4 +1,4 @@
-"""Configurations on the same questions: who wins, by how much, and whether it is more than chance."""
+"""Configurations on the same questions: who wins, by how much, and is it more than chance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -89,12 +89,12 @@ def randomisation_p(differences: Sequence[float]) -> float:
 
     Under the null hypothesis each difference may as well have the other sign (Smucker et al.
     2007, "A Comparison of Statistical Significance Tests for Information Retrieval
-    Evaluation"). Ties have no sign to change: they are left out of the work.
+    Evaluation"). Ties have no sign to change, and one difference alone proves nothing.
     """
     from scipy.stats import permutation_test
 
     untied = np.asarray([d for d in differences if d], dtype=np.float64)
-    if not len(untied):
+    if len(untied) < 2:
         return 1.0
     tested = permutation_test(
         (untied,),

@@ -14,7 +14,13 @@ from sessionqa.gold import GoldQuestion, GoldSet
 RESAMPLES = 1000
 # So many passages are asked for to rank one session: long ones have several each.
 PASSAGES_PER_SESSION = 10
-HIT_RANKS = (1, 3, 5)
+HITS = {"Success@1": "hit@1", "Success@3": "hit@3", "Success@5": "hit@5", "RR": "RR"}
+# The measures of our own format, in the order in which they are shown.
+OF_ANSWERS = (
+    *HITS.values(),
+    *("nuggets", "correct", "citation_precision", "list_recall", "list_precision"),
+    *("refusal_precision", "refusal_recall"),
+)
 
 # A measure's value on each question that it is defined for, by the question's id.
 Values = Mapping[str, float]
@@ -71,18 +77,26 @@ def run(
     questions = [q for q in gold.questions if gold.answered or not q.refuse]
     outcomes: list[Outcome] = []
     for question in questions:
-        started = time.perf_counter()
-        if gold.answered:
-            answer = assistant.ask(question.question, history=question.history)
-        else:
-            answer = assistant.search(question.question) and None
-        latency = 1000 * (time.perf_counter() - started)
+        answer, latency = _timed(assistant, question, gold.answered)
         clear = assistant.standalone(question.question, question.history)
         hits = assistant.retrieve(clear, PASSAGES_PER_SESSION * depth)
         outcomes.append(Outcome(question, ranked(hits)[:depth], answer, latency))
         if progress:
             progress(len(outcomes), len(questions))
     return outcomes
+
+
+def _timed(
+    assistant: Assistant, question: GoldQuestion, answered: bool
+) -> tuple[Answer | None, float]:
+    """The answer if one is wanted, else only a search, as a user asks for it; and its ms."""
+    answer = None
+    started = time.perf_counter()
+    if answered:
+        answer = assistant.ask(question.question, history=question.history)
+    else:
+        assistant.search(question.question)
+    return answer, 1000 * (time.perf_counter() - started)
 
 
 def ranked(hits: Iterable[Hit]) -> tuple[tuple[str, float], ...]:
@@ -155,14 +169,15 @@ def _answer_values(answered: Sequence[tuple[Outcome, Answer]]) -> dict[str, Valu
     answerable = [(o, a) for o, a in answered if not o.gold.refuse]
     single = [(o, a) for o, a in answerable if o.gold.kind != "list"]
     lists = [(o, a) for o, a in answerable if o.gold.kind == "list"]
-    names = {f"Success@{k}": f"hit@{k}" for k in HIT_RANKS} | {"RR": "RR"}
-    found = _ranking_values([o for o, _ in single if o.gold.sessions], list(names))
+    found = _ranking_values([o for o, _ in single if o.gold.sessions], list(HITS))
     stated = {o.gold.id: nuggets(o.gold, a) for o, a in answerable}
     return {
-        **{ours: found[theirs] for theirs, ours in names.items()},
+        **{ours: found[theirs] for theirs, ours in HITS.items()},
         "nuggets": stated,
         "correct": {id_: float(share == 1) for id_, share in stated.items()},
-        "citation_precision": {o.gold.id: _cited_right(o.gold, a) for o, a in single if a.citations},
+        "citation_precision": {
+            o.gold.id: _cited_right(o.gold, a) for o, a in single if a.citations
+        },
         "list_recall": {o.gold.id: _share(cited(a), o.gold.sessions) for o, a in lists},
         "list_precision": {
             o.gold.id: _share(o.gold.sessions, cited(a)) for o, a in lists if cited(a)

@@ -28,7 +28,7 @@ def named(name: str) -> str:
 
 def depth_for(names: Sequence[str]) -> int:
     """How deep a ranking has to be for these measures."""
-    return max([DEPTH, *(_parsed(name).params.get("cutoff", 0) for name in names)])
+    return max([DEPTH, *(int(_parsed(name).params.get("cutoff", 0)) for name in names)])
 
 
 def values(names: Sequence[str], grades: Grades, found: Rankings) -> dict[str, dict[str, float]]:

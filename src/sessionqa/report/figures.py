@@ -4,6 +4,7 @@ Where a figure compares configurations, a colour means one of them. Where it sho
 should score high has the accent and the rest is grey.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,11 +21,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An entry of a legend: a name, the CSS variable of its colour, the dashes of its line."""
+    """An entry of a legend: a name, and in figures what the plot shows of it.
+
+    `colour` is the CSS variable of its colour, `dashes` are those of its line.
+    """
 
     name: str
     colour: str
     dashes: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +64,18 @@ def _recall(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
     found = _each(evaluations, ranks_and_recall)
     if not any(len(ranks) > 1 for ranks, _ in found.values()):
         return
-    said = {
-        name: ", ".join(f"{recall[k - 1]:.3f} at {k}" for k in (1, 5, 10, 100) if k in ranks)
-        for name, (ranks, recall) in found.items()
-    }
-    yield Figure(
+    lowest = min(recall[0] for _, recall in found.values() if recall)
+    yield _compared(
         "Recall at k",
         "The share of the relevant sessions that are among the first k, in the mean over the "
-        "questions that have any.",
-        f"Recall. {_said(said)}",
-        plots.lines(list(found.values()), "k", "R@k", log=True),
-        _legend(found),
+        "questions that have any",
+        {
+            name: ", ".join(f"{recall[k - 1]:.3f} at {k}" for k in (1, 5, 10, 100) if k in ranks)
+            for name, (ranks, recall) in found.items()
+        },
+        plots.lines(
+            list(found.values()), "k", "R@k", within=(math.floor(10 * lowest) / 10, 1), log=True
+        ),
     )
 
 
@@ -85,12 +91,13 @@ def _kinds(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
         name: ", ".join(f"{kind} {fmean(values):.3f}" for kind, values in of_kind.items())
         for name, of_kind in samples.items()
     }
+    marks = [Mark(name, _colour(n)) for n, name in enumerate(samples)]
     yield Figure(
         f"{measure} by kind of question",
         "The mean over the questions of a kind, with its 95% bootstrap interval.",
-        f"{measure} by kind. {_said(said)}",
+        f"{measure} by kind of question. {_spoken(said)}",
         plots.bars(kinds, bars, measure),
-        _legend(samples, dashed=False),
+        tuple(marks) if len(marks) > 1 else (),
     )
 
 
@@ -115,28 +122,28 @@ def _spreads(evaluation: Evaluation) -> Iterator[Figure]:
 def _spread(title: str, note: str, groups: Mapping[str, Sequence[float]]) -> Iterator[Figure]:
     if not all(groups.values()):
         return
-    said = {name: f"{len(g):,} with median {median(g):.3f}" for name, g in groups.items()}
-    names = [f"{name} ({len(group):,})" for name, group in groups.items()]
+    said = {name: f"{len(g):,}, median {median(g):.3f}" for name, g in groups.items()}
     yield Figure(
         title,
         note,
-        f"{title}. {_said(said)}",
+        f"{title}. {_spoken(said)}",
         plots.histograms(list(groups.values()), "score", "share of its group"),
-        tuple(map(Mark, names, ("series-1", "other"))),
+        tuple(
+            Mark(name, colour, said=said[name])
+            for name, colour in zip(groups, ("series-1", "other"), strict=True)
+        ),
     )
 
 
 def _reliability(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
     found = _each(evaluations, curves.reliability)
-    errors = {name: f"{made.error:.3f}" for name, made in found.items() if made.counts}
-    if not errors:
+    if not any(made.counts for made in found.values()):
         return
-    error = f"Expected calibration error: {_said(errors)}"
-    yield Figure(
+    yield _compared(
         "Calibration of the confidence",
         "Of the questions with about the same confidence, the share that the corpus answers. The "
-        f"larger a dot, the more questions; the dashed line is perfect. {error}",
-        f"Reliability diagram. {error}",
+        "larger a dot, the more questions; the dashed line is perfect. Expected calibration error",
+        {name: f"{made.error:.3f}" if made.counts else "" for name, made in found.items()},
         plots.lines(
             [(made.confidences, made.shares) for made in found.values()],
             "confidence",
@@ -144,45 +151,60 @@ def _reliability(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
             diagonal=True,
             weights=[[n / max(made.counts) for n in made.counts] for made in found.values()],
         ),
-        _legend({name: found[name].counts for name in found}),
     )
 
 
 def _risk(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
     found = _each(evaluations, curves.risk_coverage)
-    said = {
-        name: f"{risks[-1]:.1%} of the answers wrong, {shares[-1]:.1%} of the questions answered"
-        for name, (shares, risks) in found.items()
-        if shares
-    }
-    if not said:
+    highest = max((risk for _, risks in found.values() for risk in risks), default=None)
+    if highest is None:
         return
-    yield Figure(
+    yield _compared(
         "Risk and coverage",
         "If only the most confident answers were given: how many of those are wrong, since the "
-        f"corpus has no answer or a gold fact is missing. With all: {_said(said)}",
-        f"Share of wrong answers by share of questions answered. With all: {_said(said)}",
-        plots.lines(list(found.values()), "share of questions answered", "share wrong"),
-        _legend(found),
+        "corpus has no answer or a gold fact is missing. With all answers given",
+        {
+            name: f"{risks[-1]:.1%} wrong, {shares[-1]:.1%} answered" if shares else ""
+            for name, (shares, risks) in found.items()
+        },
+        plots.lines(
+            list(found.values()),
+            "share of questions answered",
+            "share wrong",
+            within=(0, max(math.ceil(10 * highest), 1) / 10),
+        ),
     )
 
 
 def _latency(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
     found = _each(evaluations, curves.latencies)
-    said = {
-        name: f"half within {times[50]:,.1f} ms, 95% within {times[95]:,.1f} ms"
-        for name, (times, _) in found.items()
-        if times
-    }
-    if not said:
+    if not any(times for times, _ in found.values()):
         return
-    yield Figure(
+    yield _compared(
         "Time of a question",
-        f"The share of the questions that took no longer: {_said(said)}",
-        f"Share of questions by time. {_said(said)}",
+        "The share of the questions that took no longer. Half, and 95% of them, are within",
+        {
+            name: f"{times[50]:,.1f} and {times[95]:,.1f} ms" if times else ""
+            for name, (times, _) in found.items()
+        },
         plots.lines(list(found.values()), "ms", "share of questions", log=True),
-        _legend(found),
     )
+
+
+def _compared(title: str, note: str, said: Mapping[str, str], svg: str) -> Figure:
+    """A figure with a line for each configuration of `said`: its figures, empty without a line.
+
+    They stand in the legend, or for a single configuration, which needs none, end the note.
+    """
+    marks = [
+        Mark(name, _colour(n), " ".join(map(str, plots.DASHES[n % len(plots.DASHES)])), text)
+        for n, (name, text) in enumerate(said.items())
+        if text
+    ]
+    alt = f"{title}. {note}: {_spoken(said)}"
+    if len(said) == 1:
+        return Figure(title, f"{note}: {marks[0].said}.", alt, svg)
+    return Figure(title, f"{note}: see the legend.", alt, svg, tuple(marks))
 
 
 def _each(
@@ -205,24 +227,12 @@ def _bar(values: Sequence[float]) -> Bar | None:
     return (fmean(values), *interval(values)) if values else None
 
 
-def _said(by_configuration: Mapping[str, str]) -> str:
-    """In a sentence: "0.9 at 1.", or "dense: 0.8 at 1; hybrid: 0.9 at 1." where there are more."""
-    if len(by_configuration) == 1:
-        return f"{next(iter(by_configuration.values()))}."
-    return "; ".join(f"{name}: {text}" for name, text in by_configuration.items()) + "."
+def _spoken(said: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {text}" for name, text in said.items() if text) + "."
 
 
-def _legend(found: Mapping[str, object], dashed: bool = True) -> tuple[Mark, ...]:
-    """A mark for each configuration, unless there is only one."""
-    marks = [
-        Mark(
-            name,
-            f"series-{n % plots.COLOURS + 1}",
-            " ".join(map(str, plots.DASHES[n % len(plots.DASHES)])) if dashed else "",
-        )
-        for n, name in enumerate(found)
-    ]
-    return tuple(marks) if len(marks) > 1 else ()
+def _colour(n: int) -> str:
+    return f"series-{n % plots.COLOURS + 1}"
 
 
 def _with_ids(svg: str, prefix: str) -> str:

@@ -59,18 +59,21 @@ def lines(
     curves: Sequence[Curve],
     x: str,
     y: str,
+    within: tuple[float, float] = (0.0, 1.0),
     log: bool = False,
     diagonal: bool = False,
     weights: Sequence[Sequence[float]] = (),
 ) -> str:
-    """One line for each curve, y from 0 to 1. `log`: the x axis, which then begins above 0.
+    """One line for each curve, y `within` that. `log`: the x axis, which then begins above 0.
 
     `diagonal`: the line of y = x, for comparison, and x from 0 to 1. `weights`: for each curve the
     area of a dot at each of its points, as a share of the largest.
     """
     with _drawing():
         figure, axes = _axes(x, y)
-        axes.set_ylim(-0.02, 1.02)
+        low, high = within
+        margin = (high - low) / 50
+        axes.set_ylim(low - margin, high + margin)
         if diagonal:
             axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, dashes=(3, 3))
         for n, (xs, ys) in enumerate(curves):
@@ -104,7 +107,7 @@ def bars(labels: Sequence[str], groups: Sequence[Sequence[Bar | None]], x: str) 
     `groups[g][i]` is that of group g at label i; None leaves it out.
     """
     with _drawing():
-        room = 0.36 + 0.13 * len(groups)
+        room = 0.3 + 0.1 * len(groups)
         figure, axes = _axes(x, "", height=0.7 + room * len(labels))
         thickness = 0.76 / len(groups)
         for n, values in enumerate(groups):
