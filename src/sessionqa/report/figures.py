@@ -68,13 +68,18 @@ def _recall(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
     yield _compared(
         "Recall at k",
         "The share of the relevant sessions that are among the first k, in the mean over the "
-        "questions that have any",
+        "questions that have any.",
+        "recall",
         {
             name: ", ".join(f"{recall[k - 1]:.3f} at {k}" for k in (1, 5, 10, 100) if k in ranks)
             for name, (ranks, recall) in found.items()
         },
         plots.lines(
-            list(found.values()), "k", "R@k", within=(math.floor(10 * lowest) / 10, 1), log=True
+            list(found.values()),
+            "k",
+            "R@k",
+            within=(min(math.floor(10 * lowest), 9) / 10, 1),
+            log=True,
         ),
     )
 
@@ -142,7 +147,8 @@ def _reliability(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
     yield _compared(
         "Calibration of the confidence",
         "Of the questions with about the same confidence, the share that the corpus answers. The "
-        "larger a dot, the more questions; the dashed line is perfect. Expected calibration error",
+        "larger a dot, the more questions; the dashed line is perfect.",
+        "expected calibration error",
         {name: f"{made.error:.3f}" if made.counts else "" for name, made in found.items()},
         plots.lines(
             [(made.confidences, made.shares) for made in found.values()],
@@ -162,7 +168,8 @@ def _risk(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
     yield _compared(
         "Risk and coverage",
         "If only the most confident answers were given: how many of those are wrong, since the "
-        "corpus has no answer or a gold fact is missing. With all answers given",
+        "corpus has no answer or a gold fact is missing.",
+        "all answers given",
         {
             name: f"{risks[-1]:.1%} wrong, {shares[-1]:.1%} answered" if shares else ""
             for name, (shares, risks) in found.items()
@@ -182,7 +189,8 @@ def _latency(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
         return
     yield _compared(
         "Time of a question",
-        "The share of the questions that took no longer. Half, and 95% of them, are within",
+        "The share of the questions that took no longer.",
+        "half of them, and 95%",
         {
             name: f"{times[50]:,.1f} and {times[95]:,.1f} ms" if times else ""
             for name, (times, _) in found.items()
@@ -191,20 +199,21 @@ def _latency(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
     )
 
 
-def _compared(title: str, note: str, said: Mapping[str, str], svg: str) -> Figure:
-    """A figure with a line for each configuration of `said`: its figures, empty without a line.
+def _compared(title: str, note: str, measured: str, said: Mapping[str, str], svg: str) -> Figure:
+    """A figure with a line for each configuration of `said`, which is empty where it has none.
 
-    They stand in the legend, or for a single configuration, which needs none, end the note.
+    What was `measured` is said in the legend, or for a single configuration, which needs none, at
+    the end of the note.
     """
     marks = [
         Mark(name, _colour(n), " ".join(map(str, plots.DASHES[n % len(plots.DASHES)])), text)
         for n, (name, text) in enumerate(said.items())
         if text
     ]
-    alt = f"{title}. {note}: {_spoken(said)}"
+    alt = f"{title}; {measured}: {_spoken(said)}"
     if len(said) == 1:
-        return Figure(title, f"{note}: {marks[0].said}.", alt, svg)
-    return Figure(title, f"{note}: see the legend.", alt, svg, tuple(marks))
+        return Figure(title, f"{note} {measured.capitalize()}: {marks[0].said}.", alt, svg)
+    return Figure(title, f"{note} In the legend: {measured}.", alt, svg, tuple(marks))
 
 
 def _each(
