@@ -1,5 +1,6 @@
 """Measures of rankings by their standard names, as ir-measures parses and computes them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ def values(names: Sequence[str], grades: Grades, found: Rankings) -> dict[str, d
     }
     judged = {id_: dict(of_question) for id_, of_question in grades.items()}
     for metric in ir_measures.iter_calc(list(wanted), judged, run):
-        if metric.value == metric.value:  # not where nothing was judged: NaN
+        if not math.isnan(metric.value):  # as it is where nothing was judged
             by_name[wanted[metric.measure]][metric.query_id] = float(metric.value)
     return by_name
 

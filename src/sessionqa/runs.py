@@ -60,7 +60,7 @@ def _lines(outcome: Outcome, name: str) -> Iterable[str]:
     check_ids([outcome.gold.id, *outcome.ranked_sessions])
     last = math.inf
     for rank, (code, score) in enumerate(outcome.ranking, 1):
-        last = min(score, last - STEP)
+        last = round(min(score, last - STEP), 6)
         yield f"{outcome.gold.id} Q0 {code} {rank} {last:.6f} {name}\n"
 
 

@@ -48,10 +48,10 @@ def figures(evaluations: Sequence[Evaluation]) -> list[Figure]:
     drawn = chain(
         _recall(evaluations),
         _kinds(evaluations),
-        chain.from_iterable(map(_spreads, evaluations)),
         _reliability(evaluations),
         _risk(evaluations),
         _latency(evaluations),
+        chain.from_iterable(map(_spreads, evaluations)),
     )
     return [replace(f, svg=_with_ids(f.svg, f"plot{n}-")) for n, f in enumerate(drawn, 1)]
 
@@ -169,7 +169,7 @@ def _risk(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
         "Risk and coverage",
         "If only the most confident answers were given: how many of those are wrong, since the "
         "corpus has no answer or a gold fact is missing.",
-        "all answers given",
+        "shares with all answers given",
         {
             name: f"{risks[-1]:.1%} wrong, {shares[-1]:.1%} answered" if shares else ""
             for name, (shares, risks) in found.items()
@@ -190,7 +190,7 @@ def _latency(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
     yield _compared(
         "Time of a question",
         "The share of the questions that took no longer.",
-        "half of them, and 95%",
+        "median and 95th percentile",
         {
             name: f"{times[50]:,.1f} and {times[95]:,.1f} ms" if times else ""
             for name, (times, _) in found.items()
