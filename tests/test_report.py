@@ -23,7 +23,7 @@ from sessionqa.report.page import WORST, render
 
 WHEN = datetime(2026, 2, 3, 4, 5, tzinfo=UTC)
 SCRIPT = "<script>alert(1)</script>"
-VOID = {"meta", "link", "br", "hr", "img", "input"}
+VOID = {"meta", "link", "br", "hr", "img", "input", "wbr"}
 GOLD = GoldSet(
     "garden",
     (
