@@ -22,6 +22,26 @@ WORST = 200
 FOUND = 5
 LEFT_OUT = 100
 
+# What a measure means, by its name without the @k.
+MEANINGS = {
+    "nDCG": "normalised discounted cumulative gain: the right sessions, the higher up the better",
+    "R": "recall: the share of the relevant sessions among the first k",
+    "P": "precision: the share of relevant sessions among the first k",
+    "AP": "average precision: the mean of the precisions at the rank of each relevant session",
+    "RR": "reciprocal rank: 1 / the rank of the first relevant session, 0 if it is not found",
+    "Success": "1 if a relevant session is among the first k",
+    "hit": "1 if a relevant session is among the first k",
+    "nuggets": "the share of the gold facts that the answer states; 0 for a refusal",
+    "correct": "1 if the answer states every gold fact",
+    "citation_precision": "the share of citations that point to a relevant session",
+    "list_recall": "for lists, the share of the expected sessions that are cited",
+    "list_precision": "for lists, the share of the cited sessions that are expected",
+    "refusal_precision": "of the refusals, the share that is right",
+    "refusal_recall": "of the questions that the corpus cannot answer, the share that is refused",
+    "latency_p50_ms": "half of the questions took no longer, in milliseconds",
+    "latency_p95_ms": "95% of the questions took no longer, in milliseconds",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -60,6 +80,7 @@ def render(
         left_out_in_all=len(gold.left_out),
         configurations=[evaluation.configuration for evaluation in evaluations],
         scores=_scores(evaluations),
+        meanings=_meanings(evaluations),
         comparisons=comparisons,
         figures=figures(evaluations),
         kinds=[_kind_table(evaluation) for evaluation in evaluations],
@@ -99,6 +120,13 @@ def _scores(evaluations: Sequence[Evaluation]) -> dict[str, list[Cell]]:
     """Of each measure a cell for each configuration."""
     names = dict.fromkeys(name for evaluation in evaluations for name in evaluation.scores)
     return {name: _cells(name, evaluations) for name in names}
+
+
+def _meanings(evaluations: Sequence[Evaluation]) -> dict[str, str]:
+    """What the measures of the evaluations mean, as far as it is known."""
+    names = dict.fromkeys(name for evaluation in evaluations for name in evaluation.scores)
+    known = {name: MEANINGS.get(name.partition("@")[0], "") for name in names}
+    return {name: meaning for name, meaning in known.items() if meaning}
 
 
 def _cells(name: str, evaluations: Sequence[Evaluation]) -> list[Cell]:
