@@ -1,6 +1,7 @@
 """`sessionqa eval`: sets of every format, comparisons, runs, limits, and what is refused early."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +76,15 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def facts_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the index of `facts` is kept between tests."""
     return tmp_path_factory.mktemp("facts") / "index"
+
+
+def test_every_option_is_documented(capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main(["eval", "--help"])
+    options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help", "--debug"}
+    page = (Path(__file__).parents[1] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    assert "--run-out" in options
+    assert [option for option in options - {"--corpus"} if option not in page] == []
 
 
 # --- our own format
