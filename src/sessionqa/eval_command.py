@@ -48,14 +48,19 @@ def measure(
     _check_outputs(arguments, gold, searching)
     ranked, gold = _read_runs(arguments.runs, gold, names)
     _tell_left_out(gold)
-    found: list[Evaluation] = []
-    assistants: dict[str, Assistant] = {}
-    if searching:
-        assistants = _assistants(arguments, gold, report, opened)
-        found = [_searched(*item, gold, names, report) for item in assistants.items()]
-        if arguments.run_out:
-            _write_runs(arguments.run_out, found)
+    assistants = _assistants(arguments, gold, report, opened) if searching else {}
+    found = [_searched(*item, gold, names, report) for item in assistants.items()]
+    if arguments.run_out:
+        _write_runs(arguments.run_out, found)
     evaluations = [*found, *ranked]
+    _show(arguments, evaluations, gold, report)
+    return _verdict(limits, evaluations[0])
+
+
+def _show(
+    arguments: argparse.Namespace, evaluations: Sequence[Evaluation], gold: GoldSet, report: Report
+) -> None:
+    """Compares the evaluations, writes the report that is asked for, and prints the scores."""
     report("comparing", 0, 1)
     compared = compare.comparisons(evaluations)
     report("comparing", 1, 1)
@@ -68,7 +73,6 @@ def measure(
         print(json.dumps(made, ensure_ascii=False, indent=2))
     else:
         print(eval_tables.as_text(evaluations, compared))
-    return _verdict(limits, evaluations[0])
 
 
 def _gold(
