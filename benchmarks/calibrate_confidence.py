@@ -22,11 +22,11 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from sessionqa.assistant import Assistant, build_index
 from sessionqa.confidence import Features
-from sessionqa.evaluate import read_gold
 from sessionqa.evidence import Examiner
+from sessionqa.gold import read_gold_set
 from sessionqa.mentions import named_codes
 from sessionqa.settings import Settings
-from squad import read_squad, squad_assistant
+from squad import squad_assistant
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "src" / "sessionqa" / "confidence.json"
@@ -60,11 +60,11 @@ def main() -> None:
         settings = Settings(corpus=ROOT / "corpus", index=Path(folder) / "ours")
         build_index(settings)
         ours = Assistant.open(settings)
-        squad = read_squad(squad_file)
+        squad = read_gold_set(squad_file)
         theirs = squad_assistant(squad, Path(folder) / "squad")
         gold = [
             question
-            for question in read_gold(ROOT / "corpus" / "gold.jsonl", "dev")
+            for question in read_gold_set(ROOT / "corpus" / "gold.jsonl", "dev").questions
             if not named_codes(question.question, ours.index.facets)[1]
         ]
         drawn = np.random.default_rng(0).permutation(len(squad.questions))[:FAR_QUESTIONS]

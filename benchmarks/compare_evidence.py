@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sessionqa import evaluate
 from sessionqa import evidence as weights
 from sessionqa.assistant import Assistant, build_index
 from sessionqa.evidence import Evidence, Examiner
+from sessionqa.gold import read_gold_set
 from sessionqa.settings import Settings
-from squad import read_squad, squad_assistant
+from squad import squad_assistant
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("MEANING", "FOCUS", "OVERLAP", "CONTEXT", "KIND")
@@ -40,7 +40,7 @@ def parts_of(evidence: list[Evidence]) -> NDArray[np.float64]:
 
 def dev_cases(assistant: Assistant) -> list[Case]:
     cases = []
-    for gold in evaluate.read_gold(ROOT / "corpus" / "gold.jsonl", "dev"):
+    for gold in read_gold_set(ROOT / "corpus" / "gold.jsonl", "dev").questions:
         if gold.refuse or gold.kind == "list":
             continue
         evidence = examined(assistant, gold.question, gold.history)
@@ -54,15 +54,15 @@ def dev_cases(assistant: Assistant) -> list[Case]:
 
 
 def squad_cases(path: Path, folder: Path) -> list[Case]:
-    squad = read_squad(path)
+    squad = read_gold_set(path)
     assistant = squad_assistant(squad, folder)
     cases = []
     for n in np.random.default_rng(0).permutation(len(squad.questions))[:SQUAD_QUESTIONS]:
         asked = squad.questions[n]
         evidence = examined(assistant, asked.question)
         stated = [
-            e.sentence.session_code == asked.session_code
-            and any(answer in e.sentence.text for answer in asked.answers)
+            e.sentence.session_code in asked.sessions
+            and any(answer in e.sentence.text for group in asked.answer_any for answer in group)
             for e in evidence
         ]
         cases.append((parts_of(evidence), np.array([stated])))

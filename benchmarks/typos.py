@@ -11,7 +11,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from sessionqa import evaluate, terms
+from sessionqa import terms
 from sessionqa.assistant import Assistant, build_index
 from sessionqa.datatypes import Hit
 from sessionqa.settings import Settings
@@ -65,7 +65,7 @@ def main() -> None:
         assistant = Assistant.open(settings)
         gold = [
             question
-            for question in evaluate.read_gold(ROOT / "corpus" / "gold.jsonl", "dev")
+            for question in read_gold_set(ROOT / "corpus" / "gold.jsonl", "dev").questions
             if not question.refuse and not question.history and question.kind != "list"
         ]
         ranks: dict[str, list[int]] = {"as asked": [], "one slip, as it is": [], "mended": []}

@@ -17,7 +17,6 @@ from sessionqa.cli import main
 COMMANDS = ("ask", "search", "sessions", "index", "chat", "eval", "doctor")
 QUESTION = "What is shuffle sharding?"
 ACID = "Why is citrus peel left out?"
-GOLD = {"id": "g1", "question": ACID, "sessions": ["GAR101"], "answer_any": [["acid"]]}
 
 Capture = pytest.CaptureFixture[str]
 
@@ -635,69 +634,6 @@ def test_a_broken_settings_file_is_2_naming_it(
     err = capsys.readouterr().err
     assert str(tmp_path / "sessionqa.toml") in err
     assert "top_k" in err
-
-
-# --- eval
-
-
-def gold_file(folder: Path, *records: dict[str, Any] | str) -> str:
-    path = folder / "gold.jsonl"
-    lines = (r if isinstance(r, str) else json.dumps(r, ensure_ascii=False) for r in records)
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return str(path)
-
-
-def test_eval_json_has_the_standard_measures(
-    planted: Settings, tmp_path: Path, capsys: Capture
-) -> None:
-    no = {"id": "g2", "question": "How do I mend a car?", "kind": "unanswerable", "refuse": True}
-    assert main(["eval", gold_file(tmp_path, GOLD, no), "--json", *place(planted)]) == 0
-    shown = capsys.readouterr()
-    report = json.loads(shown.out)
-    assert report["questions"] == 2
-    assert set(report) == {"questions", "scores", "intervals", "by_kind"}
-    assert report["scores"]["hit@1"] == report["scores"]["nuggets"] == 1
-    assert report["scores"]["refusal_recall"] == 1
-    assert set(report["scores"]) >= {"hit@3", "hit@5", "RR", "citation_precision", "latency_p50_ms"}
-    assert report["by_kind"]["unanswerable"]["questions"] == 1
-    assert shown.err == ""
-
-
-def test_eval_prints_a_table(planted: Settings, tmp_path: Path, capsys: Capture) -> None:
-    assert main(["eval", gold_file(tmp_path, GOLD), *place(planted)]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "1 questions"
-    assert lines[1].split()[:2] == ["hit@1", "1.000"]
-    assert lines[-1].split()[:2] == ["fact", "1"]
-
-
-@pytest.mark.parametrize(
-    ("records", "extra", "complaint"),
-    [
-        ([GOLD, "{broken"], [], "gold.jsonl:2: not a gold question"),
-        ([GOLD], ["--split", "nope"], "no question of split nope"),
-        ([""], [], "no question"),
-    ],
-)
-def test_eval_of_an_unusable_gold_file_is_2(
-    records: list[Any],
-    extra: list[str],
-    complaint: str,
-    planted: Settings,
-    tmp_path: Path,
-    capsys: Capture,
-) -> None:
-    assert main(["eval", gold_file(tmp_path, *records), *extra, *place(planted)]) == 2
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert complaint in shown.err
-
-
-def test_eval_of_a_missing_gold_file_is_2(
-    shipped: Settings, tmp_path: Path, capsys: Capture
-) -> None:
-    assert main(["eval", str(tmp_path / "none.jsonl"), *place(shipped)]) == 2
-    assert "none.jsonl cannot be read" in capsys.readouterr().err
 
 
 # --- doctor (its checks are tested in test_doctor.py)

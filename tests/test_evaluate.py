@@ -1,15 +1,14 @@
-"""Measures by hand-sized examples, the gold format, and the shipped gold questions."""
+"""Measures of answers by hand-sized examples, deep rankings, and the shipped gold questions."""
 
-import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sessionqa import Answer, Assistant, Citation, Hit, Passage
-from sessionqa.errors import UsageError
-from sessionqa.evaluate import GoldQuestion, Outcome, interval, read_gold, report, run, samples
+from sessionqa.evaluate import Outcome, evaluated, interval, ranked, run, values_of
+from sessionqa.gold import GoldQuestion, GoldSet, read_gold_set
 
 GOLD = Path(__file__).parents[1] / "corpus" / "gold.jsonl"
 
@@ -24,13 +23,27 @@ def outcome(
     refuse: bool = False,
     refused: bool = False,
     latency: float = 1.0,
+    id: str = "q",  # noqa: A002
 ) -> Outcome:
     """An outcome of sessions with one-letter codes: `found` and `cited` in order."""
-    gold = GoldQuestion("q", "?", kind, tuple(sessions), facts, refuse)
-    hits = tuple(Hit(Passage(f"{n}", code, "", "", 0, 0, 0), 0.0) for n, code in enumerate(found))
+    gold = GoldQuestion(id, "?", kind, dict.fromkeys(sessions, 1), facts, refuse)
     citations = tuple(Citation(n, code, "", "", 0, 0, "") for n, code in enumerate(cited, 1))
-    answer = Answer("?", "?", text, citations, hits, 0.5, refused, "by hand", {})
-    return Outcome(gold, answer, latency)
+    answer = Answer("?", "?", text, citations, (), 0.5, refused, "by hand", {})
+    return Outcome(gold, ranked(hits(found)), answer, latency)
+
+
+def hits(codes: str) -> list[Hit]:
+    """A passage of each of these sessions, best first."""
+    return [Hit(Passage(f"{n}", code, "", "", 0, 0, 0), 1 / n) for n, code in enumerate(codes, 1)]
+
+
+def samples(outcomes: list[Outcome]) -> dict[str, list[float]]:
+    """Each measure's values in the order of the outcomes, which get ids of their own."""
+    asked = [
+        replace(outcome, gold=replace(outcome.gold, id=f"q{n}"))
+        for n, outcome in enumerate(outcomes)
+    ]
+    return {name: list(values.values()) for name, values in values_of(asked).items()}
 
 
 # --- measures
@@ -100,23 +113,74 @@ def test_refusals_are_measured_both_ways() -> None:
     assert len(values["hit@1"]) == len(values["nuggets"]) == 2
 
 
-def test_the_report_means_them_by_kind_and_leaves_out_what_has_no_value() -> None:
+def test_an_evaluation_means_them_by_kind_and_leaves_out_what_has_no_value() -> None:
     outcomes = [
-        outcome("A", "A", kind="fact", latency=10),
-        outcome("A", "B", kind="fact", latency=20),
-        outcome("", kind="unanswerable", refuse=True, refused=True, latency=30),
+        outcome("A", "A", id="a", kind="fact", latency=10),
+        outcome("A", "B", id="b", kind="fact", latency=20),
+        outcome("", id="c", kind="unanswerable", refuse=True, refused=True, latency=30),
     ]
-    made = report(outcomes)
-    assert made["questions"] == 3
-    assert made["scores"]["hit@1"] == 0.5
-    assert made["scores"]["latency_p50_ms"] == 20
-    assert made["scores"]["latency_p95_ms"] == 29
-    assert made["scores"]["refusal_recall"] == 1
-    assert "list_recall" not in made["scores"]
-    assert made["by_kind"]["fact"]["questions"] == 2
-    assert "hit@1" not in made["by_kind"]["unanswerable"]
-    assert made["by_kind"]["unanswerable"]["refusal_precision"] == 1
-    assert json.loads(json.dumps(made))["questions"] == 3
+    made = evaluated("mine", outcomes)
+    assert made.configuration == "mine"
+    assert made.outcomes == tuple(outcomes)
+    assert made.measures["hit@1"] == {"a": 1, "b": 0}
+    assert made.scores["hit@1"] == 0.5
+    assert made.scores["latency_p50_ms"] == 20
+    assert made.scores["latency_p95_ms"] == 29
+    assert made.scores["refusal_recall"] == 1
+    assert "list_recall" not in made.scores
+    assert "list_recall" not in made.intervals
+    assert made.by_kind["fact"]["questions"] == 2
+    assert "hit@1" not in made.by_kind["unanswerable"]
+    assert made.by_kind["unanswerable"]["refusal_precision"] == 1
+
+
+def test_measures_asked_for_are_over_every_question_with_a_right_session() -> None:
+    outcomes = [
+        outcome("A", "BA", id="a"),
+        outcome("AB", "AXB", id="b", kind="list"),
+        outcome("", "A", id="c", refuse=True),
+        outcome("A", "", id="d"),
+    ]
+    made = evaluated("mine", outcomes, ["R@1", "AP", "RR"]).measures
+    assert made["R@1"] == {"a": 0, "b": 0.5, "d": 0}
+    assert made["AP"] == {"a": 1 / 2, "b": pytest.approx((1 + 2 / 3) / 2), "d": 0}
+    assert made["RR"] == {"a": 0.5, "d": 0}, "our own RR leaves lists out"
+
+
+def test_without_answers_only_rankings_are_measured() -> None:
+    outcomes = [replace(outcome("A", "BA", id="a", latency=0), answer=None)]
+    made = evaluated("a run", outcomes, ["RR", "Success@1"])
+    assert made.scores == {"RR": 0.5, "Success@1": 0}
+    assert made.by_kind == {"fact": {"RR": 0.5, "Success@1": 0, "questions": 1}}
+
+
+# --- rankings
+
+
+def test_a_session_ranks_by_its_best_passage() -> None:
+    assert ranked(hits("BABCA")) == (("B", 1), ("A", 1 / 2), ("C", 1 / 4))
+
+
+def test_rankings_go_deeper_than_the_hits_of_an_answer(assistant: Assistant) -> None:
+    gold = GoldSet("one", (GoldQuestion("a", "What is FinOps?"),), answered=True)
+    [one] = run(assistant, gold)
+    assert one.answer is not None
+    assert len(one.answer.hits) == assistant.settings.top_k
+    assert len(one.ranking) == len(assistant.sessions())
+    scores = [score for _, score in one.ranking]
+    assert scores == sorted(scores, reverse=True)
+    [shallow] = run(assistant, gold, depth=3)
+    assert shallow.ranking == one.ranking[:3]
+
+
+def test_a_set_that_judges_rankings_is_searched_and_not_answered(assistant: Assistant) -> None:
+    questions = (
+        GoldQuestion("a", "What is FinOps?", relevant={"ARC204": 1}),
+        GoldQuestion("b", "How do I bake bread?", refuse=True),
+    )
+    [one] = run(assistant, GoldSet("two", questions))
+    assert (one.gold.id, one.answer) == ("a", None)
+    assert one.latency > 0
 
 
 # --- intervals
@@ -141,102 +205,15 @@ def test_values_that_agree_have_no_spread() -> None:
     assert interval([1.0]) == (1.0, 1.0)
 
 
-# --- the gold format
-
-
-def write(folder: Path, *lines: str) -> Path:
-    path = folder / "gold.jsonl"
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
-
-
-def test_a_gold_line_is_read_with_its_defaults(tmp_path: Path) -> None:
-    full: dict[str, Any] = {
-        "id": "a",
-        "question": "Wer? 堆肥",
-        "kind": "who",
-        "sessions": ["S1", "S2"],
-        "answer_any": [["x", "y"], ["z"]],
-        "refuse": False,
-        "history": ["before"],
-        "split": "dev",
-    }
-    least = '{"id": 7, "question": "?"}'
-    first, second = read_gold(write(tmp_path, json.dumps(full), "", least))
-    assert first == GoldQuestion(
-        "a", "Wer? 堆肥", "who", ("S1", "S2"), (("x", "y"), ("z",)), False, ("before",), "dev"
-    )
-    assert second == GoldQuestion("7", "?", "fact", (), (), False)
-
-
-def test_a_split_is_chosen(tmp_path: Path) -> None:
-    lines = [json.dumps({"id": s, "question": "?", "split": s}) for s in ("dev", "heldout", "dev")]
-    path = write(tmp_path, *lines)
-    assert [len(read_gold(path, split)) for split in (None, "dev", "heldout")] == [3, 2, 1]
-    with pytest.raises(UsageError, match=r"gold\.jsonl has no question of split test"):
-        read_gold(path, "test")
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "{broken",
-        "[]",
-        '"text"',
-        "null",
-        "17",
-        '{"question": "no id"}',
-        '{"id": "no question"}',
-        '{"id": "a", "question": "?", "answer_any": 5}',
-        '{"id": "a", "question": "?", "sessions": 5}',
-        '{"id": "a", "question": "?", "answer_any": [5]}',
-    ],
-)
-def test_a_bad_line_is_named(line: str, tmp_path: Path) -> None:
-    path = write(tmp_path, '{"id": "a", "question": "?"}', "", line)
-    with pytest.raises(UsageError) as raised:
-        read_gold(path)
-    assert str(raised.value).startswith(f"{path}:3: not a gold question")
-    assert "\n" not in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        '{"id": "a", "question": "?", "sessions": "ARC310"}',
-        '{"id": "a", "question": "?", "answer_any": ["data plane"]}',
-        '{"id": "a", "question": "?", "history": "What is it?"}',
-        '{"id": "a", "question": "?", "refuse": "false"}',
-        '{"id": "a", "question": null}',
-    ],
-)
-def test_a_value_of_the_wrong_type_is_named(line: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"gold\.jsonl:1"):
-        read_gold(write(tmp_path, line))
-
-
-@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xff\xfe"])
-def test_a_gold_file_without_questions_is_refused(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "gold.jsonl"
-    path.write_bytes(content)
-    with pytest.raises(UsageError, match="gold"):
-        read_gold(path)
-
-
-def test_a_missing_gold_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"none\.jsonl cannot be read"):
-        read_gold(tmp_path / "none.jsonl")
-
-
 # --- the shipped gold questions
 
 
 @pytest.fixture(scope="module")
-def gold() -> list[GoldQuestion]:
-    return read_gold(GOLD)
+def gold() -> tuple[GoldQuestion, ...]:
+    return read_gold_set(GOLD).questions
 
 
-def test_there_are_enough_questions_of_every_kind(gold: list[GoldQuestion]) -> None:
+def test_there_are_enough_questions_of_every_kind(gold: tuple[GoldQuestion, ...]) -> None:
     kinds = Counter(question.kind for question in gold)
     assert len(gold) >= 200
     assert set(kinds) == {"fact", "who", "meta", "list", "typo", "long", "followup", "unanswerable"}
@@ -244,14 +221,14 @@ def test_there_are_enough_questions_of_every_kind(gold: list[GoldQuestion]) -> N
     assert min(kinds["list"], kinds["followup"], kinds["typo"]) >= 20
 
 
-def test_no_question_stands_twice(gold: list[GoldQuestion]) -> None:
+def test_no_question_stands_twice(gold: tuple[GoldQuestion, ...]) -> None:
     ids = Counter(question.id for question in gold)
     asked = Counter((question.question.casefold(), question.history) for question in gold)
     assert [id_ for id_, count in ids.items() if count > 1] == []
     assert [question for question, count in asked.items() if count > 1] == []
 
 
-def test_the_splits_are_about_three_to_two(gold: list[GoldQuestion]) -> None:
+def test_the_splits_are_about_three_to_two(gold: tuple[GoldQuestion, ...]) -> None:
     splits = Counter(question.split for question in gold)
     assert set(splits) == {"dev", "heldout"}
     assert splits["dev"] / len(gold) == pytest.approx(0.6, abs=0.05)
@@ -260,7 +237,7 @@ def test_the_splits_are_about_three_to_two(gold: list[GoldQuestion]) -> None:
         assert of_kind["dev"] / of_kind.total() == pytest.approx(0.6, abs=0.15), kind
 
 
-def test_kinds_fit_what_is_expected(gold: list[GoldQuestion]) -> None:
+def test_kinds_fit_what_is_expected(gold: tuple[GoldQuestion, ...]) -> None:
     for question in gold:
         assert question.refuse == (question.kind == "unanswerable"), question.id
         assert bool(question.sessions) != question.refuse, question.id
@@ -269,13 +246,13 @@ def test_kinds_fit_what_is_expected(gold: list[GoldQuestion]) -> None:
         assert question.refuse or question.answer_any or question.kind == "list", question.id
 
 
-def test_the_sessions_exist(gold: list[GoldQuestion], assistant: Assistant) -> None:
+def test_the_sessions_exist(gold: tuple[GoldQuestion, ...], assistant: Assistant) -> None:
     codes = {session.code for session in assistant.sessions()}
     assert {code for question in gold for code in question.sessions} <= codes
 
 
 def test_each_fact_stands_in_one_of_its_sessions(
-    gold: list[GoldQuestion], assistant: Assistant
+    gold: tuple[GoldQuestion, ...], assistant: Assistant
 ) -> None:
     texts = {session.code: session.text.casefold() for session in assistant.sessions()}
     nowhere = [
@@ -293,16 +270,17 @@ def test_each_fact_stands_in_one_of_its_sessions(
 
 def test_progress_is_told_after_each_question(assistant: Assistant) -> None:
     told: list[tuple[int, int]] = []
-    asked = [GoldQuestion(f"{n}", "What is FinOps?", "fact", (), (), False) for n in range(3)]
-    outcomes = run(assistant, asked, lambda done, of: told.append((done, of)))
+    asked = tuple(GoldQuestion(f"{n}", "What is FinOps?") for n in range(3))
+    gold = GoldSet("three", asked, answered=True)
+    outcomes = run(assistant, gold, progress=lambda done, of: told.append((done, of)))
     assert told == [(1, 3), (2, 3), (3, 3)]
     assert all(o.latency > 0 for o in outcomes)
 
 
 def test_the_dev_questions_score_above_the_floor(assistant: Assistant) -> None:
-    made = report(run(assistant, read_gold(GOLD, "dev")))
+    made = evaluated("dev", run(assistant, read_gold_set(GOLD, "dev")))
     floors = {"hit@3": 0.9, "nuggets": 0.7, "refusal_precision": 0.75, "refusal_recall": 0.75}
-    below = {name: made["scores"][name] for name in floors if made["scores"][name] < floors[name]}
+    below = {name: made.scores[name] for name in floors if made.scores[name] < floors[name]}
     assert below == {}
-    for name, (low, high) in made["intervals"].items():
-        assert low <= made["scores"][name] <= high, name
+    for name, (low, high) in made.intervals.items():
+        assert low <= made.scores[name] <= high, name

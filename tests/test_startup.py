@@ -14,6 +14,7 @@ from sessionqa import Settings
 HEAVY = """
 torch transformers sentence_transformers gradio tiktoken yaml frontmatter markdown_it pandas scipy
 sklearn onnx onnxscript matplotlib fastapi uvicorn httpx requests huggingface_hub tqdm
+ir_measures
 """.split()
 
 ASK = """

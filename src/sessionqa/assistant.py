@@ -42,21 +42,25 @@ MOST_NAMED = 5
 
 
 def build_index(
-    settings: Settings, report: "Report | None" = None, force: bool = False
+    settings: Settings,
+    report: "Report | None" = None,
+    force: bool = False,
+    sessions: Sequence[Session] | None = None,
 ) -> Manifest:
     """Corpus files -> sessions -> passages -> vectors -> a live build in `settings.index`.
 
-    Does nothing if the live build was made of the same; `force` builds it all the same.
-    A reranker that the settings name is exported beside the builds, and is no part of any.
-    `report(stage, done, of)` is told the progress. Raises CorpusError, ModelError or
-    IndexUnusable; the build that was live stays live then.
+    `sessions` that are given stand for those of the corpus files. Does nothing if the live build
+    was made of the same; `force` builds it all the same. A reranker that the settings name is
+    exported beside the builds, and is no part of any. `report(stage, done, of)` is told the
+    progress. Raises CorpusError, ModelError or IndexUnusable; the build that was live stays live
+    then.
     """
     from sessionqa.corpus import read_corpus, stamps
     from sessionqa.index import build
 
     report = report or (lambda *_: None)
-    before = stamps(settings.corpus)
-    sessions = read_corpus(settings.corpus)
+    before = {} if sessions is not None else stamps(settings.corpus)
+    sessions = read_corpus(settings.corpus) if sessions is None else sessions
     inputs = build.inputs_of(sessions, fingerprint(settings.model), settings)
     _prepare_reranker(settings, report)
     if not force and (live := build.live_manifest(settings.index, inputs)):

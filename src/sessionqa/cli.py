@@ -8,7 +8,7 @@ from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from sessionqa import __version__
+from sessionqa import __version__, eval_options
 from sessionqa.errors import SessionQAError, UsageError
 from sessionqa.facets import FIELDS
 from sessionqa.settings import Chunking, Settings
@@ -93,9 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     chat = command("chat", _chat)
     chat.add_argument("--host", metavar="H", help="the address to listen on (127.0.0.1)")
     chat.add_argument("--port", type=_positive, metavar="N", help="the port to listen on (7860)")
-    evaluate = command("eval", _eval, as_json)
-    evaluate.add_argument("gold", nargs="+", type=Path, metavar="GOLD", help="a JSONL file")
-    evaluate.add_argument("--split", metavar="NAME", help="only the questions of this split")
+    eval_options.add(command("eval", _eval, as_json))
     command("doctor", _doctor).add_argument("--port", type=_positive, metavar="N")
     return parser
 
@@ -207,23 +205,10 @@ def _chat(arguments: argparse.Namespace) -> int:
 
 
 def _eval(arguments: argparse.Namespace) -> int:
-    """Measure answers against gold questions."""
-    from sessionqa import evaluate
+    """Measure answers against gold questions, or rankings against a test collection."""
+    from sessionqa.eval_command import measure
 
-    assistant = _assistant(arguments)
-    gold = [
-        question
-        for path in arguments.gold
-        for question in evaluate.read_gold(path, arguments.split)
-    ]
-    progress = _Progress()
-    outcomes = evaluate.run(assistant, gold, lambda done, of: progress("asking", done, of))
-    report = evaluate.report(outcomes)
-    if arguments.json:
-        _print_json(report)
-    else:
-        print(_table(report))
-    return ANSWERED
+    return measure(arguments, _Progress(), lambda: _assistant(arguments))
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
@@ -346,20 +331,6 @@ def _scores(hit: "Hit") -> str:
     """The fused score, and in front of it the reranker's, by which the hit stands where it does."""
     read = "" if hit.rerank_score is None else f"reranked {hit.rerank_score:.3f}, "
     return f"{read}{hit.score:.3f}"
-
-
-def _table(report: dict[str, Any]) -> str:
-    rows = [f"{report['questions']} questions"]
-    for name, value in report["scores"].items():
-        low_high = report["intervals"].get(name)
-        spread = f"  ({low_high[0]:.3f} to {low_high[1]:.3f})" if low_high else ""
-        rows.append(f"  {name:20}{value:8.3f}{spread}")
-    columns = ("hit@1", "hit@3", "nuggets", "correct", "refusal_recall")
-    rows.append(f"\n{'kind':14}{'n':>5}" + "".join(f"{column:>16}" for column in columns))
-    for kind, part in report["by_kind"].items():
-        cells = (f"{part[c]:16.3f}" if c in part else f"{'-':>16}" for c in columns)
-        rows.append(f"{kind:14}{part['questions']:5}{''.join(cells)}")
-    return "\n".join(rows)
 
 
 def _without_text(session: "Session") -> dict[str, Any]:

@@ -1,182 +1,147 @@
-"""Gold set -> scores: whether it finds the session, states the fact, cites it, and refuses."""
+"""Gold set -> scores: whether the session is found, the fact stated and cited, or refused."""
 
-import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 
+from sessionqa import measures
 from sessionqa.assistant import Assistant
-from sessionqa.datatypes import Answer
-from sessionqa.errors import UsageError
+from sessionqa.datatypes import Answer, Hit
+from sessionqa.gold import GoldQuestion, GoldSet
 
 RESAMPLES = 1000
-T = TypeVar("T")
+# So many passages are asked for to rank one session: long ones have several each.
+PASSAGES_PER_SESSION = 10
+HITS = {"Success@1": "hit@1", "Success@3": "hit@3", "Success@5": "hit@5", "RR": "RR"}
+# The measures of our own format, in the order in which they are shown.
+OF_ANSWERS = (
+    *HITS.values(),
+    *("nuggets", "correct", "citation_precision", "list_recall", "list_precision"),
+    *("refusal_precision", "refusal_recall"),
+)
 
-
-@dataclass(frozen=True, slots=True)
-class GoldQuestion:
-    """A question with what a right answer has; see docs/evaluation.md for the file format."""
-
-    id: str
-    question: str
-    kind: str
-    sessions: tuple[str, ...]
-    answer_any: tuple[tuple[str, ...], ...]
-    refuse: bool
-    history: tuple[str, ...] = ()
-    split: str = ""
+# A measure's value on each question that it is defined for, by the question's id.
+Values = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A gold question and what the assistant made of it; `latency` in ms."""
+    """A gold question and what the system made of it.
+
+    `ranking` holds the sessions found with their scores, each once by its best passage, best
+    first. `answer` is None where the set judges rankings only. `latency` is in ms, 0 if unknown.
+    """
 
     gold: GoldQuestion
-    answer: Answer
+    ranking: tuple[tuple[str, float], ...]
+    answer: Answer | None
     latency: float
 
     @property
     def ranked_sessions(self) -> list[str]:
-        """The sessions of the hits, each once, best first."""
-        return list(dict.fromkeys(hit.passage.session_code for hit in self.answer.hits))
-
-    @property
-    def cited_sessions(self) -> set[str]:
-        """The sessions that the answer cites."""
-        return {citation.session_code for citation in self.answer.citations}
-
-    @property
-    def nuggets(self) -> float:
-        """The share of the gold facts that the answer's text states; 0 for a refusal."""
-        if self.answer.refused:
-            return 0.0
-        text = self.answer.text.casefold()
-        groups = self.gold.answer_any
-        found = sum(any(fact.casefold() in text for fact in group) for group in groups)
-        return found / len(groups) if groups else 1.0
+        """The codes of the sessions found, best first."""
+        return [code for code, _ in self.ranking]
 
 
-def read_gold(path: Path, split: str | None = None) -> list[GoldQuestion]:
-    """The questions of a JSONL file, of one split if given. Raises UsageError naming the line."""
-    try:
-        # Only a line break ends a record: JSON texts may hold other separators.
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except OSError as error:
-        raise UsageError(f"the gold file {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the gold file {path} is not UTF-8 text: {error.reason}") from error
-    gold = [_gold_question(path, n, line) for n, line in enumerate(lines, 1) if line.strip()]
-    chosen = [question for question in gold if split in (None, question.split)]
-    if not chosen:
-        raise UsageError(f"{path} has no question{f' of split {split}' if split else ''}")
-    return chosen
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What one configuration scored.
 
+    `measures` gives, for each measure, its value on every question that it is defined for, by
+    the question's id. `scores` are the means of those and the latencies; `intervals` are their
+    95% bootstrap intervals; `by_kind` holds the scores of each kind of question, and how many
+    "questions" it has.
+    """
 
-def _gold_question(path: Path, number: int, line: str) -> GoldQuestion:
-    try:
-        record = json.loads(line)
-        return GoldQuestion(
-            id=str(record["id"]),
-            question=_of(str, record["question"]),
-            kind=_of(str, record.get("kind", "fact")),
-            sessions=_texts(record.get("sessions", [])),
-            answer_any=tuple(_texts(group) for group in _of(list, record.get("answer_any", []))),
-            refuse=_of(bool, record.get("refuse", False)),
-            history=_texts(record.get("history", [])),
-            split=_of(str, record.get("split", "")),
-        )
-    except KeyError as error:
-        raise UsageError(f"{path}:{number}: not a gold question: it has no {error}") from error
-    except (ValueError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{path}:{number}: not a gold question ({error}); "
-            "each line is a JSON object with at least id and question"
-        ) from error
-
-
-def _of(kind: type[T], value: object) -> T:
-    if not isinstance(value, kind):
-        raise TypeError(f"{value!r} should be a {kind.__name__}")
-    return value
-
-
-def _texts(values: object) -> tuple[str, ...]:
-    return tuple(_of(str, value) for value in _of(list, values))
+    configuration: str
+    outcomes: tuple[Outcome, ...]
+    measures: Mapping[str, Values]
+    scores: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    by_kind: Mapping[str, Mapping[str, float]]
 
 
 def run(
     assistant: Assistant,
-    gold: Sequence[GoldQuestion],
+    gold: GoldSet,
+    depth: int = measures.DEPTH,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Outcome]:
-    """Asks every gold question; `progress(done, of)` is told after each."""
+    """Asks every question, and ranks at least `depth` sessions if there are so many.
+
+    A set that judges rankings only is searched instead, without its unanswerable questions.
+    `progress(done, of)` is told after each question.
+    """
+    questions = [q for q in gold.questions if gold.answered or not q.refuse]
     outcomes: list[Outcome] = []
-    for question in gold:
-        started = time.perf_counter()
-        answer = assistant.ask(question.question, history=question.history)
-        outcomes.append(Outcome(question, answer, 1000 * (time.perf_counter() - started)))
+    for question in questions:
+        answer, latency = _timed(assistant, question, gold.answered)
+        clear = assistant.standalone(question.question, question.history)
+        hits = assistant.retrieve(clear, PASSAGES_PER_SESSION * depth)
+        outcomes.append(Outcome(question, ranked(hits)[:depth], answer, latency))
         if progress:
-            progress(len(outcomes), len(gold))
+            progress(len(outcomes), len(questions))
     return outcomes
 
 
-def report(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Scores of all outcomes with 95% bootstrap intervals, and of each kind of question."""
+def _timed(
+    assistant: Assistant, question: GoldQuestion, answered: bool
+) -> tuple[Answer | None, float]:
+    """The answer if one is wanted, else only a search, as a user asks for it; and its ms."""
+    answer = None
+    started = time.perf_counter()
+    if answered:
+        answer = assistant.ask(question.question, history=question.history)
+    else:
+        assistant.search(question.question)
+    return answer, 1000 * (time.perf_counter() - started)
+
+
+def ranked(hits: Iterable[Hit]) -> tuple[tuple[str, float], ...]:
+    """The sessions of `hits`, which come best first, each with the score of its first one."""
+    best: dict[str, float] = {}
+    for hit in hits:
+        best.setdefault(hit.passage.session_code, hit.score)
+    return tuple(best.items())
+
+
+def evaluated(
+    configuration: str, outcomes: Sequence[Outcome], names: Sequence[str] = ()
+) -> Evaluation:
+    """The scores of `outcomes`: the measures `names`, and where there are answers, theirs."""
+    values = values_of(outcomes, names)
     kinds = dict.fromkeys(outcome.gold.kind for outcome in outcomes)
-    by_kind = {k: scores([o for o in outcomes if o.gold.kind == k]) for k in kinds}
-    for kind, part in by_kind.items():
-        part["questions"] = sum(outcome.gold.kind == kind for outcome in outcomes)
-    return {
-        "questions": len(outcomes),
-        "scores": scores(outcomes),
-        "intervals": {
-            name: interval(values) for name, values in samples(outcomes).items() if len(values)
+    return Evaluation(
+        configuration=configuration,
+        outcomes=tuple(outcomes),
+        measures=values,
+        scores=_scores(outcomes, values),
+        intervals={name: interval(list(of.values())) for name, of in values.items() if of},
+        by_kind={
+            kind: _kind_scores([o for o in outcomes if o.gold.kind == kind], values)
+            for kind in kinds
         },
-        "by_kind": by_kind,
-    }
+    )
 
 
-def scores(outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """The mean of each measure that the outcomes have a value for, and the latencies in ms."""
-    means = {name: mean(values) for name, values in samples(outcomes).items() if len(values)}
-    latencies = [outcome.latency for outcome in outcomes]
-    return means | {
-        "latency_p50_ms": round(float(np.percentile(latencies, 50)), 2),
-        "latency_p95_ms": round(float(np.percentile(latencies, 95)), 2),
-    }
+def values_of(outcomes: Sequence[Outcome], names: Sequence[str] = ()) -> dict[str, Values]:
+    """Each measure's value on the questions that it is defined for.
 
+    Where there are answers, first hit@k: a right session is among the first k sessions found;
+    RR: 1 / the rank of the first right one. Both leave lists and unanswerable questions out.
+    nuggets: the share of the facts stated. correct: 1 if all are. citation_precision: share of
+    the citations that point to an expected session. list_recall, list_precision: of the expected
+    sessions, the cited ones, and the other way round. refusal_precision: share of refusals that
+    are right. refusal_recall: share of unanswerable questions that are refused.
 
-def samples(outcomes: Sequence[Outcome]) -> dict[str, list[float]]:
-    """For each measure its value on every outcome that it is defined for.
-
-    hit@k: a right session is among the first k sessions found. RR: 1 / the rank of the first
-    right one, 0 if it is not found. Both leave lists and unanswerable questions out. list_recall,
-    list_precision: of the expected sessions, the cited ones, and the other way round. nuggets:
-    share of the facts stated. correct: 1 if all are. citation_precision: share of the citations
-    that point to an expected session. refusal_precision: share of refusals that are right.
-    refusal_recall: share of unanswerable questions that are refused.
+    Then `names`, measures of ir-measures over all questions with a right session.
     """
-    answerable = [o for o in outcomes if not o.gold.refuse]
-    single = [o for o in answerable if o.gold.kind != "list"]
-    lists = [o for o in answerable if o.gold.kind == "list"]
-    ranks = [_first_rank(o) for o in single]
-    return {
-        **{f"hit@{k}": [float(0 < rank <= k) for rank in ranks] for k in (1, 3, 5)},
-        "RR": [1 / rank if rank else 0.0 for rank in ranks],
-        "nuggets": [o.nuggets for o in answerable],
-        "correct": [float(o.nuggets == 1) for o in answerable],
-        "citation_precision": [_cited_right(o) for o in single if o.answer.citations],
-        "list_recall": [_share(o.cited_sessions, o.gold.sessions) for o in lists],
-        "list_precision": [
-            _share(o.gold.sessions, o.cited_sessions) for o in lists if o.cited_sessions
-        ],
-        "refusal_precision": [float(o.gold.refuse) for o in outcomes if o.answer.refused],
-        "refusal_recall": [float(o.answer.refused) for o in outcomes if o.gold.refuse],
-    }
+    ours = _answer_values([(o, o.answer) for o in outcomes if o.answer is not None])
+    return ours | _ranking_values(
+        [o for o in outcomes if o.gold.sessions], [name for name in names if name not in ours]
+    )
 
 
 def mean(values: Sequence[float]) -> float:
@@ -191,17 +156,76 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return round(float(low), 4), round(float(high), 4)
 
 
-def _first_rank(outcome: Outcome) -> int:
-    """The rank of the first right session, from 1; 0 if none was found."""
-    ranked = enumerate(outcome.ranked_sessions, 1)
-    return next((rank for rank, code in ranked if code in outcome.gold.sessions), 0)
+def _ranking_values(outcomes: Sequence[Outcome], names: Sequence[str]) -> dict[str, Values]:
+    grades = {o.gold.id: o.gold.relevant for o in outcomes}
+    found = {o.gold.id: o.ranked_sessions for o in outcomes}
+    return dict(measures.values(names, grades, found)) if names else {}
 
 
-def _cited_right(outcome: Outcome) -> float:
-    codes = [citation.session_code for citation in outcome.answer.citations]
-    return sum(code in outcome.gold.sessions for code in codes) / len(codes)
+def _answer_values(answered: Sequence[tuple[Outcome, Answer]]) -> dict[str, Values]:
+    """The measures of our own format; none without answers."""
+    if not answered:
+        return {}
+    answerable = [(o, a) for o, a in answered if not o.gold.refuse]
+    single = [(o, a) for o, a in answerable if o.gold.kind != "list"]
+    lists = [(o, a) for o, a in answerable if o.gold.kind == "list"]
+    found = _ranking_values([o for o, _ in single if o.gold.sessions], list(HITS))
+    stated = {o.gold.id: nuggets(o.gold, a) for o, a in answerable}
+    return {
+        **{ours: found[theirs] for theirs, ours in HITS.items()},
+        "nuggets": stated,
+        "correct": {id_: float(share == 1) for id_, share in stated.items()},
+        "citation_precision": {
+            o.gold.id: _cited_right(o.gold, a) for o, a in single if a.citations
+        },
+        "list_recall": {o.gold.id: _share(cited(a), o.gold.sessions) for o, a in lists},
+        "list_precision": {
+            o.gold.id: _share(o.gold.sessions, cited(a)) for o, a in lists if cited(a)
+        },
+        "refusal_precision": {o.gold.id: float(o.gold.refuse) for o, a in answered if a.refused},
+        "refusal_recall": {o.gold.id: float(a.refused) for o, a in answered if o.gold.refuse},
+    }
+
+
+def nuggets(gold: GoldQuestion, answer: Answer) -> float:
+    """The share of the gold facts that the answer's text states; 0 for a refusal."""
+    if answer.refused:
+        return 0.0
+    text = answer.text.casefold()
+    found = sum(any(fact.casefold() in text for fact in group) for group in gold.answer_any)
+    return found / len(gold.answer_any) if gold.answer_any else 1.0
+
+
+def cited(answer: Answer) -> set[str]:
+    """The sessions that the answer cites."""
+    return {citation.session_code for citation in answer.citations}
+
+
+def _cited_right(gold: GoldQuestion, answer: Answer) -> float:
+    codes = [citation.session_code for citation in answer.citations]
+    return sum(code in gold.sessions for code in codes) / len(codes)
 
 
 def _share(found: Iterable[str], expected: Iterable[str]) -> float:
     wanted = set(expected)
     return len(wanted & set(found)) / len(wanted) if wanted else 0.0
+
+
+def _scores(outcomes: Sequence[Outcome], values: Mapping[str, Values]) -> dict[str, float]:
+    """The mean of each measure that has a value, and the latencies in ms if they are known."""
+    means = {name: mean(list(of.values())) for name, of in values.items() if of}
+    latencies = [outcome.latency for outcome in outcomes]
+    if not any(latencies):
+        return means
+    return means | {
+        f"latency_p{share}_ms": round(float(np.percentile(latencies, share)), 2)
+        for share in (50, 95)
+    }
+
+
+def _kind_scores(outcomes: Sequence[Outcome], values: Mapping[str, Values]) -> dict[str, float]:
+    ids = {outcome.gold.id for outcome in outcomes}
+    of_kind = {
+        name: {id_: value for id_, value in of.items() if id_ in ids} for name, of in values.items()
+    }
+    return _scores(outcomes, of_kind) | {"questions": len(outcomes)}

@@ -109,6 +109,23 @@ def included_corpus() -> Path:
     return inside if inside.is_dir() else package.parents[1] / "corpus"
 
 
+def parsed(text: str, place: str) -> dict[str, Any]:
+    """The settings in `name=value[,name=value]`, as sessionqa.toml writes them; quotes may go.
+
+    Paths count from the current folder. Raises SettingsError, naming `place`.
+    """
+    chosen = {}
+    for part in filter(None, text.split(",")):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            raise SettingsError(f"{place}: {part!r} is no setting: write setting=value")
+        try:
+            chosen[name] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            chosen[name] = value
+    return {name: _checked(Path(place), name, value) for name, value in chosen.items()}
+
+
 def _read_file(path: Path) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
