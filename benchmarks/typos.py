@@ -14,6 +14,7 @@ from pathlib import Path
 from sessionqa import terms
 from sessionqa.assistant import Assistant, build_index
 from sessionqa.datatypes import Hit
+from sessionqa.gold import read_gold_set
 from sessionqa.settings import Settings
 
 ROOT = Path(__file__).parents[1]
