@@ -174,6 +174,7 @@ def test_ask_json_has_every_field_with_its_type(shipped: Settings, capsys: Captu
         "dense_score": float,
         "lexical_rank": int,
         "lexical_score": float,
+        "rerank_score": type(None),
     }
     assert answer["question"] == QUESTION
     assert answer["refused"] is False
