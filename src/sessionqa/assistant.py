@@ -30,7 +30,7 @@ from sessionqa.settings import Settings
 from sessionqa.spelling import Corrected, correct
 
 if TYPE_CHECKING:
-    from sessionqa.index.build import Report
+    from sessionqa.index.cut import Report
 
 MAX_QUESTION_CHARS = 80_000
 # So many earlier questions are looked at.
@@ -87,9 +87,7 @@ class Assistant:
         self.settings = settings
         self.encoder = encoder
         self._answerer = answerer
-        self._retriever = Retriever(
-            index, encoder, settings.lexical_weight, reranker, settings.rerank_top
-        )
+        self._retriever = Retriever(index, encoder, settings, reranker)
 
     @classmethod
     def open(cls, settings: Settings | None = None, **given: Any) -> Self:

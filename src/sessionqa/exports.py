@@ -65,8 +65,8 @@ class OnnxModel:
 
     def run(
         self, pieces: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None
-    ) -> NDArray[np.float32]:
-        """The graph's output for one batch, a row for each list of word pieces.
+    ) -> list[NDArray[np.float32]]:
+        """The graph's outputs for one batch, in each a row for each list of word pieces.
 
         `types` tell the first text of a pair (0) from the second (1), piece by piece.
         """
@@ -80,7 +80,7 @@ class OnnxModel:
                 kinds[row, : len(tokens)] = types[row]
         fed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": kinds}
         given = {name: array for name, array in fed.items() if name in self._inputs}
-        return np.asarray(self._session.run(None, given)[0], dtype=np.float32)
+        return [np.asarray(output) for output in self._session.run(None, given)]
 
 
 def usable_cores() -> int:
@@ -175,7 +175,8 @@ def is_whole(kind: Kind, folder: Path) -> bool:
 def write_graph(
     folder: Path,
     model: "torch.nn.Module",
-    read: "Callable[[dict[str, torch.Tensor]], torch.Tensor]",
+    read: "Callable[[dict[str, torch.Tensor]], tuple[torch.Tensor, ...]]",
+    outputs: Sequence[str],
     sample: "Mapping[str, torch.Tensor]",
 ) -> None:
     """Writes `read`, which runs `model` on what a tokenizer gives, as one file of ONNX.
@@ -194,7 +195,7 @@ def write_graph(
             super().__init__()
             self.model = model
 
-        def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+        def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
             return read(dict(zip(inputs, tensors, strict=True)))
 
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -205,7 +206,7 @@ def write_graph(
             tuple(sample[key] for key in inputs),
             str(folder / GRAPH),
             input_names=inputs,
-            output_names=["output"],
+            output_names=list(outputs),
             dynamic_shapes=(tuple({0: "texts", 1: "pieces"} for _ in inputs),),
             external_data=False,
             dynamo=True,

@@ -84,7 +84,8 @@ class OnnxReranker:
         scores = np.zeros(len(texts), dtype=np.float32)
         for batch in exports.batches([len(encoding.ids) for encoding in encoded]):
             chosen = [encoded[row] for row in batch]
-            scores[batch] = self._model.run([e.ids for e in chosen], [e.type_ids for e in chosen])
+            (read,) = self._model.run([e.ids for e in chosen], [e.type_ids for e in chosen])
+            scores[batch] = read
         return scores
 
 
@@ -167,10 +168,10 @@ def export(name: str, folder: Path) -> None:
     question, texts = "what is read", ["a text", "a text that is longer than all " * 500]
     sample = tokenizer([question] * 2, ["a text", "another text"], return_tensors="pt")
 
-    def scores(features: dict[str, torch.Tensor]) -> torch.Tensor:
-        return torch.reshape(activation(model(features)["scores"]), (-1,))
+    def scores(features: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        return (torch.reshape(activation(model(features)["scores"]), (-1,)),)
 
-    exports.write_graph(folder, model, scores, sample)
+    exports.write_graph(folder, model, scores, ["scores"], sample)
     # As sentence-transformers has it, whatever the tokenizer's own file says.
     tokenizer.backend_tokenizer.enable_truncation(
         model.max_seq_length, strategy="longest_first", direction=tokenizer.truncation_side

@@ -1,76 +1,193 @@
 """Question -> Hits: what is near in meaning and what shares its words, in one ranking."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
 
 from sessionqa import abbreviations, terms
+from sessionqa.chunk import sentence_spans
 from sessionqa.datatypes import Hit
-from sessionqa.encode import Encoder
+from sessionqa.encode import Encoder, Vectors
+from sessionqa.fusion import FUSIONS, Scores
 from sessionqa.index import Index
 from sessionqa.mentions import named_sessions
 from sessionqa.rerank import Reranker, reranked
+from sessionqa.settings import Settings
 
 # Each arm is asked for so many passages, however few are wanted.
-DEPTH = 100
+DEPTH = 200
+# So many of the best are compared with the question token by token.
+LATE_TOP = 100
+# What counts for how near in meaning a passage is: its vector, its sentences', its tokens'. And for
+# its words, the share of its session's. Chosen on dev data: docs/decisions/0012.
+WHOLE, SENTENCES, TOKENS = 0.25, 1.0, 1.5
+SESSION = 0.5
+# Of a question with more sentences so many at either end are read one by one.
+MOST_SENTENCES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the arms read of a question: vectors for meaning, stems (repeated as in it) for words.
+
+    `vector` has shape (dim,), `sentences` (m, dim), a row for each of its sentences.
+    """
+
+    text: str
+    vector: Vectors
+    sentences: Vectors
+    stems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """How near in meaning passages are to a question, arrays of shape (n,).
+
+    `whole` is the cosine of both as wholes; `sentences` and `tokens` are late interactions, NaN
+    where the passages were not compared so.
+    """
+
+    whole: Scores
+    sentences: Scores
+    tokens: Scores
+
+    @property
+    def near(self) -> Scores:
+        """The weighted mean of what is known. Tokens that are not count as the farthest known."""
+        parts, weights = [self.whole], [WHOLE]
+        if not np.isnan(self.sentences).all():
+            parts.append(self.sentences)
+            weights.append(SENTENCES)
+        if not np.isnan(self.tokens).all():
+            parts.append(np.where(np.isnan(self.tokens), np.nanmin(self.tokens), self.tokens))
+            weights.append(TOKENS)
+        return np.average(parts, axis=0, weights=weights)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The passages that either arm has found, and what is known of each, arrays of shape (n,).
+
+    `dense` and `lexical` are the arms' own lists, best first, `session` the BM25 scores of the
+    whole sessions; `by_meaning` and `by_words` are the two shares that add up to the score.
+    """
+
+    ids: list[str]
+    dense: dict[str, float]
+    lexical: dict[str, float]
+    session: Scores
+    meaning: Meaning
+    by_meaning: Scores
+    by_words: Scores
+
+    def ranked(self) -> list[int]:
+        """The rows from the best score down, equal ones by id."""
+        score = self.by_meaning + self.by_words
+        return sorted(range(len(self.ids)), key=lambda row: (-score[row], self.ids[row]))
 
 
 class Retriever:
     """Finds passages by both arms, in the sessions that the question names if it names any."""
 
     def __init__(
-        self,
-        index: Index,
-        encoder: Encoder,
-        lexical_weight: float,
-        reranker: Reranker | None = None,
-        rerank_top: int = 50,
+        self, index: Index, encoder: Encoder, settings: Settings, reranker: Reranker | None = None
     ) -> None:
         self._index = index
-        self._lexical_weight = lexical_weight
         self._encoder = encoder
+        self._settings = settings
         self._reranker = reranker
-        self._rerank_top = rerank_top
 
     def retrieve(self, question: str, k: int, sessions: Collection[str] | None = None) -> list[Hit]:
         """The `k` best passages, best first, of `sessions` where they are given.
 
-        The sessions that the question names narrow these down, unless none would be left.
-
-        A score is a convex combination of the cosine and the BM25 score over its best (Bruch et
-        al. 2023, "An Analysis of Fusion Functions for Hybrid Retrieval"); in [0, 1]. A reranker,
-        if there is one, orders the first `rerank_top` of these anew.
+        The sessions that the question names narrow these down, unless none would be left. A
+        reranker, if there is one, orders the first `rerank_top` anew.
         """
         named = named_sessions(question, self._index.facets)
         if within := [code for code in named if sessions is None or code in sessions]:
             sessions = within
-        depth = max(k, DEPTH)
-        vector = self._encoder.encode_question(question)
-        dense = self._index.dense(vector, depth, sessions)
-        asked = " ".join((question, *abbreviations.expand(question, self._index)))
-        stems = list(dict.fromkeys(terms.stem(word) for word in terms.content_words(asked)))
-        lexical = self._index.lexical(stems, depth, sessions)
-        hits = self._fused(dense, lexical)
-        if self._reranker:
-            hits = reranked(self._reranker, question, hits, self._rerank_top)
-        return hits[:k]
+        found = self.candidates(self.read(question), max(k, DEPTH), sessions)
+        if not self._reranker:
+            return self._hits(found, k)
+        top = self._settings.rerank_top
+        return reranked(self._reranker, question, self._hits(found, max(k, top)), top)[:k]
 
-    def _fused(self, dense: list[tuple[str, float]], lexical: list[tuple[str, float]]) -> list[Hit]:
-        cosines, scores = dict(dense), dict(lexical)
-        dense_ranks = {id_: rank for rank, (id_, _) in enumerate(dense, 1)}
-        lexical_ranks = {id_: rank for rank, (id_, _) in enumerate(lexical, 1)}
-        # What an arm left out is at most as good as the last it returned.
-        least = dense[-1][1] if dense else 0.0
-        best = lexical[0][1] if lexical else 1.0
-        ids = list({**cosines, **scores})
-        hits = [
+    def read(self, question: str) -> Question:
+        """What the arms read of `question`, its abbreviations written out for the lexical one."""
+        spans = sentence_spans(" ".join(question.split()))
+        if len(spans) > 2 * MOST_SENTENCES:
+            spans = [*spans[:MOST_SENTENCES], *spans[-MOST_SENTENCES:]]
+        text = " ".join(question.split())
+        parts = [text[start:end] for start, end in spans] if len(spans) > 1 else [question]
+        asked = " ".join((question, *abbreviations.expand(question, self._index)))
+        return Question(
+            text=question,
+            vector=self._encoder.encode_question(question),
+            sentences=np.stack([self._encoder.encode_question(part) for part in parts]),
+            stems=tuple(terms.asked_stems(asked)),
+        )
+
+    def candidates(
+        self, question: Question, depth: int, sessions: Collection[str] | None = None
+    ) -> Candidates:
+        """What either arm has among its `depth` best, each compared with the question in full."""
+        weight = self._settings.lexical_weight
+        dense = self._index.dense(question.vector, depth, sessions) if weight < 1 else []
+        lexical = self._index.lexical(question.stems, depth, sessions) if weight > 0 else []
+        found = dict(lexical)
+        ids = list({**dict(dense), **found})
+        session = self._index.session_scores(question.stems, ids)
+        own = np.array([found.get(id_, 0.0) for id_ in ids])
+        words = (1 - SESSION) * own + SESSION * session
+        meaning = self._meaning(question, ids, words)
+        by_meaning, by_words = self._fused(meaning, words)
+        return Candidates(ids, dict(dense), found, session, meaning, by_meaning, by_words)
+
+    def _fused(self, meaning: Meaning, words: Scores) -> tuple[Scores, Scores]:
+        fuse = FUSIONS[self._settings.fusion]
+        return fuse(meaning.near, words, self._settings.lexical_weight)
+
+    def _meaning(self, question: Question, ids: list[str], words: Scores) -> Meaning:
+        """Late interaction (Khattab and Zaharia 2020, "ColBERT") over sentences, and over tokens.
+
+        Tokens, which cost the most, are compared for the LATE_TOP best by everything else.
+        """
+        whole, sentences = self._index.similarities(ids, question.vector, question.sentences)
+        none = np.full(len(ids), np.nan)
+        if not self._settings.late_interaction:
+            return Meaning(whole, none, none)
+        if not self._encoder.token_dim:
+            return Meaning(whole, sentences, none)
+        first = np.add(*self._fused(Meaning(whole, sentences, none), words))
+        best = np.argsort(-first, kind="stable")[:LATE_TOP]
+        asked = self._encoder.question_tokens(question.text)
+        tokens = none.copy()
+        tokens[best] = self._index.token_similarities([ids[row] for row in best], asked)
+        return Meaning(whole, sentences, tokens)
+
+    def _hits(self, found: Candidates, k: int) -> list[Hit]:
+        chosen = found.ranked()[:k]
+        dense_ranks = {id_: rank for rank, id_ in enumerate(found.dense, 1)}
+        lexical_ranks = {id_: rank for rank, id_ in enumerate(found.lexical, 1)}
+        passages = self._index.passages([found.ids[row] for row in chosen])
+        return [
             Hit(
                 passage=passage,
-                score=(1 - self._lexical_weight) * min(max(cosines.get(id_, least), 0.0), 1.0)
-                + self._lexical_weight * scores.get(id_, 0.0) / best,
-                dense_rank=dense_ranks.get(id_),
-                dense_score=cosines.get(id_),
-                lexical_rank=lexical_ranks.get(id_),
-                lexical_score=scores.get(id_),
+                score=float(found.by_meaning[row] + found.by_words[row]),
+                dense_rank=dense_ranks.get(passage.id),
+                dense_score=float(found.meaning.whole[row]),
+                sentence_score=_known(found.meaning.sentences[row]),
+                token_score=_known(found.meaning.tokens[row]),
+                lexical_rank=lexical_ranks.get(passage.id),
+                lexical_score=found.lexical.get(passage.id),
+                session_score=float(found.session[row]),
+                by_meaning=float(found.by_meaning[row]),
+                by_words=float(found.by_words[row]),
             )
-            for id_, passage in zip(ids, self._index.passages(ids), strict=True)
+            for row, passage in zip(chosen, passages, strict=True)
         ]
-        return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id))
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

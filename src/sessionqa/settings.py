@@ -13,10 +13,22 @@ from sessionqa.errors import SettingsError
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 FILE_NAME = "sessionqa.toml"
 
-_PLAIN = {int: "whole number", float: "number", str: "text", Path: "folder"}
+_PLAIN = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    Path: "a folder",
+}
 
 Chunking = Literal["sentences", "document"]
 Backend = Literal["onnx", "sentence-transformers"]
+Fusion = Literal["convex", "rrf"]
+_CHOICES = {
+    "backend": get_args(Backend),
+    "chunking": get_args(Chunking),
+    "fusion": get_args(Fusion),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,9 @@ class Settings:
     chunk_tokens: int = 160
     chunk_overlap: int = 40
     top_k: int = 8
-    lexical_weight: float = 0.3  # of the lexical arm in a hit's score: docs/decisions/0002
+    fusion: Fusion = "convex"
+    lexical_weight: float = 0.1  # of the lexical arm in a hit's score: docs/decisions/0012
+    late_interaction: bool = True  # sentences and tokens are compared as well: docs/decisions/0012
     reranker: str = ""  # a cross-encoder that orders the best hits; none comes with the package
     rerank_top: int = 50
     refuse_below: float = 0.5
@@ -46,7 +60,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("corpus", "index"):
             object.__setattr__(self, name, Path(getattr(self, name)))
-        for name, choices in (("backend", get_args(Backend)), ("chunking", get_args(Chunking))):
+        for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise SettingsError(
                     f"{name} is {getattr(self, name)!r}: choose one of {', '.join(choices)}"
@@ -154,8 +168,8 @@ def _checked(path: Path, name: str, value: Any) -> Any:
             raise SettingsError(f"{path}: {name} is {value!r}: choose one of {', '.join(choices)}")
         return value
     allowed = (int, float) if expected is float else expected
-    if isinstance(value, bool) or not isinstance(value, allowed):
-        raise SettingsError(f"{path}: {name} is {value!r}: give a {_PLAIN[expected]}")
+    if isinstance(value, bool) is not (expected is bool) or not isinstance(value, allowed):
+        raise SettingsError(f"{path}: {name} is {value!r}: give {_PLAIN[expected]}")
     if name in {"model", "reranker"} and value and (path.parent / str(value)).is_dir():
         return str(path.parent / str(value))
     return value

@@ -96,3 +96,9 @@ def content_words(question: str) -> list[str]:
         if _before_apostrophe(word) not in UNASKED
     }
     return list(reversed(found.values()))
+
+
+def asked_stems(question: str) -> list[str]:
+    """The stems of those words, as often as they stand in the question, in order."""
+    asked = (word for word in words(question) if _before_apostrophe(word) not in UNASKED)
+    return [stem(word) for word in asked]

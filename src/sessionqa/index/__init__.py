@@ -67,7 +67,28 @@ class Index(Protocol):
     def lexical(
         self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
     ) -> list[tuple[str, float]]:
-        """The ids and BM25 scores of the `k` best passages that have any of `stems`."""
+        """The ids and BM25 scores of the `k` best passages that have any of `stems`.
+
+        A stem that is repeated counts as often as it is repeated.
+        """
+
+    def session_scores(self, stems: Sequence[str], ids: Sequence[str]) -> Vectors:
+        """The BM25 score of the whole session of each of these passages, shape (len(ids),)."""
+
+    def similarities(
+        self, ids: Sequence[str], vector: Vectors, sentences: Vectors
+    ) -> tuple[Vectors, Vectors]:
+        """How near in meaning each of these passages is to a question; shapes (len(ids),).
+
+        First the cosine to `vector`, shape (dim,). Then, for each of the question's `sentences`,
+        shape (m, dim), the cosine to the passage's nearest sentence, and the mean of these.
+        """
+
+    def token_similarities(self, ids: Sequence[str], tokens: Vectors) -> Vectors:
+        """The same over the question's `tokens`, shape (m, token_dim), and the passages' own.
+
+        MaxSim (Khattab and Zaharia 2020, "ColBERT"), as a mean; shape (len(ids),).
+        """
 
     def passages(self, ids: Sequence[str]) -> list[Passage]:
         """The passages of these ids, in their order."""

@@ -6,70 +6,37 @@ import os
 import secrets
 import shutil
 import sqlite3
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from sessionqa import chunk, terms
-from sessionqa.datatypes import Passage, Session
-from sessionqa.encode import Encoder, Vectors, passage_input
+from sessionqa.datatypes import Session
+from sessionqa.encode import Encoder
 from sessionqa.errors import IndexUnusable, SessionQAError
 from sessionqa.exports import sha256_of
-from sessionqa.facets import facets_of
-from sessionqa.index import FORMAT_VERSION, Manifest, lexical, vocabulary
+from sessionqa.index import FORMAT_VERSION, Manifest, database, lexical
+from sessionqa.index.cut import Report, cut
+from sessionqa.index.encoding import forget_unfinished, write_vectors
 from sessionqa.index.local import (
     BUILDS,
     CURRENT,
     DATABASE,
-    LEXICAL,
     MANIFEST,
-    SENTENCES,
-    VECTORS,
+    PASSAGE_WORDS,
+    SESSION_WORDS,
     LocalIndex,
     current_build,
     read_manifest,
 )
 from sessionqa.settings import Settings
 
-# Told the stage, how many are done, and of how many.
-Report = Callable[[str, int, int], None]
 # Size and time of each corpus file; see corpus.stamps.
 Stamps = Mapping[str, Sequence[int]]
 MAKING = ".making-"
-
-SCHEMA = """
-CREATE TABLE sessions (ordinal INTEGER PRIMARY KEY, folded TEXT UNIQUE, code TEXT, title TEXT,
-    event TEXT, year INTEGER, track TEXT, level INTEGER, speakers TEXT, services TEXT, url TEXT,
-    path TEXT, sha256 TEXT, text TEXT);
-CREATE TABLE facets (field TEXT, folded TEXT, value TEXT, code TEXT,
-    PRIMARY KEY (field, folded, value, code)) WITHOUT ROWID;
-CREATE TABLE facet_values (field TEXT, folded TEXT, value TEXT,
-    PRIMARY KEY (field, folded)) WITHOUT ROWID;
-CREATE TABLE passages (row INTEGER PRIMARY KEY, id TEXT UNIQUE, session_code TEXT, title TEXT,
-    text TEXT, start INTEGER, end INTEGER, tokens INTEGER, key TEXT);
-CREATE INDEX passages_of_session ON passages (session_code);
-CREATE TABLE sentences (row INTEGER PRIMARY KEY, session_code TEXT, start INTEGER, end INTEGER,
-    text TEXT, key TEXT);
-CREATE INDEX sentences_of_session ON sentences (session_code, start);
-CREATE TABLE stems (stem TEXT PRIMARY KEY, sentences INTEGER) WITHOUT ROWID;
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """The sessions cut up, and what the encoder reads for each passage and sentence."""
-
-    passages: list[Passage]
-    passage_inputs: list[str]
-    sentences: list[tuple[str, int, int, str]]
-    sentence_inputs: list[str]
 
 
 def corpus_fingerprint(sessions: Iterable[Session]) -> str:
@@ -120,6 +87,7 @@ def write_build(
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     _publish(folder, name)
+    forget_unfinished(folder)
     return manifest
 
 
@@ -146,18 +114,32 @@ def only_builder(folder: Path) -> Iterator[None]:
 def _write_files(
     aside: Path, settings: Settings, sessions: Sequence[Session], encoder: Encoder, report: Report
 ) -> None:
-    import faiss
+    made = cut(sessions, encoder, settings, report)
+    with _live(settings.index, encoder) as before:
+        tokens = write_vectors(aside, made, encoder, before, report)
+    lexical.write(
+        aside / PASSAGE_WORDS,
+        ((passage.session_code, f"{passage.title} {passage.text}") for passage in made.passages),
+    )
+    lexical.write(
+        aside / SESSION_WORDS,
+        ((session.code, session.text) for session in sessions),
+    )
+    database.write(aside / DATABASE, sessions, made, tokens)
 
-    cut = _cut(sessions, encoder, settings, report)
-    known_passages, known_sentences = _known_vectors(settings.index, encoder)
-    dense = _encode("encoding passages", cut.passage_inputs, encoder, known_passages, report)
-    fine = _encode("encoding sentences", cut.sentence_inputs, encoder, known_sentences, report)
-    index = faiss.IndexFlatIP(encoder.dim)
-    index.add(dense)
-    (aside / VECTORS).write_bytes(faiss.serialize_index(index).tobytes())
-    np.save(aside / SENTENCES, fine.astype(np.float16))
-    lexical.write(aside / LEXICAL, cut.passages)
-    _write_database(aside / DATABASE, sessions, cut)
+
+@contextmanager
+def _live(folder: Path, encoder: Encoder) -> Iterator[LocalIndex | None]:
+    """The live build if it is whole and the same encoder made it."""
+    before: LocalIndex | None = None
+    with suppress(SessionQAError):
+        before = LocalIndex.open(folder, verify=True)
+    if before is None:
+        yield None
+        return
+    with closing(before):
+        same = before.manifest.encoder["fingerprint"] == encoder.fingerprint
+        yield before if same else None
 
 
 def _manifest(
@@ -188,6 +170,7 @@ def _manifest(
             "name": settings.model,
             "fingerprint": encoder.fingerprint,
             "dim": encoder.dim,
+            "token_dim": encoder.token_dim,
             "max_tokens": encoder.max_tokens,
             "backend": settings.backend,
         },
@@ -206,142 +189,6 @@ def _manifest(
     text = json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n"
     (aside / MANIFEST).write_text(text, encoding="utf-8")
     return manifest
-
-
-def _cut(sessions: Sequence[Session], encoder: Encoder, settings: Settings, report: Report) -> _Cut:
-    def fits(title: str, text: str) -> bool:
-        return encoder.count_pieces(passage_input(encoder, title, text)) <= encoder.max_tokens
-
-    cut = _Cut([], [], [], [])
-    for done, session in enumerate(sessions, 1):
-        units = chunk.units(session, settings.chunk_tokens, fits)
-        if settings.chunking == "document":
-            passages = chunk.whole(session)
-        else:
-            budget, overlap = settings.chunk_tokens, settings.chunk_overlap
-            passages = chunk.passages(session, units, budget, overlap, fits)
-        for passage in passages:
-            cut.passages.append(passage)
-            cut.passage_inputs.append(passage_input(encoder, passage.title, passage.text))
-        for start, end in units:
-            text = session.text[start:end]
-            if not chunk.is_heading(text):
-                cut.sentences.append((session.code, start, end, text))
-                cut.sentence_inputs.append(passage_input(encoder, session.title, text))
-        report("cutting sessions", done, len(sessions))
-    return cut
-
-
-def _encode(
-    stage: str, texts: Sequence[str], encoder: Encoder, known: dict[str, Vectors], report: Report
-) -> Vectors:
-    """A row for each text; those that the build before had are taken from it."""
-    keys = [_key(text) for text in texts]
-    missing = [row for row, key in enumerate(keys) if key not in known]
-    vectors = np.zeros((len(texts), encoder.dim), dtype=np.float32)
-    for row, key in enumerate(keys):
-        if key in known:
-            vectors[row] = known[key]
-    done = len(texts) - len(missing)
-    report(stage, done, len(texts))
-
-    def more(count: int) -> None:
-        nonlocal done
-        done += count
-        report(stage, done, len(texts))
-
-    if missing:
-        vectors[missing] = encoder.encode_passages([texts[row] for row in missing], more)
-    return vectors
-
-
-def _known_vectors(folder: Path, encoder: Encoder) -> tuple[dict[str, Vectors], dict[str, Vectors]]:
-    """The vectors of the live build by key, if the same encoder made them."""
-    with suppress(SessionQAError):
-        before = LocalIndex.open(folder, verify=True)
-        with closing(before):
-            if before.manifest.encoder["fingerprint"] == encoder.fingerprint:
-                return dict(before.keyed_vectors()), dict(before.keyed_sentences())
-    return {}, {}
-
-
-def _key(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _write_database(path: Path, sessions: Sequence[Session], cut: _Cut) -> None:
-    counts: Counter[str] = Counter()
-    for _, _, _, text in cut.sentences:
-        counts.update(terms.stems(text))
-    db = sqlite3.connect(path)
-    try:
-        with db:
-            db.executescript(SCHEMA)
-            db.executemany(
-                f"INSERT INTO sessions VALUES ({','.join('?' * 14)})",
-                (_session_row(ordinal, session) for ordinal, session in enumerate(sessions)),
-            )
-            db.executemany(
-                "INSERT OR IGNORE INTO facets VALUES (?, ?, ?, ?)",
-                (astuple(facet) for session in sessions for facet in facets_of(session)),
-            )
-            db.execute(
-                "INSERT INTO facet_values "
-                "SELECT field, folded, min(value) FROM facets GROUP BY field, folded"
-            )
-            db.executemany(
-                "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    (
-                        row,
-                        p.id,
-                        p.session_code,
-                        p.title,
-                        p.text,
-                        p.start,
-                        p.end,
-                        p.tokens,
-                        _key(text),
-                    )
-                    for row, (p, text) in enumerate(
-                        zip(cut.passages, cut.passage_inputs, strict=True)
-                    )
-                ),
-            )
-            db.executemany(
-                "INSERT INTO sentences VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    (row, *sentence, _key(text))
-                    for row, (sentence, text) in enumerate(
-                        zip(cut.sentences, cut.sentence_inputs, strict=True)
-                    )
-                ),
-            )
-            db.executemany("INSERT INTO stems VALUES (?, ?)", sorted(counts.items()))
-            vocabulary.write(db, sessions)
-    finally:
-        db.close()
-
-
-def _session_row(ordinal: int, session: Session) -> tuple[Any, ...]:
-    speakers = json.dumps([asdict(speaker) for speaker in session.speakers], ensure_ascii=False)
-    services = json.dumps(session.services, ensure_ascii=False)
-    return (
-        ordinal,
-        session.code.casefold(),
-        session.code,
-        session.title,
-        session.event,
-        session.year,
-        session.track,
-        session.level,
-        speakers,
-        services,
-        session.url,
-        session.path,
-        session.sha256,
-        session.text,
-    )
 
 
 def _chunking(settings: Settings) -> dict[str, Any]:

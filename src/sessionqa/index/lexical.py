@@ -6,36 +6,35 @@ never parsed: quotes, brackets and operators in a question are text.
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import tantivy
 
 from sessionqa import terms
-from sessionqa.datatypes import Passage
 
 _TEXT, _SESSION, _ROW = "stems", "session", "row"
 WRITER_BYTES = 64_000_000
 
 
-def write(folder: Path, passages: Iterable[Passage]) -> None:
-    """Indexes the title and text of each passage under its row, counted from 0."""
+def write(folder: Path, texts: Iterable[tuple[str, str]]) -> None:
+    """Indexes each (session code, text) under its row, counted from 0."""
     folder.mkdir(parents=True)
     schema = (
         tantivy.SchemaBuilder()
         .add_text_field(_TEXT, tokenizer_name="whitespace", index_option="freq")
         .add_text_field(_SESSION, tokenizer_name="raw", index_option="basic")
-        .add_unsigned_field(_ROW, stored=True)
+        .add_unsigned_field(_ROW, fast=True)
         .build()
     )
     index = tantivy.Index(schema, path=str(folder))
     # One thread makes one segment, so that scores and their ties come out alike every time.
     writer = index.writer(heap_size=WRITER_BYTES, num_threads=1)
-    for row, passage in enumerate(passages):
-        words = terms.words(f"{passage.title} {passage.text}")
+    for row, (session_code, text) in enumerate(texts):
         document = tantivy.Document()
-        document.add_text(_TEXT, " ".join(terms.stem(word) for word in words))
-        document.add_text(_SESSION, passage.session_code)
+        document.add_text(_TEXT, " ".join(terms.stem(word) for word in terms.words(text)))
+        document.add_text(_SESSION, session_code)
         document.add_unsigned(_ROW, row)
         writer.add_document(document)
     writer.commit()
@@ -69,14 +68,15 @@ class LexicalArm:
     def search(
         self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
     ) -> list[tuple[int, float]]:
-        """Rows and BM25 scores of the `k` best passages, best first."""
-        parts = [
-            (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, _TEXT, stem, "freq"))
-            for stem in stems
-        ]
-        if not parts:
+        """Rows and BM25 scores of the `k` best texts, best first.
+
+        A stem that is repeated counts as often as it is repeated.
+        """
+        if not stems:
             return []
-        query = tantivy.Query.boolean_query(parts)
+        query = tantivy.Query.boolean_query(
+            [(tantivy.Occur.Should, self._of(*counted)) for counted in Counter(stems).items()]
+        )
         if sessions is not None:
             allowed = tantivy.Query.term_set_query(self._schema, _SESSION, list(sessions))
             within = tantivy.Query.const_score_query(allowed, 0.0)
@@ -84,8 +84,13 @@ class LexicalArm:
                 [(tantivy.Occur.Must, query), (tantivy.Occur.Must, within)]
             )
         found = self._searcher.search(query, limit=k, count=False).hits
-        rows = [(self._searcher.doc(address)[_ROW][0], score) for score, address in found]
-        return sorted(rows, key=lambda pair: (-pair[1], pair[0]))
+        rows = self._searcher.fast_field_values(_ROW, [address for _, address in found])
+        ranked = [(int(row or 0), score) for row, (score, _) in zip(rows, found, strict=True)]
+        return sorted(ranked, key=lambda pair: (-pair[1], pair[0]))
+
+    def _of(self, stem: str, times: int) -> tantivy.Query:
+        query = tantivy.Query.term_query(self._schema, _TEXT, stem, "freq")
+        return query if times == 1 else tantivy.Query.boost_query(query, float(times))
 
 
 def _mirror(source: Path, target: Path) -> None:

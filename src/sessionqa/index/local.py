@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sessionqa.datatypes import Passage, Sentence, Session, Speaker
-from sessionqa.encode import Vectors
+from sessionqa.encode import STEPS, Tokens, Vectors
 from sessionqa.errors import IndexDamaged, IndexMissing, first_line
 from sessionqa.exports import sha256_of
 from sessionqa.index import FORMAT_VERSION, Abbreviation, KnownWord, Manifest
@@ -22,7 +23,9 @@ MANIFEST = "manifest.json"
 DATABASE = "passages.sqlite"
 VECTORS = "vectors.faiss"
 SENTENCES = "sentences.npy"
-LEXICAL = "lexical"
+TOKENS = "tokens.int8"
+PASSAGE_WORDS = "lexical/passages"
+SESSION_WORDS = "lexical/sessions"
 # SQLite takes so many values in one statement everywhere.
 MAX_VALUES = 500
 # So many of the most usual words with one beginning, or one ending, may be meant by a misspelt one.
@@ -49,7 +52,9 @@ class LocalIndex:
             packed = np.frombuffer((build / VECTORS).read_bytes(), dtype=np.uint8)
             self._vectors = faiss.deserialize_index(packed)
             self._sentences = np.load(build / SENTENCES, mmap_mode="r", allow_pickle=False)
-            self._lexical = LexicalArm(build / LEXICAL)
+            self._tokens = _read_tokens(build / TOKENS, manifest.encoder["token_dim"])
+            self._lexical = LexicalArm(build / PASSAGE_WORDS)
+            self._lexical_sessions = LexicalArm(build / SESSION_WORDS)
             self._db = sqlite3.connect(
                 f"{(build / DATABASE).resolve().as_uri()}?mode=ro&immutable=1",
                 uri=True,
@@ -85,7 +90,9 @@ class LocalIndex:
         """Lets go of the files; the index is of no use any more."""
         self._db.close()
         self._sentences = np.zeros((0, self._vectors.d), dtype=np.float16)
+        self._tokens = np.zeros((0, self._tokens.shape[1]), dtype=np.int8)
         self._lexical.close()
+        self._lexical_sessions.close()
 
     def dense(
         self, vector: Vectors, k: int, sessions: Collection[str] | None = None
@@ -111,6 +118,33 @@ class LocalIndex:
         """See Index."""
         # The engine takes memory for as many as it is asked for.
         return self._with_ids(self._lexical.search(stems, min(k, self._vectors.ntotal), sessions))
+
+    def session_scores(self, stems: Sequence[str], ids: Sequence[str]) -> Vectors:
+        """See Index."""
+        codes = dict(self._select("SELECT id, session_code FROM passages WHERE id IN", ids))
+        wanted = sorted(set(codes.values()))
+        found = dict(self._lexical_sessions.search(stems, max(len(wanted), 1), wanted))
+        query = "SELECT ordinal, code FROM sessions WHERE ordinal IN"
+        scores = {code: found[row] for row, code in self._select(query, list(found))}
+        return np.array([scores.get(codes[id_], 0.0) for id_ in ids], dtype=np.float32)
+
+    def similarities(
+        self, ids: Sequence[str], vector: Vectors, sentences: Vectors
+    ) -> tuple[Vectors, Vectors]:
+        """See Index."""
+        if not ids:
+            return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
+        places = self._places("row, first_sentence, last_sentence", ids)
+        whole = self._vectors.reconstruct_batch(places[:, 0]) @ vector
+        nearest = _nearest(sentences, self._sentences, places[:, 1:])
+        return np.asarray(whole, dtype=np.float32), nearest
+
+    def token_similarities(self, ids: Sequence[str], tokens: Vectors) -> Vectors:
+        """See Index."""
+        if not ids:
+            return np.zeros(0, dtype=np.float32)
+        places = self._places("first_token, last_token", ids)
+        return _nearest(tokens / np.float32(STEPS), self._tokens, places)
 
     def passages(self, ids: Sequence[str]) -> list[Passage]:
         """See Index. Raises KeyError for an id that the index does not have."""
@@ -208,15 +242,26 @@ class LocalIndex:
             for short, long, code, introduced in found
         ]
 
-    def keyed_vectors(self) -> Iterator[tuple[str, Vectors]]:
-        """What the encoder read for each passage, as a key, with its vector: for the next build."""
-        for row, key in self._db.execute("SELECT row, key FROM passages ORDER BY row"):
-            yield key, np.asarray(self._vectors.reconstruct(row), dtype=np.float32)
+    def passage_rows(self) -> dict[str, int]:
+        """The row of each passage by the key of what the encoder read: for the next build."""
+        return dict(self._db.execute("SELECT key, row FROM passages"))
 
-    def keyed_sentences(self) -> Iterator[tuple[str, Vectors]]:
-        """The same for each sentence, in half precision."""
-        for row, key in self._db.execute("SELECT row, key FROM sentences ORDER BY row"):
-            yield key, np.array(self._sentences[row])
+    def sentence_rows(self) -> dict[str, int]:
+        """The same for sentences."""
+        return dict(self._db.execute("SELECT key, row FROM sentences"))
+
+    def encoded(self, row: int) -> tuple[Vectors, Tokens]:
+        """The vector of a passage, and those of its tokens."""
+        query = "SELECT first_token, last_token FROM passages WHERE row = ?"
+        first, last = self._db.execute(query, (row,)).fetchone()
+        vector = np.asarray(self._vectors.reconstruct(row), dtype=np.float32)
+        return vector, np.array(self._tokens[first:last])
+
+    def _places(self, columns: str, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Whole numbers of these passages, a row for each, in their order."""
+        query = f"SELECT id, {columns} FROM passages WHERE id IN"
+        found = {row[0]: row[1:] for row in self._select(query, ids)}
+        return np.array([found[id_] for id_ in ids], dtype=np.int64)
 
     def _with_ids(self, ranked: list[tuple[int, float]]) -> list[tuple[str, float]]:
         rows = [row for row, _ in ranked]
@@ -236,6 +281,32 @@ class LocalIndex:
             part = values[at : at + MAX_VALUES]
             marks = ",".join("?" * len(part))
             yield from self._db.execute(f"{query} ({marks}) {ending}", (*before, *part))
+
+
+def _read_tokens(path: Path, dim: int) -> Tokens:
+    """The rows of a file, read as they are needed; a file of none cannot be mapped."""
+    if not path.stat().st_size:
+        return np.zeros((0, dim), dtype=np.int8)
+    return np.memmap(path, dtype=np.int8, mode="r").reshape(-1, dim)
+
+
+def _nearest(asked: Vectors, rows: NDArray[Any], places: NDArray[np.int64]) -> Vectors:
+    """For each run of `rows` the mean, over those asked for, of the greatest product with any.
+
+    `places` has the first and the last row of each run, shape (n, 2); an empty run gives 0.
+    """
+    nearest = np.zeros(len(places), dtype=np.float32)
+    lengths = places[:, 1] - places[:, 0]
+    full = np.flatnonzero(lengths)
+    if not len(full) or not len(asked):
+        return nearest
+    ends = np.cumsum(lengths[full])
+    within = np.arange(ends[-1]) - np.repeat(ends - lengths[full], lengths[full])
+    chosen = rows[np.repeat(places[full, 0], lengths[full]) + within].astype(np.float32)
+    products = chosen @ asked.T
+    best = np.maximum.reduceat(products, ends - lengths[full], axis=0)
+    nearest[full] = best.mean(axis=1)
+    return nearest
 
 
 SESSION_COLUMNS = (
