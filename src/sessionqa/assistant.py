@@ -87,7 +87,7 @@ class Assistant:
         self.settings = settings
         self.encoder = encoder
         self._answerer = answerer
-        self._retriever = Retriever(index, encoder, settings, reranker)
+        self.retriever = Retriever(index, encoder, settings, reranker)
 
     @classmethod
     def open(cls, settings: Settings | None = None, **given: Any) -> Self:
@@ -129,7 +129,7 @@ class Assistant:
         wanted = _filter(filter)
         read_as = self.understood(question, history)
         clear = read_as.question
-        passing = self._passing(wanted)
+        passing = self.passing(wanted)
         barred = self._barred(clear, wanted, passing)
         hits = [] if barred else self._found(clear, k, passing)
         retrieved = time.perf_counter()
@@ -163,18 +163,18 @@ class Assistant:
         self, standalone_question: str, k: int, filter: Filter | str | None = None
     ) -> list[Hit]:
         """The hits for a question that stands alone: `k`, or many for a list of sessions."""
-        return self._found(standalone_question, k, self._passing(filter))
+        return self._found(standalone_question, k, self.passing(filter))
 
     def search(
         self, query: str, k: int | None = None, filter: Filter | str | None = None
     ) -> list[Hit]:
         """The `k` best passages, best first. Raises UsageError as `ask` does."""
         k = self._checked(query, k)
-        return self._retriever.retrieve(self.standalone(query), k, self._passing(filter))
+        return self.retriever.retrieve(self.standalone(query), k, self.passing(filter))
 
     def sessions(self, filter: Filter | str | None = None) -> list[Session]:
         """Every session of the index that passes, in the order of the corpus."""
-        return self.index.sessions(self._passing(filter))
+        return self.index.sessions(self.passing(filter))
 
     def session(self, code: str) -> Session:
         """One session by its code, in any case. Raises UsageError with the nearest codes."""
@@ -188,14 +188,14 @@ class Assistant:
         hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
         raise UsageError(f"there is no session {code}{hint} (`sessionqa sessions` lists them)")
 
-    def _passing(self, filter: Filter | str | None) -> frozenset[str] | None:
+    def passing(self, filter: Filter | str | None) -> frozenset[str] | None:
         """The codes of the sessions that pass; None for every session."""
         wanted = _filter(filter)
         return wanted.select(self.index) if wanted else None
 
     def _found(self, question: str, k: int, passing: Collection[str] | None) -> list[Hit]:
         wanted = max(k, LIST_HITS) if read(question).sessions else k
-        return self._retriever.retrieve(question, wanted, passing)
+        return self.retriever.retrieve(question, wanted, passing)
 
     def _barred(self, question: str, filter: Filter | None, passing: Collection[str] | None) -> str:
         """Says that `filter` leaves nothing to answer from; empty if it leaves something."""

@@ -85,7 +85,15 @@ def _parser() -> argparse.ArgumentParser:
         "--history", action="append", default=[], metavar="EARLIER", help="an earlier question"
     )
     ask.add_argument("--explain", action="store_true", help="show the hits and the confidence")
-    command("search", _search, as_json, hits, filters).add_argument("query", metavar="QUERY")
+    search = command("search", _search, as_json, hits, filters)
+    search.add_argument("query", metavar="QUERY")
+    search.add_argument("--explain", action="store_true", help="show what each score is made of")
+    miss = command("explain-miss", _explain_miss, as_json, filters)
+    miss.add_argument("question", metavar="QUESTION")
+    miss.add_argument("code", metavar="SESSION", help="the code of the session that was expected")
+    miss.add_argument(
+        "--history", action="append", default=[], metavar="EARLIER", help="an earlier question"
+    )
     command("sessions", _sessions, as_json, filters).add_argument("code", nargs="?", metavar="CODE")
     index = command("index", _index)
     index.add_argument("--force", action="store_true", help="build even if it is up to date")
@@ -122,7 +130,13 @@ def _ask(arguments: argparse.Namespace) -> int:
     else:
         print(_as_text(answer, assistant))
         if arguments.explain:
-            print(_explanation(answer))
+            from sessionqa.explain import ranking
+
+            print(
+                f"\nconfidence {answer.confidence:.3f}, an answer needs "
+                f"{assistant.settings.refuse_below}; timings {answer.timings}"
+            )
+            print(ranking(answer.hits, assistant.settings, answer.filter))
     return REFUSED if answer.refused else ANSWERED
 
 
@@ -141,6 +155,21 @@ def _search(arguments: argparse.Namespace) -> int:
     for hit in hits:
         print(f"{_scores(hit)}  {hit.passage.session_code}  {hit.passage.title}")
         print(_indented(" ".join(hit.passage.text.split())))
+    if arguments.explain:
+        from sessionqa.explain import ranking
+
+        print(f"\n{ranking(hits, assistant.settings, str(wanted or ''))}")
+    return ANSWERED
+
+
+def _explain_miss(arguments: argparse.Namespace) -> int:
+    """Tell where a session that was expected got lost."""
+    from sessionqa.explain import explain_miss
+
+    wanted = _filter(arguments)
+    assistant = _assistant(arguments)
+    miss = explain_miss(assistant, arguments.question, arguments.code, arguments.history, wanted)
+    _print_json(miss.to_dict()) if arguments.json else print(miss.to_text())
     return ANSWERED
 
 
@@ -317,14 +346,6 @@ def _source(marks: str, session: "Session") -> str:
     by = f" ({speakers})" if speakers else ""
     link = f"\n    {session.url}" if session.url else ""
     return f"{marks} {session.code}: {session.title}{by}{link}"
-
-
-def _explanation(answer: "Answer") -> str:
-    lines = [f"\nconfidence {answer.confidence:.3f}, timings {answer.timings}"]
-    lines += [
-        f"{rank:3}. {_scores(hit)}  {hit.passage.id}" for rank, hit in enumerate(answer.hits, 1)
-    ]
-    return "\n".join(lines)
 
 
 def _scores(hit: "Hit") -> str:

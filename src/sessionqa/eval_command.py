@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import platformdirs
@@ -18,7 +18,8 @@ from sessionqa.assistant import Assistant, build_index
 from sessionqa.encode import fingerprint
 from sessionqa.errors import IndexUnusable, UsageError
 from sessionqa.evaluate import Evaluation
-from sessionqa.gold import GoldSet, joined, read_gold_set
+from sessionqa.explain import explain_miss
+from sessionqa.gold import GoldQuestion, GoldSet, joined, read_gold_set
 from sessionqa.index.build import inputs_of
 from sessionqa.index.local import current_build, read_manifest
 from sessionqa.settings import Settings
@@ -27,6 +28,8 @@ PASSED, UNDER_LIMIT = 0, 1
 # The configuration where none is named.
 AS_SET = "as set"
 MOST_SHOWN = 10
+# So many of the sessions that a failed question expects are followed.
+MOST_EXPLAINED = 3
 
 Report = Callable[[str, int, int], None]
 
@@ -53,12 +56,16 @@ def measure(
     if arguments.run_out:
         _write_runs(arguments.run_out, found)
     evaluations = [*found, *ranked]
-    _show(arguments, evaluations, gold, report)
+    _show(arguments, evaluations, gold, report, next(iter(assistants.values()), None))
     return _verdict(limits, evaluations[0])
 
 
 def _show(
-    arguments: argparse.Namespace, evaluations: Sequence[Evaluation], gold: GoldSet, report: Report
+    arguments: argparse.Namespace,
+    evaluations: Sequence[Evaluation],
+    gold: GoldSet,
+    report: Report,
+    assistant: Assistant | None,
 ) -> None:
     """Compares the evaluations, writes the report that is asked for, and prints the scores."""
     report("comparing", 0, 1)
@@ -67,12 +74,24 @@ def _show(
     if arguments.report:
         from sessionqa import report as page
 
-        page.write(arguments.report, evaluations, compared, gold, explain=lambda _: "")
+        explain = partial(_explained, assistant)
+        page.write(arguments.report, evaluations, compared, gold, explain)
     if arguments.json:
         made = eval_tables.as_json(evaluations, compared, gold.left_out)
         print(json.dumps(made, ensure_ascii=False, indent=2))
     else:
         print(eval_tables.as_text(evaluations, compared))
+
+
+def _explained(assistant: Assistant | None, question: GoldQuestion) -> str:
+    """Where each session that was expected got lost; empty for the scores of a run."""
+    if assistant is None:
+        return ""
+    misses = (
+        explain_miss(assistant, question.question, code, question.history)
+        for code in question.sessions[:MOST_EXPLAINED]
+    )
+    return "\n\n".join(f"{miss.session_code}\n{miss.to_text()}" for miss in misses)
 
 
 def _gold(

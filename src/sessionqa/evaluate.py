@@ -13,7 +13,7 @@ from sessionqa.gold import GoldQuestion, GoldSet
 
 RESAMPLES = 1000
 # So many passages are asked for to rank one session: long ones have several each.
-PASSAGES_PER_SESSION = 10
+PASSAGES_PER_SESSION = 5
 HITS = {"Success@1": "hit@1", "Success@3": "hit@3", "Success@5": "hit@5", "RR": "RR"}
 # The measures of our own format, in the order in which they are shown.
 OF_ANSWERS = (

@@ -49,6 +49,10 @@ class Abbreviation:
     introduced: bool
 
 
+# Passages' ids with their scores, best first.
+Ranked = list[tuple[str, float]]
+
+
 class Index(Protocol):
     """What retrieval and answers need of an index, wherever it is kept."""
 
@@ -56,9 +60,7 @@ class Index(Protocol):
     def manifest(self) -> Manifest:
         """How the index was made."""
 
-    def dense(
-        self, vector: Vectors, k: int, sessions: Collection[str] | None = None
-    ) -> list[tuple[str, float]]:
+    def dense(self, vector: Vectors, k: int, sessions: Collection[str] | None = None) -> Ranked:
         """The ids and cosines of the `k` nearest passages, best first.
 
         With `sessions`, of those sessions only, exactly: a filter never costs a result.
@@ -66,7 +68,7 @@ class Index(Protocol):
 
     def lexical(
         self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
-    ) -> list[tuple[str, float]]:
+    ) -> Ranked:
         """The ids and BM25 scores of the `k` best passages that have any of `stems`.
 
         A stem that is repeated counts as often as it is repeated.
@@ -89,6 +91,9 @@ class Index(Protocol):
 
         MaxSim (Khattab and Zaharia 2020, "ColBERT"), as a mean; shape (len(ids),).
         """
+
+    def codes(self, ids: Sequence[str]) -> list[str]:
+        """The session code of each of these passages, in their order."""
 
     def passages(self, ids: Sequence[str]) -> list[Passage]:
         """The passages of these ids, in their order."""

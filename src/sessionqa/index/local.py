@@ -13,7 +13,7 @@ from sessionqa.datatypes import Passage, Sentence, Session, Speaker
 from sessionqa.encode import STEPS, Tokens, Vectors
 from sessionqa.errors import IndexDamaged, IndexMissing, first_line
 from sessionqa.exports import sha256_of
-from sessionqa.index import FORMAT_VERSION, Abbreviation, KnownWord, Manifest
+from sessionqa.index import FORMAT_VERSION, Abbreviation, KnownWord, Manifest, Ranked
 
 CURRENT = "CURRENT"
 BUILDS = "builds"
@@ -94,9 +94,7 @@ class LocalIndex:
         self._lexical.close()
         self._lexical_sessions.close()
 
-    def dense(
-        self, vector: Vectors, k: int, sessions: Collection[str] | None = None
-    ) -> list[tuple[str, float]]:
+    def dense(self, vector: Vectors, k: int, sessions: Collection[str] | None = None) -> Ranked:
         """See Index. A filter scans the rows that pass, exactly."""
         if sessions is None:
             parameters = None
@@ -114,19 +112,19 @@ class LocalIndex:
 
     def lexical(
         self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
-    ) -> list[tuple[str, float]]:
+    ) -> Ranked:
         """See Index."""
         # The engine takes memory for as many as it is asked for.
         return self._with_ids(self._lexical.search(stems, min(k, self._vectors.ntotal), sessions))
 
     def session_scores(self, stems: Sequence[str], ids: Sequence[str]) -> Vectors:
         """See Index."""
-        codes = dict(self._select("SELECT id, session_code FROM passages WHERE id IN", ids))
-        wanted = sorted(set(codes.values()))
+        codes = self.codes(ids)
+        wanted = sorted(set(codes))
         found = dict(self._lexical_sessions.search(stems, max(len(wanted), 1), wanted))
         query = "SELECT ordinal, code FROM sessions WHERE ordinal IN"
         scores = {code: found[row] for row, code in self._select(query, list(found))}
-        return np.array([scores.get(codes[id_], 0.0) for id_ in ids], dtype=np.float32)
+        return np.array([scores.get(code, 0.0) for code in codes], dtype=np.float32)
 
     def similarities(
         self, ids: Sequence[str], vector: Vectors, sentences: Vectors
@@ -145,6 +143,11 @@ class LocalIndex:
             return np.zeros(0, dtype=np.float32)
         places = self._places("first_token, last_token", ids)
         return _nearest(tokens / np.float32(STEPS), self._tokens, places)
+
+    def codes(self, ids: Sequence[str]) -> list[str]:
+        """See Index."""
+        codes = dict(self._select("SELECT id, session_code FROM passages WHERE id IN", ids))
+        return [codes[id_] for id_ in ids]
 
     def passages(self, ids: Sequence[str]) -> list[Passage]:
         """See Index. Raises KeyError for an id that the index does not have."""
@@ -263,7 +266,7 @@ class LocalIndex:
         found = {row[0]: row[1:] for row in self._select(query, ids)}
         return np.array([found[id_] for id_ in ids], dtype=np.int64)
 
-    def _with_ids(self, ranked: list[tuple[int, float]]) -> list[tuple[str, float]]:
+    def _with_ids(self, ranked: list[tuple[int, float]]) -> Ranked:
         rows = [row for row, _ in ranked]
         ids = dict(self._select("SELECT row, id FROM passages WHERE row IN", rows))
         return [(ids[row], score) for row, score in ranked]
