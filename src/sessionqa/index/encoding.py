@@ -73,7 +73,7 @@ class Unfinished:
         try:
             with np.load(path, allow_pickle=False) as kept:
                 return Encoded(kept["vectors"], kept["tokens"], kept["lengths"])
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile):
             made = encode(texts)
         self._folder.mkdir(parents=True, exist_ok=True)
         pending = path.with_suffix(".part.npz")
