@@ -14,7 +14,7 @@ import pytest
 from sessionqa import Settings, __version__
 from sessionqa.cli import main
 
-COMMANDS = ("ask", "search", "sessions", "index", "chat", "eval", "doctor")
+COMMANDS = ("ask", "search", "explain-miss", "sessions", "index", "chat", "eval", "doctor")
 QUESTION = "What is shuffle sharding?"
 ACID = "Why is citrus peel left out?"
 
@@ -78,6 +78,12 @@ def test_each_command_explains_itself_on_stdout(command: str, capsys: Capture) -
         ("ask", "x", "--frobnicate"),
         ("ask", "two", "questions"),
         ("search",),
+        ("search", "x", "--explain=yes"),
+        ("explain-miss",),
+        ("explain-miss", "x"),
+        ("explain-miss", "x", "ARC310", "ARC206"),
+        ("explain-miss", "x", "ARC310", "--history"),
+        ("explain-miss", "x", "ARC310", "-k", "3"),
         ("eval",),
         ("index", "--chunking", "words"),
         ("doctor", "--port", "http"),
@@ -109,6 +115,65 @@ def test_an_unusable_question_is_2(
 def test_a_port_out_of_range_is_2(shipped: Settings, capsys: Capture) -> None:
     assert main(["doctor", *place(shipped), "--port", "70000"]) == 2
     assert "port is 70000" in capsys.readouterr().err
+
+
+# --- explain-miss
+
+
+def test_explain_miss_tells_every_stage_and_where_it_was_lost(
+    shipped: Settings, capsys: Capture
+) -> None:
+    args = [QUESTION, "arc206", *place(shipped)]
+    assert main(["explain-miss", *args]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    lines = shown.out.splitlines()
+    stages = ["corpus", "meaning", "words", "fused", "answer"]
+    assert [line.split()[0] for line in lines[:-1]] == stages
+    assert lines[-1].startswith("lost at   ")
+    assert main(["explain-miss", "--json", *args]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record.keys() == {"question", "session_code", "steps", "lost_at"}
+    assert (record["question"], record["session_code"]) == (QUESTION, "ARC206")
+    assert record["lost_at"] == lines[-1].split()[-1]
+    assert [f"{s['stage']:9} {s['finding']}" for s in record["steps"]] == lines[:-1]
+
+
+@pytest.mark.parametrize(
+    ("args", "stage", "said"),
+    [
+        ((QUESTION, "ARC399"), "corpus", "there is no session ARC399"),
+        ((QUESTION, "ARC310", "--session", "ARC206"), "filter", "does not pass session=ARC206"),
+        ((QUESTION, "ARC310", "--where", "level<300"), "filter", "does not pass level<300"),
+        (("And ARC206?", "ARC310", "--history", QUESTION), "named", "names ARC206"),
+    ],
+)
+def test_explain_miss_stops_where_a_session_is_lost(
+    args: tuple[str, ...], stage: str, said: str, shipped: Settings, capsys: Capture
+) -> None:
+    assert main(["explain-miss", *args, *place(shipped)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == f"lost at   {stage}"
+    assert lines[-2].startswith(f"{stage:9} ")
+    assert said in lines[-2]
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (("", "ARC310"), "the question is empty"),
+        ((QUESTION, "ARC310", "--where", "colour=red"), "colour"),
+        ((QUESTION, "ARC310", "--history", "x" * 100_000), "100,000 characters"),
+    ],
+)
+def test_explain_miss_refuses_what_ask_refuses(
+    args: tuple[str, ...], complaint: str, shipped: Settings, capsys: Capture
+) -> None:
+    assert main(["explain-miss", *args, *place(shipped)]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert complaint in shown.err
+    assert shown.err.count("\n") == 1
 
 
 # --- ask
@@ -150,6 +215,7 @@ def test_ask_json_has_every_field_with_its_type(shipped: Settings, capsys: Captu
         "answerer": str,
         "timings": dict,
         "filter": str,
+        "corrections": list,
     }
     assert {name: type(value) for name, value in answer["citations"][0].items()} == {
         "number": int,
@@ -172,8 +238,13 @@ def test_ask_json_has_every_field_with_its_type(shipped: Settings, capsys: Captu
         "score": float,
         "dense_rank": int,
         "dense_score": float,
+        "sentence_score": float,
+        "token_score": float,
         "lexical_rank": int,
         "lexical_score": float,
+        "session_score": float,
+        "by_meaning": float,
+        "by_words": float,
         "rerank_score": type(None),
     }
     assert answer["question"] == QUESTION
@@ -245,9 +316,12 @@ def test_explain_adds_the_confidence_and_the_hits(shipped: Settings, capsys: Cap
     assert out.startswith(plain)
     added = out.removeprefix(plain).split("\n")
     assert added[1].startswith("confidence 0.")
-    assert added[2].startswith("  1. ")
-    assert "ARC306-" in added[2]
-    assert added[4:] == [""]
+    assert added[2].startswith("filter none; fusion convex, words weigh 0.")
+    assert added[3].startswith("score = share of meaning")
+    assert added[4].startswith("  1. ARC306-")
+    assert " = meaning 0." in added[4]
+    assert added[5].startswith("  2. ")
+    assert added[6:] == [""]
 
 
 @pytest.mark.parametrize(
@@ -287,6 +361,30 @@ def test_search_json_is_a_list_of_hits(shipped: Settings, capsys: Capture) -> No
     assert len(hits) == 2
     assert hits[0]["session_code"] == "ARC306"
     assert "Shuffle Sharding" in hits[0]["text"]
+
+
+def test_search_explain_adds_what_each_score_is_made_of(
+    shipped: Settings, capsys: Capture
+) -> None:
+    query = ["search", "shuffle sharding", "-k", "3", *place(shipped)]
+    assert main(query) == 0
+    plain = capsys.readouterr().out
+    assert main([*query, "--explain", "--track", "ARC"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert shown.out.startswith(plain)
+    added = shown.out.removeprefix(plain).split("\n")
+    assert (added[0], added[-1]) == ("", "")
+    assert added[1].startswith("filter track=ARC; fusion convex, words weigh 0.")
+    assert [line[:8] for line in added[3:-1]] == ["  1. ARC", "  2. ARC", "  3. ARC"]
+
+
+@pytest.mark.parametrize("command", ["ask", "search"])
+def test_explain_leaves_json_one_object(command: str, shipped: Settings, capsys: Capture) -> None:
+    assert main([command, QUESTION, "--json", "--explain", *place(shipped)]) in (0, 1)
+    found = json.loads(capsys.readouterr().out)
+    hits = found if command == "search" else found["hits"]
+    assert hits[0]["by_meaning"] + hits[0]["by_words"] == pytest.approx(hits[0]["score"])
 
 
 def test_sessions_lists_each_once_with_its_speakers(shipped: Settings, capsys: Capture) -> None:

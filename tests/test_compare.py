@@ -23,17 +23,26 @@ def evaluation(name: str, **measures: list[float]) -> Evaluation:
 
 def test_presets_and_settings() -> None:
     base = Settings(lexical_weight=0.4, top_k=9)
-    assert configured(base, "dense") == base.with_(lexical_weight=0)
+    dense = base.with_(lexical_weight=0, late_interaction=False)
+    assert configured(base, "dense") == dense
+    assert configured(base, "late") == base.with_(lexical_weight=0)
+    assert configured(base, "late").late_interaction
     assert configured(base, "lexical") == base.with_(lexical_weight=1)
+    assert configured(base, "rrf") == base.with_(fusion="rrf", lexical_weight=0.5)
     assert configured(base, "hybrid") == base
     changed = configured(base, "lexical_weight=0.5, top_k=20")
     assert changed == base.with_(lexical_weight=0.5, top_k=20)
+    changed = configured(base, "fusion='rrf', late_interaction=false")
+    assert changed == base.with_(fusion="rrf", late_interaction=False)
 
 
 @pytest.mark.parametrize(
     ("text", "error", "complaint"),
     [
-        ("denser", UsageError, "denser is no configuration: name one of dense, lexical, hybrid"),
+        ("denser", UsageError, "denser is no configuration: name one of dense, late, lexical, hybrid, rrf"),
+        ("fusion=sum", SettingsError, "fusion is 'sum': choose one of convex, rrf"),
+        ("late_interaction=yes", SettingsError, "late_interaction is 'yes': give true or false"),
+        ("late_interaction=1", SettingsError, "late_interaction is 1: give true or false"),
         ("lexical_wait=1", SettingsError, "did you mean lexical_weight"),
         ("lexical_weight=much", SettingsError, "lexical_weight is 'much': give a number"),
         ("lexical_weight=2", SettingsError, "give a share from 0 to 1"),

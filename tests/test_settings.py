@@ -123,6 +123,9 @@ def test_every_setting_can_stand_in_the_file(here: Path) -> None:
         chunk_tokens = 200
         chunk_overlap = 0
         top_k = 3
+        fusion = "rrf"
+        lexical_weight = 0.5
+        late_interaction = false
         reranker = "cross-encoder/ms-marco-MiniLM-L6-v2"
         rerank_top = 20
         refuse_below = 1
@@ -140,6 +143,8 @@ def test_every_setting_can_stand_in_the_file(here: Path) -> None:
         0,
     )
     assert (settings.top_k, settings.refuse_below) == (3, 1)
+    assert (settings.fusion, settings.lexical_weight) == ("rrf", 0.5)
+    assert settings.late_interaction is False
     assert settings.reranker == "cross-encoder/ms-marco-MiniLM-L6-v2"
     assert settings.rerank_top == 20
     assert (settings.host, settings.port) == ("::1", 65535)
@@ -175,6 +180,12 @@ def test_a_model_in_a_folder_is_relative_to_the_file(here: Path, name: str) -> N
         ("corpus = ['a', 'b']", "corpus is ['a', 'b']: give a folder"),
         ("chunking = 'words'", "choose one of sentences, document"),
         ("backend = 1", "choose one of onnx, sentence-transformers"),
+        ("fusion = 'sum'", "fusion is 'sum': choose one of convex, rrf"),
+        ("fusion = true", "fusion is True: choose one of convex, rrf"),
+        ("late_interaction = 'yes'", "late_interaction is 'yes': give true or false"),
+        ("late_interaction = 1", "late_interaction is 1: give true or false"),
+        ("late_interactions = true", "did you mean late_interaction?"),
+        ("lexical_weight = true", "lexical_weight is True: give a number"),
         ("top_k = ", "cannot be read"),
         ("top_k = 1\ntop_k = 2", "cannot be read"),
     ],
@@ -211,6 +222,9 @@ def test_a_folder_in_place_of_the_file_is_refused(here: Path) -> None:
         ("chunk_overlap", 160),
         ("top_k", 0),
         ("rerank_top", 0),
+        ("lexical_weight", -0.1),
+        ("lexical_weight", 1.1),
+        ("lexical_weight", float("nan")),
         ("refuse_below", -0.1),
         ("refuse_below", 1.1),
         ("refuse_below", float("nan")),

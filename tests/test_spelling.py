@@ -132,4 +132,5 @@ def test_marks_that_were_not_typed_are_no_mistake(planted: Settings) -> None:
     assert mended("Zoe Angstrom keeps worms", assistant) == "Zoe Angstrom keeps worms"
     hits = assistant.search("angstroms talk")
     assert hits[0].passage.session_code == "GAR101"
-    assert hits[0].lexical_rank == 1
+    [best] = [hit for hit in hits if hit.lexical_rank == 1]
+    assert best.passage.session_code == "GAR101"
