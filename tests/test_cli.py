@@ -363,9 +363,7 @@ def test_search_json_is_a_list_of_hits(shipped: Settings, capsys: Capture) -> No
     assert "Shuffle Sharding" in hits[0]["text"]
 
 
-def test_search_explain_adds_what_each_score_is_made_of(
-    shipped: Settings, capsys: Capture
-) -> None:
+def test_search_explain_adds_what_each_score_is_made_of(shipped: Settings, capsys: Capture) -> None:
     query = ["search", "shuffle sharding", "-k", "3", *place(shipped)]
     assert main(query) == 0
     plain = capsys.readouterr().out

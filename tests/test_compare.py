@@ -39,7 +39,11 @@ def test_presets_and_settings() -> None:
 @pytest.mark.parametrize(
     ("text", "error", "complaint"),
     [
-        ("denser", UsageError, "denser is no configuration: name one of dense, late, lexical, hybrid, rrf"),
+        (
+            "denser",
+            UsageError,
+            "denser is no configuration: name one of dense, late, lexical, hybrid, rrf",
+        ),
         ("fusion=sum", SettingsError, "fusion is 'sum': choose one of convex, rrf"),
         ("late_interaction=yes", SettingsError, "late_interaction is 'yes': give true or false"),
         ("late_interaction=1", SettingsError, "late_interaction is 1: give true or false"),

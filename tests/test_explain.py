@@ -51,8 +51,12 @@ def test_a_cited_session_is_not_lost(answering: Assistant) -> None:
     assert stages(miss) == STAGES
     assert not any(step.lost for step in miss.steps)
     assert finding(miss, "corpus") == "there, and all of it is read"
-    assert re.match(r"rank \d+ of \d+ sessions, cosine 0\.\d{3} \(passage \d+\)", miss.steps[1].finding)
-    assert re.match(r"rank \d+ of \d+ sessions, BM25 \d+\.\d{3} \(passage \d+\)", miss.steps[2].finding)
+    assert re.match(
+        r"rank \d+ of \d+ sessions, cosine 0\.\d{3} \(passage \d+\)", miss.steps[1].finding
+    )
+    assert re.match(
+        r"rank \d+ of \d+ sessions, BM25 \d+\.\d{3} \(passage \d+\)", miss.steps[2].finding
+    )
     assert finding(miss, "answer") == "it is cited"
     assert miss.to_text().endswith("\nnot lost")
 
@@ -223,7 +227,9 @@ def test_a_score_is_shown_with_the_parts_that_add_up_to_it(answering: Assistant)
     for hit in answering.search("How are gray failures detected?", 20):
         line = scores(hit)
         number = r"(-?\d+\.\d{3})"
-        match = re.match(rf"{number} = meaning {number} \((.*?)\) \+ words {number} \((.*)\)$", line)
+        match = re.match(
+            rf"{number} = meaning {number} \((.*?)\) \+ words {number} \((.*)\)$", line
+        )
         assert match
         total, meaning, words = (float(match[n]) for n in (1, 2, 4))
         assert meaning + words == pytest.approx(total, abs=0.0015)

@@ -572,7 +572,7 @@ def test_building_again_mends_what_was_noticed(built: Settings, build: Path, nam
 
 
 @pytest.mark.parametrize("filler", [b"x", b"\0"])
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", sorted({*FILES} - {"tokens.int8"}))  # which has no header
 def test_garbage_of_the_right_size_is_noticed(
     built: Settings, build: Path, name: str, filler: bytes
 ) -> None:
@@ -593,8 +593,11 @@ def test_verifying_finds_a_flipped_byte(built: Settings, build: Path, name: str)
     assert str(path) in str(caught.value)
 
 
-def test_a_flipped_byte_is_mended_by_the_remedy_that_is_named(built: Settings, build: Path) -> None:
-    path = build / "sentences.npy"
+@pytest.mark.parametrize("name", ["sentences.npy", "tokens.int8"])
+def test_a_flipped_byte_is_mended_by_the_remedy_that_is_named(
+    built: Settings, build: Path, name: str
+) -> None:
+    path = build / name
     raw = bytearray(path.read_bytes())
     raw[-1] ^= 1
     path.write_bytes(raw)

@@ -64,7 +64,9 @@ def one_passage(assistant_over: Callable[..., Assistant]) -> Assistant:
 
 
 def passages_of(index: LocalIndex, *codes: str) -> list[str]:
-    return [id_ for id_, _ in index.dense(np.ones(384, dtype=np.float32), 1000, codes)]
+    """All of them, or those of these sessions."""
+    vector = np.ones(384, dtype=np.float32)
+    return [id_ for id_, _ in index.dense(vector, 1000, codes or None)]
 
 
 def ids(hits: Sequence[Hit]) -> list[str]:
@@ -237,9 +239,7 @@ def test_rrf_scores_are_of_the_ranks_in_either_arm(
     found = rrf.candidates(rrf.read(QUESTION), DEPTH, None)
     near = found.meaning.near
     ranks = [1 + sum(other > own for other in near) for own in near]
-    assert found.by_meaning == pytest.approx(
-        [0.5 * (RRF_K + 1) / (RRF_K + rank) for rank in ranks]
-    )
+    assert found.by_meaning == pytest.approx([0.5 * (RRF_K + 1) / (RRF_K + rank) for rank in ranks])
     hits = rrf.retrieve(QUESTION, 20)
     assert ids(hits) == [found.ids[row] for row in found.ranked()[:20]]
 
@@ -356,11 +356,15 @@ def test_of_a_long_question_the_sentences_at_either_end_are_read(
 def test_a_word_that_is_repeated_counts_as_often(retriever: Retriever, index: LocalIndex) -> None:
     stems = Counter(retriever.read("sharding, sharding and sharding of a database").stems)
     assert (stems["shard"], stems["databas"]) == (3, 1)
-    for search in (
-        lambda stems: dict(index.lexical(stems, 500)),
-        lambda stems: dict(zip(every, index.session_scores(stems, every), strict=True)),
-    ):
-        every = [id_ for id_, _ in index.dense(np.ones(384, dtype=np.float32), 500)]
+    ids = passages_of(index)
+
+    def of_passages(stems: Sequence[str]) -> dict[str, float]:
+        return dict(index.lexical(stems, 500))
+
+    def of_sessions(stems: Sequence[str]) -> dict[str, float]:
+        return dict(zip(ids, index.session_scores(stems, ids).tolist(), strict=True))
+
+    for search in (of_passages, of_sessions):
         shard, database = search(["shard"]), search(["databas"])
         both = search(["shard", "databas", "shard", "shard"])
         assert both.keys() == shard.keys() | database.keys()
