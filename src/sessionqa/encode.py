@@ -135,17 +135,11 @@ class OnnxEncoder:
         return len(self._tokenizer.encode(self._prompts["passage"] + text).ids)
 
     def encode_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
-        """Unit rows, shape (n, dim), each text cut at `max_tokens`; batches of like length."""
-        pieces = self._pieces([self._prompts["passage"] + text for text in texts])
-        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
-        for batch in exports.batches([len(ids) for ids in pieces]):
-            vectors[batch] = self._model.run([pieces[row] for row in batch])[0]
-            if progress:
-                progress(len(batch))
-        return vectors
+        """Unit rows, shape (n, dim), each text cut at `max_tokens`."""
+        return self.encode_with_tokens(texts, progress).vectors
 
     def encode_with_tokens(self, texts: Sequence[str], progress: Progress | None = None) -> Encoded:
-        """See Encoder. One pass of the model gives both."""
+        """See Encoder. One pass of the model gives both, over batches of like length."""
         pieces = self._pieces([self._prompts["passage"] + text for text in texts])
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         tokens = [np.zeros((0, self.token_dim), dtype=np.int8)] * len(texts)
