@@ -283,7 +283,8 @@ def check_weights(name: str) -> None:
 def fingerprint(name: str) -> str:
     """Names the model's weights and this export: 16 hex digits. Raises ModelError as above."""
     check_weights(name)
-    return exports.digest_of(str(EXPORT_VERSION), name, model_folder(name))
+    version = f"{EXPORT_VERSION}.{TOKEN_DIM}"
+    return exports.digest_of(version, name, model_folder(name))
 
 
 def load_sentence_transformer(name: str) -> "SentenceTransformer":
