@@ -356,11 +356,11 @@ def test_of_a_long_question_the_sentences_at_either_end_are_read(
 def test_a_word_that_is_repeated_counts_as_often(retriever: Retriever, index: LocalIndex) -> None:
     stems = Counter(retriever.read("sharding, sharding and sharding of a database").stems)
     assert (stems["shard"], stems["databas"]) == (3, 1)
+    every = [id_ for id_, _ in index.dense(np.ones(384, dtype=np.float32), 500)]
     for search in (
         lambda stems: dict(index.lexical(stems, 500)),
         lambda stems: dict(zip(every, index.session_scores(stems, every), strict=True)),
     ):
-        every = [id_ for id_, _ in index.dense(np.ones(384, dtype=np.float32), 500)]
         shard, database = search(["shard"]), search(["databas"])
         both = search(["shard", "databas", "shard", "shard"])
         assert both.keys() == shard.keys() | database.keys()
