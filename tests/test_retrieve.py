@@ -237,9 +237,7 @@ def test_rrf_scores_are_of_the_ranks_in_either_arm(
     found = rrf.candidates(rrf.read(QUESTION), DEPTH, None)
     near = found.meaning.near
     ranks = [1 + sum(other > own for other in near) for own in near]
-    assert found.by_meaning == pytest.approx(
-        [0.5 * (RRF_K + 1) / (RRF_K + rank) for rank in ranks]
-    )
+    assert found.by_meaning == pytest.approx([0.5 * (RRF_K + 1) / (RRF_K + rank) for rank in ranks])
     hits = rrf.retrieve(QUESTION, 20)
     assert ids(hits) == [found.ids[row] for row in found.ranked()[:20]]
 
