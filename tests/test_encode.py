@@ -21,6 +21,7 @@ from sessionqa.encode import (
     SentenceTransformerEncoder,
     Vectors,
     check_weights,
+    exported,
     fingerprint,
     load_sentence_transformer,
     model_folder,
@@ -81,6 +82,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     model.save(str(folder / "model"))
     return folder / "model"
+
+
+@pytest.fixture(scope="module")
+def tiny_encoder(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> OnnxEncoder:
+    """That model, exported; the user's own cache is left alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        return OnnxEncoder(exported(str(tiny), tmp_path_factory.mktemp("shelf")))
 
 
 @pytest.fixture
@@ -249,7 +258,8 @@ def test_tokens_are_those_of_sentence_transformers(
     # Half a step by rounding, and what the two runtimes differ by.
     assert np.abs(own - golden).max() <= 1 / STEPS
     if pieces + SPECIAL_PIECES <= assistant.encoder.max_tokens:
-        asked = assistant.encoder.question_tokens(text)
+        asked, spans = assistant.encoder.question_tokens(text)
+        assert len(spans) == pieces
         assert np.allclose(asked, golden, atol=2e-3)
         assert np.allclose(np.linalg.norm(asked, axis=1), 1, atol=1e-5)
 
@@ -272,7 +282,8 @@ def test_texts_without_tokens_have_none(assistant: Assistant) -> None:
     assert none.lengths.tolist() == []
     empty = assistant.encoder.encode_with_tokens(["", " "])
     assert (empty.tokens.shape, empty.lengths.tolist()) == ((0, TOKEN_DIM), [0, 0])
-    assert assistant.encoder.question_tokens("").shape == (0, TOKEN_DIM)
+    asked, spans = assistant.encoder.question_tokens("")
+    assert (asked.shape, spans) == ((0, TOKEN_DIM), [])
 
 
 def test_progress_of_tokens_adds_up_as_well(assistant: Assistant) -> None:
@@ -286,24 +297,54 @@ def test_of_a_very_long_question_the_tokens_at_either_end_are_compared(
     assistant: Assistant,
 ) -> None:
     encoder = assistant.encoder
-    short = encoder.question_tokens(text_of(2 * MOST_TOKENS - SPECIAL_PIECES, encoder))
+    short, _ = encoder.question_tokens(text_of(2 * MOST_TOKENS - SPECIAL_PIECES, encoder))
     assert len(short) == 2 * MOST_TOKENS - SPECIAL_PIECES
     long = f"worms {text_of(3000, encoder)} compost"
-    tokens = encoder.question_tokens(long)
+    tokens, spans = encoder.question_tokens(long)
+    assert len(spans) == len(tokens)
+    assert (long[slice(*spans[0])], long[slice(*spans[-1])]) == ("worms", "compost")
     assert tokens.shape == (2 * MOST_TOKENS, TOKEN_DIM)
     assert tokens.dtype == np.float32
     assert np.allclose(np.linalg.norm(tokens, axis=1), 1, atol=1e-5)
-    near, far = (encoder.question_tokens(word)[0] for word in ("compost", "sharding"))
+    near, far = (encoder.question_tokens(word)[0][0] for word in ("compost", "sharding"))
     assert float(tokens[-1] @ near) > float(tokens[-1] @ far)
-    near = encoder.question_tokens("worms")[0]
+    near = encoder.question_tokens("worms")[0][0]
     assert float(tokens[0] @ near) > float(tokens[0] @ far)
 
 
 def test_a_questions_tokens_must_not_be_written_to(assistant: Assistant) -> None:
-    tokens = assistant.encoder.question_tokens(QUESTION)
+    tokens, _ = assistant.encoder.question_tokens(QUESTION)
     with pytest.raises(ValueError, match="read-only"):
         tokens[0, 0] = 1
-    assert assistant.encoder.question_tokens(QUESTION) is tokens
+    assert assistant.encoder.question_tokens(QUESTION)[0] is tokens
+
+
+@pytest.mark.parametrize(
+    "text", ["Zoë's worms eat 堆肥 🙂, don't they?", " two  spaces\n", QUESTION]
+)
+def test_each_token_of_a_question_is_a_span_of_it(assistant: Assistant, text: str) -> None:
+    tokens, spans = assistant.encoder.question_tokens(text)
+    assert len(tokens) == len(spans) == assistant.encoder.count_pieces(text) - SPECIAL_PIECES
+    assert spans == sorted(spans)
+    covered = {place for start, end in spans for place in range(start, end)}
+    assert [c for place, c in enumerate(text) if place not in covered and not c.isspace()] == []
+    assert all(text[start:end].strip() for start, end in spans)
+
+
+def test_the_spans_of_a_question_that_is_read_in_windows_go_on(assistant: Assistant) -> None:
+    text = text_of(250, assistant.encoder)
+    _, spans = assistant.encoder.question_tokens(f"{text} worms")
+    assert f"{text} worms"[slice(*spans[-1])] == "worms"
+    assert spans == sorted(spans)
+
+
+def test_a_prompt_before_a_question_is_no_span_of_it(tiny_encoder: OnnxEncoder) -> None:
+    tokens, spans = tiny_encoder.question_tokens("worms eat")
+    prompt = [span for span in spans if span[0] < 0]
+    assert len(tokens) == len(spans)
+    assert prompt == spans[: len(prompt)] != []
+    rest = "".join("worms eat"[start:end] for start, end in spans[len(prompt) :])
+    assert rest == "wormseat"
 
 
 def test_few_steps_and_axes_rank_as_the_models_own_tokens_do(
@@ -317,7 +358,8 @@ def test_few_steps_and_axes_rank_as_the_models_own_tokens_do(
     asked = golden_tokens(QUESTION, reference, everything)
     whole = [float((asked @ golden_tokens(text, reference, everything).T).max(axis=1).mean())
              for text in inputs]  # fmt: skip
-    kept = index.token_similarities(ids, encoder.question_tokens(QUESTION))
+    own, _ = encoder.question_tokens(QUESTION)
+    kept = index.token_similarities(ids, own, np.ones(len(own)))
     assert ids[int(np.argmax(kept))] == ids[int(np.argmax(whole))]
     assert len(set(np.argsort(kept)[-5:]) & set(np.argsort(whole)[-5:])) >= 4
     assert np.corrcoef(kept, whole)[0, 1] > 0.97
@@ -495,7 +537,8 @@ def test_sentence_transformers_gives_vectors_and_no_tokens(tiny: Path) -> None:
     assert np.allclose(encoded.vectors, encoder.encode_passages(texts), atol=1e-6)
     assert (encoded.tokens.shape, encoded.lengths.tolist()) == ((0, 0), [0, 0, 0])
     assert encoder.token_dim == 0
-    assert encoder.question_tokens("tea").shape == (0, 0)
+    tokens, spans = encoder.question_tokens("tea")
+    assert (tokens.shape, spans) == ((0, 0), [])
 
 
 def test_sentence_transformers_counts_the_prompt_of_a_passage_too(tiny: Path) -> None:

@@ -230,10 +230,13 @@ def every_id(index: LocalIndex) -> list[str]:
     return [id_ for id_, _ in index.dense(np.zeros(384, dtype=np.float32), 10_000)]
 
 
-def slowly(asked: Vectors, rows: Vectors) -> float:
+def slowly(asked: Vectors, rows: Vectors, weights: Sequence[float] | None = None) -> float:
     """The mean over `asked` of the greatest product with any of `rows`."""
-    products = [[float(one @ row) for row in rows] for one in asked]
-    return sum(map(max, products)) / len(products) if len(asked) and len(rows) else 0.0
+    weights = weights or [1.0] * len(asked)
+    if not len(asked) or not len(rows):
+        return 0.0
+    best = [max(float(one @ row) for row in rows) for one in asked]
+    return sum(w * b for w, b in zip(weights, best, strict=True)) / sum(weights)
 
 
 def test_similarities_are_those_of_brute_force(
@@ -263,22 +266,25 @@ def test_token_similarities_are_those_of_brute_force(
     encoded = assistant.encoder.encode_with_tokens(inputs)
     each = np.split(encoded.tokens, np.cumsum(encoded.lengths)[:-1])
     for question in QUESTIONS:
-        asked = assistant.encoder.question_tokens(question)
-        expected = [slowly(asked, own.astype(np.float32) / STEPS) for own in each]
+        asked, _ = assistant.encoder.question_tokens(question)
+        weights = [1 / (1 + place) for place in range(len(asked))]
+        expected = [slowly(asked, own.astype(np.float32) / STEPS, weights) for own in each]
+        found = index.token_similarities(ids, asked, np.array(weights))
         # A token's vector may be a step off, by the batch it was in.
-        assert np.allclose(index.token_similarities(ids, asked), expected, atol=0.01)
-        backwards = index.token_similarities(ids[::-1], asked)[::-1]
-        assert np.allclose(backwards, index.token_similarities(ids, asked), atol=1e-6)
+        assert np.allclose(found, expected, atol=0.01)
+        backwards = index.token_similarities(ids[::-1], asked, np.array(weights))
+        assert np.allclose(backwards[::-1], found, atol=1e-6)
 
 
 def test_likeness_to_nothing_and_of_nothing(index: LocalIndex, assistant: Assistant) -> None:
     vector = assistant.encoder.encode_question("worms")
     whole, nearest = index.similarities([], vector, vector.reshape(1, -1))
     assert whole.shape == nearest.shape == (0,)
-    assert index.token_similarities([], assistant.encoder.question_tokens("worms")).shape == (0,)
+    worms, _ = assistant.encoder.question_tokens("worms")
+    assert index.token_similarities([], worms, np.ones(len(worms))).shape == (0,)
     ids = every_id(index)[:3]
-    nothing = assistant.encoder.question_tokens("")
-    assert index.token_similarities(ids, nothing).tolist() == [0, 0, 0]
+    nothing, _ = assistant.encoder.question_tokens("")
+    assert index.token_similarities(ids, nothing, np.ones(0)).tolist() == [0, 0, 0]
     assert index.session_scores([], ids).tolist() == [0, 0, 0]
     assert index.session_scores(["shard"], []).shape == (0,)
     assert index.codes([]) == []

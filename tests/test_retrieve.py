@@ -1,5 +1,6 @@
 """Question -> hits: both arms, one ranking, and the sessions that a question names."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -8,10 +9,11 @@ import pytest
 
 from sessionqa import Assistant, Hit, Session, Settings, retrieve
 from sessionqa.chunk import is_heading, sentence_spans
-from sessionqa.encode import passage_input
+from sessionqa.encode import Vectors, passage_input
 from sessionqa.fusion import RRF_K
 from sessionqa.index.local import LocalIndex
 from sessionqa.retrieve import (
+    ASKING,
     DEPTH,
     MOST_SENTENCES,
     SENTENCES,
@@ -20,6 +22,7 @@ from sessionqa.retrieve import (
     WHOLE,
     Retriever,
 )
+from sessionqa.terms import is_unasked
 
 QUESTION = "How are gray failures detected?"
 CONFIGURATIONS: dict[str, dict[str, object]] = {
@@ -257,11 +260,23 @@ def test_more_weight_of_words_favours_passages_with_the_words(
 # Late interaction
 
 
-def slowly(asked: np.ndarray, rows: np.ndarray) -> float:
+def slowly(asked: Vectors, rows: Vectors, weights: Sequence[float] | None = None) -> float:
     """The mean over `asked` of the best product with any of `rows`, one at a time."""
     if not len(asked) or not len(rows):
         return 0.0
-    return sum(max(float(one @ row) for row in rows) for one in asked) / len(asked)
+    weights = weights or [1.0] * len(asked)
+    best = [max(float(one @ row) for row in rows) for one in asked]
+    return sum(w * b for w, b in zip(weights, best, strict=True)) / sum(weights)
+
+
+def weights_of(question: str, assistant: Assistant) -> list[float]:
+    """The weight of each of a question's tokens, its words read one by one."""
+    weights = []
+    for word in re.findall(r"\w+|[^\w\s]", question):
+        tokens, _ = assistant.encoder.question_tokens(word)
+        asks = not word.isalnum() or is_unasked(word)
+        weights += [ASKING if asks else 1.0] * len(tokens)
+    return weights
 
 
 @pytest.mark.parametrize(
@@ -276,17 +291,36 @@ def test_late_interaction_is_what_a_slow_and_obvious_way_gives(
     sentences = np.stack([encoder.encode_question(part) for part in parts])
     tokens = encoder.encode_with_tokens([question])
     asked = tokens.tokens / np.float32(127)
+    weights = weights_of(question, assistant)
+    assert len(weights) == len(asked)
     for hit in retriever.retrieve(question, 5):
         passage = hit.passage
         inside = index.sentences(passage.session_code, passage.start, passage.end)
         rows = index.sentence_vectors([sentence.row for sentence in inside])
         assert hit.sentence_score == pytest.approx(slowly(sentences, rows), abs=1e-5)
         read = encoder.encode_with_tokens([passage_input(encoder, passage.title, passage.text)])
-        nearest = slowly(asked, read.tokens / np.float32(127))
+        nearest = slowly(asked, read.tokens / np.float32(127), weights)
         assert hit.token_score == pytest.approx(nearest, abs=0.01)
         vector = encoder.encode_passages([passage_input(encoder, passage.title, passage.text)])[0]
         whole = float(vector @ encoder.encode_question(question))
         assert hit.dense_score == pytest.approx(whole, abs=1e-4)
+
+
+def test_words_that_only_ask_count_little_token_by_token(retriever: Retriever) -> None:
+    """So that the wording of a question moves a passage less than what it asks about."""
+
+    def near(question: str) -> dict[str, float]:
+        hits = retriever.retrieve(question, 1000)
+        return {hit.passage.id: hit.token_score or 0.0 for hit in hits}
+
+    def moved(one: str, other: str) -> float:
+        first, second = near(one), near(other)
+        return float(np.mean([abs(score - second[id_]) for id_, score in first.items()]))
+
+    plain = "What is shuffle sharding?"
+    assert moved(plain, "Tell me, what is shuffle sharding?") < moved(
+        plain, "What is shuffle sharding latency?"
+    )
 
 
 def test_what_is_near_is_the_weighted_mean_of_the_three(

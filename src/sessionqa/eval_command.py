@@ -173,7 +173,7 @@ def _assistants(
     arguments: argparse.Namespace, gold: GoldSet, report: Report, opened: Callable[[], Assistant]
 ) -> dict[str, Assistant]:
     """One for each configuration, by its name; the index of the set's documents is built first."""
-    base = opened().settings if gold.sessions is None else _settings_for(arguments, gold)
+    base = _base(arguments, gold, opened)
     wanted = arguments.compare or [AS_SET]
     if len(set(wanted)) < len(wanted):
         raise UsageError("--compare names a configuration twice")
@@ -183,19 +183,30 @@ def _assistants(
     return {name: Assistant.open(settings) for name, settings in chosen.items()}
 
 
-def _settings_for(arguments: argparse.Namespace, gold: GoldSet) -> Settings:
-    """The settings with the set as the corpus, and a folder for its index.
-
-    Without --index that is one in the user's cache folder, named by what the index is made of.
-    """
+def _base(
+    arguments: argparse.Namespace, gold: GoldSet, opened: Callable[[], Assistant]
+) -> Settings:
+    if gold.sessions is None:
+        return opened().settings
     [path] = arguments.gold
-    settings = Settings.load(corpus=path, index=arguments.index, chunking=arguments.chunking)
-    if arguments.index:
+    return settings_for(path, gold, arguments.index, arguments.chunking)
+
+
+def settings_for(
+    path: Path, gold: GoldSet, index: Path | None = None, chunking: str | None = None
+) -> Settings:
+    """The settings for a set that was read from `path`: it is the corpus, its index has a folder.
+
+    Without `index` that is one in the user's cache folder, named by what the index is made of; it
+    is for the caller to build it. Raises UsageError if `index` is that of something else.
+    """
+    settings = Settings.load(corpus=path, index=index, chunking=chunking)
+    if index:
         with suppress(IndexUnusable):
-            there = read_manifest(current_build(arguments.index)).corpus["path"]
+            there = read_manifest(current_build(index)).corpus["path"]
             if there != str(path.resolve()):
                 raise UsageError(
-                    f"{arguments.index} is the index of {there}: name another folder with --index"
+                    f"{index} is the index of {there}: name another folder with --index"
                 )
         return settings
     made_of = inputs_of(gold.sessions or (), fingerprint(settings.model), settings)
