@@ -34,7 +34,7 @@ check: .venv/installed-dev  ## style and types
 	$(BIN)/mypy
 
 clean:  ## remove the environment and the index
-	rm -rf .venv index/CURRENT index/builds index/encoder index/.lock
+	rm -rf .venv index/CURRENT index/builds index/encoder index/reranker index/unfinished index/.lock
 
 .venv/bin/python:
 	@echo "Setting up .venv, once: some minutes, and about 2 GB on disk."

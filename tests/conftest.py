@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,12 +37,12 @@ def assistant(shipped: Settings) -> Assistant:
 @pytest.fixture(scope="session")
 def assistant_over(
     assistant: Assistant, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[Sequence[Session]], Assistant]:
+) -> Callable[..., Assistant]:
     """Indexes sessions whose texts are bodies without a card, and opens an assistant over them."""
 
-    def build(sessions: Sequence[Session]) -> Assistant:
+    def build(sessions: Sequence[Session], **changes: Any) -> Assistant:
         folder = tmp_path_factory.mktemp("sessions")
-        settings = Settings(corpus=folder, index=folder / "index")
+        settings = Settings(corpus=folder, index=folder / "index", **changes)
         whole = [replace(s, text=card.render(s) + card.CARD_END + s.text) for s in sessions]
         with only_builder(settings.index):
             write_build(settings, whole, {}, assistant.encoder, lambda *_: None)

@@ -13,14 +13,19 @@ import pytest
 from sessionqa import Assistant, Settings, build_index
 from sessionqa.encode import (
     BUNDLED_PACKAGE,
+    MOST_TOKENS,
+    STEPS,
+    TOKEN_DIM,
     Encoder,
     OnnxEncoder,
     SentenceTransformerEncoder,
+    Vectors,
     check_weights,
     fingerprint,
     load_sentence_transformer,
     model_folder,
     passage_input,
+    token_axes,
 )
 from sessionqa.errors import IndexDamaged, ModelError
 from sessionqa.index.local import LocalIndex
@@ -29,6 +34,8 @@ from sessionqa.settings import DEFAULT_MODEL
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+LENGTHS = (1, 127, 129, 254, 255, 257, 400)
+QUESTION = "How are gray failures detected?"
 ENCODER_FILES = ("model.onnx", "tokenizer.json", "encoder.json")
 WORDS = (Path(__file__).parents[1] / "corpus" / "ARC310.md").read_text(encoding="utf-8").split()
 SPECIAL_PIECES = 2
@@ -108,7 +115,7 @@ def text_of(pieces: int, encoder: Encoder) -> str:
 # The default encoder
 
 
-@pytest.mark.parametrize("pieces", [1, 127, 129, 254, 255, 257, 400])
+@pytest.mark.parametrize("pieces", LENGTHS)
 def test_vectors_are_those_of_sentence_transformers(
     assistant: Assistant, reference: "SentenceTransformer", pieces: int
 ) -> None:
@@ -183,6 +190,137 @@ def test_a_passage_is_read_with_its_title_unless_that_is_long(assistant: Assista
     assert passage_input(encoder, "Gray failures", "Text.") == "Gray failures\nText."
     long = text_of(encoder.max_tokens // 3, encoder)
     assert passage_input(encoder, long, "Text.") == "Text."
+
+
+# Tokens
+
+
+@pytest.fixture(scope="module")
+def axes(reference: "SentenceTransformer") -> Vectors:
+    """The axes of token vectors, found anew."""
+    return np.asarray(token_axes(reference).cpu().numpy(), dtype=np.float32)
+
+
+def golden_tokens(text: str, model: "SentenceTransformer", axes: Vectors) -> Vectors:
+    """The token vectors that sentence-transformers gives, on the axes, without special pieces."""
+    [read] = model.encode([text], output_value="token_embeddings", show_progress_bar=False)
+    rows = read.cpu().numpy()[1:-1] @ axes
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+
+def test_the_axes_are_orthonormal(axes: Vectors) -> None:
+    assert axes.shape == (384, TOKEN_DIM)
+    assert np.allclose(axes.T @ axes, np.eye(TOKEN_DIM), atol=1e-4)
+
+
+def test_tokens_of_texts_of_any_length_are_unit_rows_in_steps(assistant: Assistant) -> None:
+    encoder = assistant.encoder
+    texts = [text_of(n, encoder) for n in LENGTHS]
+    encoded = encoder.encode_with_tokens(texts)
+    # What the model does not read has no tokens.
+    assert encoded.lengths.tolist() == [
+        min(encoder.count_pieces(text), encoder.max_tokens) - SPECIAL_PIECES for text in texts
+    ]
+    assert encoded.tokens.shape == (encoded.lengths.sum(), TOKEN_DIM)
+    assert encoder.token_dim == TOKEN_DIM
+    assert encoded.tokens.dtype == np.int8
+    assert np.abs(encoded.tokens.astype(int)).max() <= STEPS
+    lengths = np.linalg.norm(encoded.tokens.astype(np.float32) / STEPS, axis=1)
+    assert np.allclose(lengths, 1, atol=0.05)
+
+
+def test_vectors_with_tokens_are_those_without(assistant: Assistant) -> None:
+    texts = [text_of(n, assistant.encoder) for n in (40, 3, 300)] + ["", "堆肥 🙂"]
+    alone = assistant.encoder.encode_passages(texts)
+    encoded = assistant.encoder.encode_with_tokens(texts)
+    assert encoded.vectors.dtype == np.float32
+    assert np.abs(encoded.vectors - alone).max() < 1e-5
+
+
+@pytest.mark.parametrize("pieces", LENGTHS)
+def test_tokens_are_those_of_sentence_transformers(
+    assistant: Assistant, reference: "SentenceTransformer", axes: Vectors, pieces: int
+) -> None:
+    text = text_of(pieces, assistant.encoder)
+    golden = golden_tokens(text, reference, axes)
+    encoded = assistant.encoder.encode_with_tokens([text, "another text in the batch"])
+    own = encoded.tokens[: encoded.lengths[0]].astype(np.float32) / STEPS
+    assert own.shape == golden.shape
+    # Half a step by rounding, and what the two runtimes differ by.
+    assert np.abs(own - golden).max() <= 1 / STEPS
+    if pieces + SPECIAL_PIECES <= assistant.encoder.max_tokens:
+        asked = assistant.encoder.question_tokens(text)
+        assert np.allclose(asked, golden, atol=2e-3)
+        assert np.allclose(np.linalg.norm(asked, axis=1), 1, atol=1e-5)
+
+
+def test_each_text_has_its_own_tokens_in_whatever_order(assistant: Assistant) -> None:
+    encoder = assistant.encoder
+    texts = [text_of(n, encoder) for n in (90, 2, 300, 30)] + ["", "堆肥"]
+    together = encoder.encode_with_tokens(texts)
+    ends = np.cumsum(together.lengths)
+    for text, length, end in zip(texts, together.lengths, ends, strict=True):
+        alone = encoder.encode_with_tokens([text])
+        assert alone.lengths.tolist() == [length]
+        own = together.tokens[end - length : end].astype(int)
+        assert np.abs(own - alone.tokens).max(initial=0) <= 1
+
+
+def test_texts_without_tokens_have_none(assistant: Assistant) -> None:
+    none = assistant.encoder.encode_with_tokens([])
+    assert (none.vectors.shape, none.tokens.shape) == ((0, 384), (0, TOKEN_DIM))
+    assert none.lengths.tolist() == []
+    empty = assistant.encoder.encode_with_tokens(["", " "])
+    assert (empty.tokens.shape, empty.lengths.tolist()) == ((0, TOKEN_DIM), [0, 0])
+    assert assistant.encoder.question_tokens("").shape == (0, TOKEN_DIM)
+
+
+def test_progress_of_tokens_adds_up_as_well(assistant: Assistant) -> None:
+    told: list[int] = []
+    long = text_of(250, assistant.encoder)
+    assistant.encoder.encode_with_tokens([long] * 17 + ["short"], told.append)
+    assert sum(told) == 18
+
+
+def test_of_a_very_long_question_the_tokens_at_either_end_are_compared(
+    assistant: Assistant,
+) -> None:
+    encoder = assistant.encoder
+    short = encoder.question_tokens(text_of(2 * MOST_TOKENS - SPECIAL_PIECES, encoder))
+    assert len(short) == 2 * MOST_TOKENS - SPECIAL_PIECES
+    long = f"worms {text_of(3000, encoder)} compost"
+    tokens = encoder.question_tokens(long)
+    assert tokens.shape == (2 * MOST_TOKENS, TOKEN_DIM)
+    assert tokens.dtype == np.float32
+    assert np.allclose(np.linalg.norm(tokens, axis=1), 1, atol=1e-5)
+    near, far = (encoder.question_tokens(word)[0] for word in ("compost", "sharding"))
+    assert float(tokens[-1] @ near) > float(tokens[-1] @ far)
+    near = encoder.question_tokens("worms")[0]
+    assert float(tokens[0] @ near) > float(tokens[0] @ far)
+
+
+def test_a_questions_tokens_must_not_be_written_to(assistant: Assistant) -> None:
+    tokens = assistant.encoder.question_tokens(QUESTION)
+    with pytest.raises(ValueError, match="read-only"):
+        tokens[0, 0] = 1
+    assert assistant.encoder.question_tokens(QUESTION) is tokens
+
+
+def test_few_steps_and_axes_rank_as_the_models_own_tokens_do(
+    assistant: Assistant, reference: "SentenceTransformer"
+) -> None:
+    """By what is kept, and by all 384 numbers of each token, the same passages come first."""
+    index, encoder = assistant.index, assistant.encoder
+    ids = [id_ for id_, _ in index.dense(encoder.encode_question(QUESTION), 25)]
+    inputs = [passage_input(encoder, p.title, p.text) for p in index.passages(ids)]
+    everything = np.eye(384, dtype=np.float32)
+    asked = golden_tokens(QUESTION, reference, everything)
+    whole = [float((asked @ golden_tokens(text, reference, everything).T).max(axis=1).mean())
+             for text in inputs]  # fmt: skip
+    kept = index.token_similarities(ids, encoder.question_tokens(QUESTION))
+    assert ids[int(np.argmax(kept))] == ids[int(np.argmax(whole))]
+    assert len(set(np.argsort(kept)[-5:]) & set(np.argsort(whole)[-5:])) >= 4
+    assert np.corrcoef(kept, whole)[0, 1] > 0.97
 
 
 # Weights that are absent or altered
@@ -277,6 +415,8 @@ def test_another_model_works_from_build_to_answer(
     settings = garden.with_(model=str(tiny), backend=backend)
     manifest = build_index(settings)
     assert (manifest.encoder["dim"], manifest.encoder["max_tokens"]) == (32, 48)
+    # The tokens of a model that is small already keep their length.
+    assert manifest.encoder["token_dim"] == (32 if backend == "onnx" else 0)
     assert manifest.encoder["backend"] == backend
     assistant = Assistant.open(settings)
     encoder = assistant.encoder
@@ -294,10 +434,27 @@ def test_another_model_works_from_build_to_answer(
     assert np.allclose(encoder.encode_question("What do worms eat?"), question, atol=1e-4)
     scores = [hit.dense_score or 0.0 for hit in hits]
     assert np.allclose(scores, passages @ question, atol=1e-3)
+    assert all((hit.token_score is None) == (backend != "onnx") for hit in hits)
+    assert all(hit.sentence_score is not None for hit in hits)
     answer = assistant.ask("What do worms eat?")
     texts = {session.code: session.text for session in assistant.sessions()}
     for citation in answer.citations:
         assert texts[citation.session_code][citation.start : citation.end] == citation.quote
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_the_other_backend_over_the_same_index_leaves_no_passage_without_its_tokens(
+    garden: Settings, tiny: Path
+) -> None:
+    for backend in ("onnx", "sentence-transformers", "onnx"):
+        settings = garden.with_(model=str(tiny), backend=backend)
+        build_index(settings)
+        hits = Assistant.open(settings).search("What do worms eat?", k=50)
+        assert hits
+        if backend == "onnx":
+            assert all(hit.token_score not in {None, 0} for hit in hits)
+        else:
+            assert all(hit.token_score is None for hit in hits)
 
 
 @pytest.mark.usefixtures("own_cache")
@@ -329,6 +486,16 @@ def test_a_model_that_was_moved_is_known_by_its_new_place(
 def test_sentence_transformers_gives_no_rows_for_no_texts(tiny: Path) -> None:
     encoder = SentenceTransformerEncoder(str(tiny))
     assert encoder.encode_passages([]).shape == (0, 32)
+
+
+def test_sentence_transformers_gives_vectors_and_no_tokens(tiny: Path) -> None:
+    encoder = SentenceTransformerEncoder(str(tiny))
+    texts = ["worms eat compost", "tea", ""]
+    encoded = encoder.encode_with_tokens(texts)
+    assert np.allclose(encoded.vectors, encoder.encode_passages(texts), atol=1e-6)
+    assert (encoded.tokens.shape, encoded.lengths.tolist()) == ((0, 0), [0, 0, 0])
+    assert encoder.token_dim == 0
+    assert encoder.question_tokens("tea").shape == (0, 0)
 
 
 def test_sentence_transformers_counts_the_prompt_of_a_passage_too(tiny: Path) -> None:

@@ -14,14 +14,16 @@ from hypothesis import strategies as st
 
 from sessionqa import Assistant, Settings, build_index, terms
 from sessionqa.corpus import read_corpus, stamps
-from sessionqa.encode import Encoder, Progress, Vectors, passage_input
+from sessionqa.encode import STEPS, Encoded, Encoder, Progress, Vectors, passage_input
 from sessionqa.errors import IndexDamaged, IndexMissing, IndexUnusable
 from sessionqa.index import FORMAT_VERSION
 from sessionqa.index.build import inputs_of, live_manifest, only_builder, write_build
+from sessionqa.index.encoding import key_of
 from sessionqa.index.local import LocalIndex, current_build
 
 Write = Callable[..., Path]
-FILES = ("passages.sqlite", "sentences.npy", "vectors.faiss", "lexical/meta.json")
+LEXICAL = ("lexical/passages/meta.json", "lexical/sessions/meta.json")
+FILES = ("passages.sqlite", "sentences.npy", "vectors.faiss", "tokens.int8", *LEXICAL)
 QUESTIONS = ("What is shuffle sharding?", "How are gray failures detected?", "堆肥", "level 400")
 
 
@@ -37,10 +39,17 @@ class CountingEncoder:
         return getattr(self._encoder, name)
 
     def encode_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+        self._note(texts)
+        return self._encoder.encode_passages(texts, progress)
+
+    def encode_with_tokens(self, texts: Sequence[str], progress: Progress | None = None) -> Encoded:
+        self._note(texts)
+        return self._encoder.encode_with_tokens(texts, progress)
+
+    def _note(self, texts: Sequence[str]) -> None:
         self.read += texts
         if any(self._fails_on in text for text in texts):
             raise RuntimeError("the power went off")
-        return self._encoder.encode_passages(texts, progress)
 
 
 def build_with(settings: Settings, encoder: object) -> None:
@@ -212,6 +221,118 @@ def test_abbreviations_are_found_by_either_form(index: LocalIndex) -> None:
         ("RTO", "Recovery Time Objective", "ARC308", True)
     ]
     assert index.abbreviations(["zzz", ""]) == []
+
+
+# Likeness
+
+
+def every_id(index: LocalIndex) -> list[str]:
+    return [id_ for id_, _ in index.dense(np.zeros(384, dtype=np.float32), 10_000)]
+
+
+def slowly(asked: Vectors, rows: Vectors) -> float:
+    """The mean over `asked` of the greatest product with any of `rows`."""
+    products = [[float(one @ row) for row in rows] for one in asked]
+    return sum(map(max, products)) / len(products) if len(asked) and len(rows) else 0.0
+
+
+def test_similarities_are_those_of_brute_force(
+    index: LocalIndex, assistant: Assistant, vectors: tuple[list[str], Vectors]
+) -> None:
+    ids, matrix = vectors
+    encode = assistant.encoder.encode_question
+    vector, sentences = encode(QUESTIONS[0]), np.stack([encode(text) for text in QUESTIONS])
+    chosen = [*ids[::7], ids[0], ids[0]]
+    whole, nearest = index.similarities(chosen, vector, sentences)
+    assert whole.dtype == nearest.dtype == np.float32
+    rows = [ids.index(id_) for id_ in chosen]
+    assert np.allclose(whole, matrix[rows] @ vector, atol=1e-5)
+    expected = []
+    for passage in index.passages(chosen):
+        inside = index.sentences(passage.session_code, passage.start, passage.end)
+        own = index.sentence_vectors([sentence.row for sentence in inside])
+        expected.append(slowly(sentences, own))
+    assert np.allclose(nearest, expected, atol=1e-5)
+
+
+def test_token_similarities_are_those_of_brute_force(
+    index: LocalIndex, assistant: Assistant
+) -> None:
+    ids = every_id(index)[::9]
+    inputs = [passage_input(assistant.encoder, p.title, p.text) for p in index.passages(ids)]
+    encoded = assistant.encoder.encode_with_tokens(inputs)
+    each = np.split(encoded.tokens, np.cumsum(encoded.lengths)[:-1])
+    for question in QUESTIONS:
+        asked = assistant.encoder.question_tokens(question)
+        expected = [slowly(asked, own.astype(np.float32) / STEPS) for own in each]
+        # A token's vector may be a step off, by the batch it was in.
+        assert np.allclose(index.token_similarities(ids, asked), expected, atol=0.01)
+        backwards = index.token_similarities(ids[::-1], asked)[::-1]
+        assert np.allclose(backwards, index.token_similarities(ids, asked), atol=1e-6)
+
+
+def test_likeness_to_nothing_and_of_nothing(index: LocalIndex, assistant: Assistant) -> None:
+    vector = assistant.encoder.encode_question("worms")
+    whole, nearest = index.similarities([], vector, vector.reshape(1, -1))
+    assert whole.shape == nearest.shape == (0,)
+    assert index.token_similarities([], assistant.encoder.question_tokens("worms")).shape == (0,)
+    ids = every_id(index)[:3]
+    nothing = assistant.encoder.question_tokens("")
+    assert index.token_similarities(ids, nothing).tolist() == [0, 0, 0]
+    assert index.session_scores([], ids).tolist() == [0, 0, 0]
+    assert index.session_scores(["shard"], []).shape == (0,)
+    assert index.codes([]) == []
+
+
+def test_session_scores_are_the_bm25_of_whole_sessions(index: LocalIndex) -> None:
+    """By the formula: k1 = 1.2, b = 0.75, idf = ln(1 + (N - n + 0.5) / (n + 0.5))."""
+    texts = {s.code: [terms.stem(word) for word in terms.words(s.text)] for s in index.sessions()}
+    mean = sum(map(len, texts.values())) / len(texts)
+    stems = ["shard", "failur", "databas", "failur", "zzz"]
+
+    def bm25(words: list[str], stem: str) -> float:
+        having = sum(stem in other for other in texts.values())
+        idf = np.log(1 + (len(texts) - having + 0.5) / (having + 0.5))
+        count = words.count(stem)
+        norm = 1.2 * (1 - 0.75 + 0.75 * len(words) / mean)
+        return float(idf * count * 2.2 / (count + norm))
+
+    ids = every_id(index)
+    codes = index.codes(ids)
+    expected = [sum(bm25(texts[code], stem) for stem in stems) for code in codes]
+    found = index.session_scores(stems, ids)
+    assert found.max() > 1
+    # The engine rounds the lengths of long texts.
+    assert np.allclose(found, expected, rtol=0.05)
+    assert index.session_scores(stems, ids[:2]).tolist() == found[:2].tolist()
+
+
+def test_codes_are_in_the_order_asked_for(index: LocalIndex) -> None:
+    ids = every_id(index)
+    assert index.codes(ids) == [passage.session_code for passage in index.passages(ids)]
+    assert index.codes([ids[3], ids[0], ids[3]]) == [index.codes([ids[n]])[0] for n in (3, 0, 3)]
+    with pytest.raises(KeyError):
+        index.codes(["ARC310-none"])
+
+
+def test_every_passage_holds_just_its_own_sentences_and_tokens(
+    index: LocalIndex, assistant: Assistant
+) -> None:
+    columns = "row, session_code, text, title, start, end, key"
+    held = "first_sentence, last_sentence, first_token, last_token"
+    rows = index._db.execute(f"SELECT {columns}, {held} FROM passages ORDER BY row").fetchall()
+    assert [row[0] for row in rows] == list(range(index.manifest.counts["passages"]))
+    tokens = 0
+    for _, code, text, title, start, end, key, *(first, last, begin, stop) in rows:
+        inside = index.sentences(code, start, end)
+        assert [sentence.row for sentence in inside] == list(range(first, last))
+        read = passage_input(assistant.encoder, title, text)
+        assert key == key_of(read)
+        # One after another, without a gap; two word pieces are special ones.
+        assert (begin, stop - begin) == (tokens, assistant.encoder.count_pieces(read) - 2)
+        tokens = stop
+    size = index.manifest.files["tokens.int8"]["size"]
+    assert size == tokens * index.manifest.encoder["token_dim"]
 
 
 def test_an_unknown_passage_is_a_key_error(index: LocalIndex) -> None:

@@ -165,6 +165,11 @@ class Assistant:
         """The hits for a question that stands alone: `k`, or many for a list of sessions."""
         return self._found(standalone_question, k, self.passing(filter))
 
+    def depth(self, standalone_question: str, k: int | None = None) -> int:
+        """How many passages an answer looks at: `k`, or many for a list of sessions."""
+        k = k or self.settings.top_k
+        return max(k, LIST_HITS) if read(standalone_question).sessions else k
+
     def search(
         self, query: str, k: int | None = None, filter: Filter | str | None = None
     ) -> list[Hit]:
@@ -194,8 +199,7 @@ class Assistant:
         return wanted.select(self.index) if wanted else None
 
     def _found(self, question: str, k: int, passing: Collection[str] | None) -> list[Hit]:
-        wanted = max(k, LIST_HITS) if read(question).sessions else k
-        return self.retriever.retrieve(question, wanted, passing)
+        return self.retriever.retrieve(question, self.depth(question, k), passing)
 
     def _barred(self, question: str, filter: Filter | None, passing: Collection[str] | None) -> str:
         """Says that `filter` leaves nothing to answer from; empty if it leaves something."""

@@ -8,14 +8,14 @@ from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from sessionqa import __version__, eval_options
+from sessionqa import __version__, eval_options, terminal
 from sessionqa.errors import SessionQAError, UsageError
 from sessionqa.facets import FIELDS
 from sessionqa.settings import Chunking, Settings
 
 if TYPE_CHECKING:
     from sessionqa.assistant import Assistant
-    from sessionqa.datatypes import Answer, Correction, Hit, Session
+    from sessionqa.datatypes import Session
     from sessionqa.filters import Filter
 
 ANSWERED, REFUSED, INTERRUPTED, UNEXPECTED = 0, 1, 130, 3
@@ -126,9 +126,9 @@ def _ask(arguments: argparse.Namespace) -> int:
     assistant = _assistant(arguments)
     answer = assistant.ask(arguments.question, arguments.k, arguments.history, _filter(arguments))
     if arguments.json:
-        _print_json(answer.to_dict())
+        terminal.print_json(answer.to_dict())
     else:
-        print(_as_text(answer, assistant))
+        print(terminal.as_text(answer, assistant.session))
         if arguments.explain:
             from sessionqa.explain import ranking
 
@@ -148,13 +148,13 @@ def _search(arguments: argparse.Namespace) -> int:
     if wanted and not hits:
         _say_none_passes(wanted)
     if arguments.json:
-        _print_json([hit.to_dict() for hit in hits])
+        terminal.print_json([hit.to_dict() for hit in hits])
         return ANSWERED
     if corrections := assistant.understood(arguments.query).corrections:
-        print(f"{_read_as(corrections)}\n")
+        print(f"{terminal.read_as(corrections)}\n")
     for hit in hits:
-        print(f"{_scores(hit)}  {hit.passage.session_code}  {hit.passage.title}")
-        print(_indented(" ".join(hit.passage.text.split())))
+        print(f"{terminal.scores(hit)}  {hit.passage.session_code}  {hit.passage.title}")
+        print(terminal.indented(" ".join(hit.passage.text.split())))
     if arguments.explain:
         from sessionqa.explain import ranking
 
@@ -169,7 +169,7 @@ def _explain_miss(arguments: argparse.Namespace) -> int:
     wanted = _filter(arguments)
     assistant = _assistant(arguments)
     miss = explain_miss(assistant, arguments.question, arguments.code, arguments.history, wanted)
-    _print_json(miss.to_dict()) if arguments.json else print(miss.to_text())
+    terminal.print_json(miss.to_dict()) if arguments.json else print(miss.to_text())
     return ANSWERED
 
 
@@ -181,13 +181,13 @@ def _sessions(arguments: argparse.Namespace) -> int:
         if wanted:
             raise UsageError(f"both {arguments.code} and a filter are given: drop one of them")
         session = assistant.session(arguments.code)
-        _print_json(session.to_dict()) if arguments.json else print(session.text)
+        terminal.print_json(session.to_dict()) if arguments.json else print(session.text)
         return ANSWERED
     sessions = assistant.sessions(wanted)
     if wanted and not sessions:
         _say_none_passes(wanted)
     if arguments.json:
-        _print_json([_without_text(session) for session in sessions])
+        terminal.print_json([_without_text(session) for session in sessions])
         return ANSWERED
     width = max((len(session.code) for session in sessions), default=0)
     for session in sessions:
@@ -316,70 +316,10 @@ def _say_none_passes(wanted: "Filter") -> None:
     print(f"sessionqa: no session passes the filter {wanted}", file=sys.stderr)
 
 
-def _as_text(answer: "Answer", assistant: "Assistant") -> str:
-    """The answer, then its sources: each session with its title, speakers and recording."""
-    parts = [_wrapped(paragraph) for paragraph in answer.text.split("\n\n")]
-    if answer.topic_added:
-        parts.insert(0, f"(asked as: {answer.standalone_question})")
-    elif answer.corrections:
-        parts.insert(0, _read_as(answer.corrections))
-    if answer.citations:
-        numbers: dict[str, list[str]] = {}
-        for citation in answer.citations:
-            numbers.setdefault(citation.session_code, []).append(f"[{citation.number}]")
-        parts.append(
-            "Sources\n"
-            + "\n".join(
-                _source("".join(marks), assistant.session(code)) for code, marks in numbers.items()
-            )
-        )
-    return "\n\n".join(parts)
-
-
-def _read_as(corrections: "Sequence[Correction]") -> str:
-    pairs = (f'"{correction.written}" as "{correction.read}"' for correction in corrections)
-    return f"(read {', '.join(pairs)})"
-
-
-def _source(marks: str, session: "Session") -> str:
-    speakers = ", ".join(speaker.name for speaker in session.speakers)
-    by = f" ({speakers})" if speakers else ""
-    link = f"\n    {session.url}" if session.url else ""
-    return f"{marks} {session.code}: {session.title}{by}{link}"
-
-
-def _scores(hit: "Hit") -> str:
-    """The fused score, and in front of it the reranker's, by which the hit stands where it does."""
-    read = "" if hit.rerank_score is None else f"reranked {hit.rerank_score:.3f}, "
-    return f"{read}{hit.score:.3f}"
-
-
 def _without_text(session: "Session") -> dict[str, Any]:
     record = session.to_dict()
     del record["text"]
     return record
-
-
-def _print_json(value: Any) -> None:
-    import json
-
-    print(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def _wrapped(text: str) -> str:
-    """`text` wrapped to the terminal; as it is where stdout is none."""
-    if not sys.stdout.isatty():
-        return text
-    import shutil
-    import textwrap
-
-    return textwrap.fill(text, min(shutil.get_terminal_size().columns, 100))
-
-
-def _indented(text: str) -> str:
-    import textwrap
-
-    return textwrap.fill(text, 96, initial_indent="       ", subsequent_indent="       ")
 
 
 def _positive(text: str) -> int:

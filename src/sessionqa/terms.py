@@ -88,17 +88,17 @@ def _before_apostrophe(word: str) -> str:
     return re.split("['’]", word.casefold(), maxsplit=1)[0]
 
 
+def is_unasked(word: str) -> bool:
+    """Whether a word only says how something is asked, or that it is asked of talks."""
+    return _before_apostrophe(word) in UNASKED
+
+
 def content_words(question: str) -> list[str]:
     """The words of a question that say what it is about, as written, each once."""
-    found = {
-        word.casefold(): word
-        for word in reversed(words(question))
-        if _before_apostrophe(word) not in UNASKED
-    }
+    found = {word.casefold(): word for word in reversed(words(question)) if not is_unasked(word)}
     return list(reversed(found.values()))
 
 
 def asked_stems(question: str) -> list[str]:
     """The stems of those words, as often as they stand in the question, in order."""
-    asked = (word for word in words(question) if _before_apostrophe(word) not in UNASKED)
-    return [stem(word) for word in asked]
+    return [stem(word) for word in words(question) if not is_unasked(word)]

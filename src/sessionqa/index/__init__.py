@@ -4,6 +4,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sessionqa.datatypes import Passage, Sentence, Session
 from sessionqa.encode import Vectors
 
@@ -49,6 +52,7 @@ class Abbreviation:
     introduced: bool
 
 
+Weights = NDArray[np.floating[Any]]
 # Passages' ids with their scores, best first.
 Ranked = list[tuple[str, float]]
 
@@ -86,10 +90,10 @@ class Index(Protocol):
         shape (m, dim), the cosine to the passage's nearest sentence, and the mean of these.
         """
 
-    def token_similarities(self, ids: Sequence[str], tokens: Vectors) -> Vectors:
+    def token_similarities(self, ids: Sequence[str], tokens: Vectors, weights: Weights) -> Vectors:
         """The same over the question's `tokens`, shape (m, token_dim), and the passages' own.
 
-        MaxSim (Khattab and Zaharia 2020, "ColBERT"), as a mean; shape (len(ids),).
+        MaxSim (Khattab and Zaharia 2020, "ColBERT"), as a mean by `weights`, shape (m,).
         """
 
     def codes(self, ids: Sequence[str]) -> list[str]:

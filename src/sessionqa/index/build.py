@@ -130,7 +130,7 @@ def _write_files(
 
 @contextmanager
 def _live(folder: Path, encoder: Encoder) -> Iterator[LocalIndex | None]:
-    """The live build if it is whole and the same encoder made it."""
+    """The live build if it is whole and an encoder made it that gives the same, tokens included."""
     before: LocalIndex | None = None
     with suppress(SessionQAError):
         before = LocalIndex.open(folder, verify=True)
@@ -138,8 +138,9 @@ def _live(folder: Path, encoder: Encoder) -> Iterator[LocalIndex | None]:
         yield None
         return
     with closing(before):
-        same = before.manifest.encoder["fingerprint"] == encoder.fingerprint
-        yield before if same else None
+        made_by = before.manifest.encoder
+        same = (encoder.fingerprint, encoder.token_dim)
+        yield before if (made_by["fingerprint"], made_by["token_dim"]) == same else None
 
 
 def _manifest(

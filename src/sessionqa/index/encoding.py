@@ -36,12 +36,14 @@ def write_vectors(
     """
     import faiss
 
-    unfinished = Unfinished(aside.parents[1] / UNFINISHED / encoder.fingerprint)
+    # Apart: the blocks of sentences have no tokens, and not every encoder gives them.
+    unfinished = aside.parents[1] / UNFINISHED / f"{encoder.fingerprint}-{encoder.token_dim}"
+    passages, rest = Unfinished(unfinished / "passages"), Unfinished(unfinished / "sentences")
     index = faiss.IndexFlatIP(encoder.dim)
     held: list[Rows] = []
     at = 0
     with (aside / TOKENS).open("wb") as tokens:
-        for block in _passages(cut.passage_inputs, encoder, before, unfinished, report):
+        for block in _passages(cut.passage_inputs, encoder, before, passages, report):
             index.add(block.vectors)
             tokens.write(np.ascontiguousarray(block.tokens).tobytes())
             for length in block.lengths.tolist():
@@ -50,7 +52,7 @@ def write_vectors(
     (aside / VECTORS).write_bytes(faiss.serialize_index(index).tobytes())
     sentences = np.zeros((len(cut.sentence_inputs), encoder.dim), dtype=np.float16)
     at = 0
-    for vectors in _sentences(cut.sentence_inputs, encoder, before, unfinished, report):
+    for vectors in _sentences(cut.sentence_inputs, encoder, before, rest, report):
         sentences[at : at + len(vectors)] = vectors
         at += len(vectors)
     np.save(aside / SENTENCES, sentences)
@@ -71,7 +73,7 @@ class Unfinished:
         try:
             with np.load(path, allow_pickle=False) as kept:
                 return Encoded(kept["vectors"], kept["tokens"], kept["lengths"])
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile):
             made = encode(texts)
         self._folder.mkdir(parents=True, exist_ok=True)
         pending = path.with_suffix(".part.npz")

@@ -13,7 +13,7 @@ from sessionqa.datatypes import Passage, Sentence, Session, Speaker
 from sessionqa.encode import STEPS, Tokens, Vectors
 from sessionqa.errors import IndexDamaged, IndexMissing, first_line
 from sessionqa.exports import sha256_of
-from sessionqa.index import FORMAT_VERSION, Abbreviation, KnownWord, Manifest, Ranked
+from sessionqa.index import FORMAT_VERSION, Abbreviation, KnownWord, Manifest, Ranked, Weights
 
 CURRENT = "CURRENT"
 BUILDS = "builds"
@@ -137,12 +137,12 @@ class LocalIndex:
         nearest = _nearest(sentences, self._sentences, places[:, 1:])
         return np.asarray(whole, dtype=np.float32), nearest
 
-    def token_similarities(self, ids: Sequence[str], tokens: Vectors) -> Vectors:
+    def token_similarities(self, ids: Sequence[str], tokens: Vectors, weights: Weights) -> Vectors:
         """See Index."""
         if not ids:
             return np.zeros(0, dtype=np.float32)
         places = self._places("first_token, last_token", ids)
-        return _nearest(tokens / np.float32(STEPS), self._tokens, places)
+        return _nearest(tokens / np.float32(STEPS), self._tokens, places, weights)
 
     def codes(self, ids: Sequence[str]) -> list[str]:
         """See Index."""
@@ -293,10 +293,13 @@ def _read_tokens(path: Path, dim: int) -> Tokens:
     return np.memmap(path, dtype=np.int8, mode="r").reshape(-1, dim)
 
 
-def _nearest(asked: Vectors, rows: NDArray[Any], places: NDArray[np.int64]) -> Vectors:
+def _nearest(
+    asked: Vectors, rows: NDArray[Any], places: NDArray[np.int64], weights: Weights | None = None
+) -> Vectors:
     """For each run of `rows` the mean, over those asked for, of the greatest product with any.
 
-    `places` has the first and the last row of each run, shape (n, 2); an empty run gives 0.
+    `places` has the first row of each run and the one after its last, shape (n, 2); an empty run
+    gives 0.
     """
     nearest = np.zeros(len(places), dtype=np.float32)
     lengths = places[:, 1] - places[:, 0]
@@ -308,7 +311,7 @@ def _nearest(asked: Vectors, rows: NDArray[Any], places: NDArray[np.int64]) -> V
     chosen = rows[np.repeat(places[full, 0], lengths[full]) + within].astype(np.float32)
     products = chosen @ asked.T
     best = np.maximum.reduceat(products, ends - lengths[full], axis=0)
-    nearest[full] = best.mean(axis=1)
+    nearest[full] = np.average(best, axis=1, weights=weights)
     return nearest
 
 

@@ -1,0 +1,69 @@
+"""Answers, hits and their sources as text for a terminal."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sessionqa.datatypes import Answer, Correction, Hit, Session
+
+
+def as_text(answer: Answer, session_of: Callable[[str], Session]) -> str:
+    """The answer, then its sources: each session with its title, speakers and recording."""
+    parts = [_wrapped(paragraph) for paragraph in answer.text.split("\n\n")]
+    if answer.topic_added:
+        parts.insert(0, f"(asked as: {answer.standalone_question})")
+    elif answer.corrections:
+        parts.insert(0, read_as(answer.corrections))
+    if answer.citations:
+        numbers: dict[str, list[str]] = {}
+        for citation in answer.citations:
+            numbers.setdefault(citation.session_code, []).append(f"[{citation.number}]")
+        parts.append(
+            "Sources\n"
+            + "\n".join(
+                _source("".join(marks), session_of(code)) for code, marks in numbers.items()
+            )
+        )
+    return "\n\n".join(parts)
+
+
+def read_as(corrections: Sequence[Correction]) -> str:
+    """What was read otherwise than it was written."""
+    pairs = (f'"{correction.written}" as "{correction.read}"' for correction in corrections)
+    return f"(read {', '.join(pairs)})"
+
+
+def _source(marks: str, session: Session) -> str:
+    speakers = ", ".join(speaker.name for speaker in session.speakers)
+    by = f" ({speakers})" if speakers else ""
+    link = f"\n    {session.url}" if session.url else ""
+    return f"{marks} {session.code}: {session.title}{by}{link}"
+
+
+def scores(hit: Hit) -> str:
+    """The fused score, and in front of it the reranker's, by which the hit stands where it does."""
+    read = "" if hit.rerank_score is None else f"reranked {hit.rerank_score:.3f}, "
+    return f"{read}{hit.score:.3f}"
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout, readable for people too."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _wrapped(text: str) -> str:
+    """`text` wrapped to the terminal; as it is where stdout is none."""
+    if not sys.stdout.isatty():
+        return text
+    import shutil
+    import textwrap
+
+    return textwrap.fill(text, min(shutil.get_terminal_size().columns, 100))
+
+
+def indented(text: str) -> str:
+    """`text` wrapped, to stand below what it belongs to."""
+    import textwrap
+
+    return textwrap.fill(text, 96, initial_indent="       ", subsequent_indent="       ")
