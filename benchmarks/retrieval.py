@@ -25,6 +25,7 @@ from sessionqa.encode import Vectors
 from sessionqa.eval_command import settings_for
 from sessionqa.evaluate import Outcome
 from sessionqa.gold import GoldSet, read_gold_set
+from sessionqa.index import Weights
 from sessionqa.measures import DEPTH
 from sessionqa.mentions import named_sessions
 from sessionqa.retrieve import Retriever
@@ -58,6 +59,7 @@ CONFIGURATIONS = (
     Configuration("without the whole", constants={"WHOLE": 0.0}),
     Configuration("without sentences", constants={"SENTENCES": 0.0}),
     Configuration("without tokens", constants={"TOKENS": 0.0}),
+    Configuration("with all tokens alike", constants={"ASKING": 1.0}),
     *(Configuration(f"lexical weight {weight}", f"lexical_weight={weight}") for weight in WEIGHTS),
 )
 
@@ -71,7 +73,7 @@ class Remembering:
     def __init__(self, asked: Any) -> None:
         self._asked = asked
         self._answers: dict[bytes, Any] = {}
-        self._tokens: dict[str, float] = {}
+        self._tokens: dict[bytes, dict[str, float]] = {}
 
     def forget(self) -> None:
         """Begins another question."""
@@ -91,11 +93,13 @@ class Remembering:
 
         return answer
 
-    def token_similarities(self, ids: Sequence[str], tokens: Vectors) -> Vectors:
+    def token_similarities(self, ids: Sequence[str], tokens: Vectors, weights: Weights) -> Vectors:
         """Passage by passage, since every configuration asks for others."""
-        missing = [id_ for id_ in ids if id_ not in self._tokens]
-        self._tokens |= zip(missing, self._asked.token_similarities(missing, tokens), strict=True)
-        return np.array([self._tokens[id_] for id_ in ids], dtype=np.float32)
+        known = self._tokens.setdefault(weights.tobytes(), {})
+        missing = [id_ for id_ in ids if id_ not in known]
+        found = self._asked.token_similarities(missing, tokens, weights)
+        known.update(zip(missing, found, strict=True))
+        return np.array([known[id_] for id_ in ids], dtype=np.float32)
 
 
 @contextmanager
