@@ -25,6 +25,7 @@ from sessionqa.encode import Vectors
 from sessionqa.eval_command import settings_for
 from sessionqa.evaluate import Outcome
 from sessionqa.gold import GoldSet, read_gold_set
+from sessionqa.index import Weights
 from sessionqa.measures import DEPTH
 from sessionqa.mentions import named_sessions
 from sessionqa.retrieve import Retriever
@@ -91,10 +92,11 @@ class Remembering:
 
         return answer
 
-    def token_similarities(self, ids: Sequence[str], tokens: Vectors) -> Vectors:
+    def token_similarities(self, ids: Sequence[str], tokens: Vectors, weights: Weights) -> Vectors:
         """Passage by passage, since every configuration asks for others."""
         missing = [id_ for id_ in ids if id_ not in self._tokens]
-        self._tokens |= zip(missing, self._asked.token_similarities(missing, tokens), strict=True)
+        found = self._asked.token_similarities(missing, tokens, weights)
+        self._tokens |= zip(missing, found, strict=True)
         return np.array([self._tokens[id_] for id_ in ids], dtype=np.float32)
 
 
