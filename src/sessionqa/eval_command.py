@@ -15,12 +15,11 @@ import platformdirs
 
 from sessionqa import compare, eval_tables, evaluate, measures, runs
 from sessionqa.assistant import Assistant, build_index
-from sessionqa.encode import fingerprint
 from sessionqa.errors import IndexUnusable, UsageError
 from sessionqa.evaluate import Evaluation
 from sessionqa.explain import explain_miss
 from sessionqa.gold import GoldQuestion, GoldSet, joined, read_gold_set
-from sessionqa.index.build import inputs_of
+from sessionqa.index.build import corpus_fingerprint
 from sessionqa.index.local import current_build, read_manifest
 from sessionqa.settings import Settings
 
@@ -197,8 +196,9 @@ def settings_for(
 ) -> Settings:
     """The settings for a set that was read from `path`: it is the corpus, its index has a folder.
 
-    Without `index` that is one in the user's cache folder, named by what the index is made of; it
-    is for the caller to build it. Raises UsageError if `index` is that of something else.
+    Without `index` that is one in the user's cache folder, named by documents and chunking, so that
+    a later version finds the vectors there; it is for the caller to build it. Raises UsageError if
+    `index` is that of something else.
     """
     settings = Settings.load(corpus=path, index=index, chunking=chunking)
     if index:
@@ -209,9 +209,9 @@ def settings_for(
                     f"{index} is the index of {there}: name another folder with --index"
                 )
         return settings
-    made_of = inputs_of(gold.sessions or (), fingerprint(settings.model), settings)
+    made_of = f"{settings.chunking}-{corpus_fingerprint(gold.sessions or ())[:12]}"
     name = re.sub(r"[^\w.-]+", "-", gold.name)[:40]
-    cached = platformdirs.user_cache_path("sessionqa") / "eval" / f"{name}-{made_of[:12]}"
+    cached = platformdirs.user_cache_path("sessionqa") / "eval" / f"{name}-{made_of}"
     return settings.with_(index=cached)
 
 
