@@ -51,8 +51,13 @@ def test_a_hit_becomes_json_flat() -> None:
         "score": 0.5,
         "dense_rank": 1,
         "dense_score": 0.7,
+        "sentence_score": None,
+        "token_score": None,
         "lexical_rank": None,
         "lexical_score": None,
+        "session_score": None,
+        "by_meaning": 0.0,
+        "by_words": 0.0,
         "rerank_score": None,
     }
 

@@ -14,7 +14,7 @@ def examiner(assistant: Assistant) -> Examiner:
 
 @pytest.fixture(scope="module")
 def retriever(assistant: Assistant) -> Retriever:
-    return Retriever(assistant.index, assistant.encoder, assistant.settings.lexical_weight)
+    return Retriever(assistant.index, assistant.encoder, assistant.settings)
 
 
 def test_covered_is_the_share_of_the_rarity() -> None:
