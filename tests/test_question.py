@@ -61,6 +61,18 @@ def test_persons_numbers_and_several_things_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "defined"),
+    [
+        ("What is zonal autoshift?", ("zonal", "autoshift")),
+        ("What is the title of ARC315?", ()),
+        ("Who presented ARC312?", ()),
+    ],
+)
+def test_a_field_of_the_card_is_not_a_definition(question: str, defined: tuple[str, ...]) -> None:
+    assert read(question).defined == defined
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("10 million users", True),

@@ -17,6 +17,8 @@ def cited(answer: Answer) -> set[str]:
         ("Who presented the gray failures session?", "ARC310", "Mike Hagen"),
         ("What is the title of ARC319?", "ARC319", "Optimize cost and performance and track"),
         ("Who presented ARC327?", "ARC327", "Alec Peterson; Mike Fur; Becky Weiss"),
+        ("Who presented ARC312?", "ARC312", "Presented by Clark Ritchie"),
+        ("What is the title of ARC315?", "ARC315", "Gain confidence in system correctness"),
         ("What does zonal autoshift do?", "ARC309", "autoshift"),
         ("What does RTO stand for?", "ARC308", "Recovery Time Objective"),
         ("What happens three times a week?", "ARC316", "Game days"),

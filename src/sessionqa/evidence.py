@@ -121,15 +121,18 @@ class Examiner:
     def _sentences(
         self, hits: Sequence[Hit], sessions: Mapping[str, Session]
     ) -> list[tuple[Sentence, Hit]]:
-        """Each sentence once, with the best hit that holds it or, for a card, its session's."""
+        """Each sentence once, with the best hit that holds it or, for a card, its session's.
+
+        A card says of its session what no wording of a question is near to.
+        """
         found: dict[int, tuple[Sentence, Hit]] = {}
-        for hit in hits:
-            passage = hit.passage
-            for sentence in self._index.sentences(passage.session_code, passage.start, passage.end):
-                found.setdefault(sentence.row, (sentence, hit))
         best = {hit.passage.session_code: hit for hit in reversed(hits)}
         for code, hit in best.items():
             for sentence in self._index.sentences(code, 0, card.end_of(sessions[code].text)):
+                found.setdefault(sentence.row, (sentence, hit))
+        for hit in hits:
+            passage = hit.passage
+            for sentence in self._index.sentences(passage.session_code, passage.start, passage.end):
                 found.setdefault(sentence.row, (sentence, hit))
         return list(found.values())
 

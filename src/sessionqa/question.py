@@ -110,13 +110,15 @@ class Asked:
 def read(question: str) -> Asked:
     """What `question` asks for, by the wording of the part that asks."""
     question = focus(question)
+    named = frozenset(name for name, asked in _FIELDS.items() if asked.search(question))
     return Asked(
         sessions=bool(_LIST.search(question)),
         several=bool(_SEVERAL.search(question)),
-        fields=frozenset(name for name, asked in _FIELDS.items() if asked.search(question)),
+        fields=named,
         person=bool(_PERSON.search(question)),
         number=bool(_NUMBER.search(question)),
-        defined=_term(question),
+        # "What is the title of X" does not ask what X is.
+        defined=() if named else _term(question),
     )
 
 
