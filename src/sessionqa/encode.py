@@ -33,7 +33,7 @@ BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 EXPORT_VERSION = 3
 MOST_WINDOWS = 8
 # The length of a token's vector, chosen by docs/decisions/0012; the model's own is larger.
-TOKEN_DIM = 96
+TOKEN_DIM = 64
 # The texts of random words by which the axes of token vectors are found.
 AXES_TEXTS, AXES_WORDS = 512, 24
 # A token's vector is kept as whole numbers from -127 to 127.
