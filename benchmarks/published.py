@@ -1,6 +1,7 @@
 """Published figures on SciFact beside ours: encoder, pooling, truncation and measures at once.
 
-Each document is one passage, cut at the encoder's limit, as published figures are made; the index
+Each document is one passage, cut at the encoder's limit, and each arm is asked by itself for what
+stands in the claim, as published figures are made; the index
 is the one that `sessionqa eval scifact --chunking document` keeps in the user's cache, or --index.
 Exits with 1 if a figure is further off than its tolerance.
 
@@ -9,14 +10,17 @@ Exits with 1 if a figure is further off than its tolerance.
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sessionqa import compare, evaluate
+from sessionqa import evaluate, terms
 from sessionqa.assistant import Assistant, build_index
 from sessionqa.eval_command import settings_for
-from sessionqa.gold import read_gold_set
+from sessionqa.gold import GoldSet, read_gold_set
+from sessionqa.index import Ranked
+
+DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +48,33 @@ FIGURES = (
 
 
 def scores(scifact: Path, index: Path | None) -> dict[str, Mapping[str, float]]:
-    """The measures of FIGURES for each of their configurations."""
+    """The measures of FIGURES for each arm by itself, asked what stands in the claims."""
     gold = read_gold_set(scifact)
     settings = settings_for(scifact, gold, index, "document")
     build_index(settings, _progress, sessions=gold.sessions)
+    assistant = Assistant.open(settings)
+    arms: dict[str, Callable[[str], Ranked]] = {
+        "dense": lambda text: assistant.index.dense(assistant.encoder.encode_question(text), DEPTH),
+        "lexical": lambda text: assistant.index.lexical(terms.asked_stems(text), DEPTH),
+    }
     names = tuple(dict.fromkeys(figure.measure for figure in FIGURES))
-    found = {}
-    for name in dict.fromkeys(figure.configuration for figure in FIGURES):
-        assistant = Assistant.open(compare.configured(settings, name))
-        found[name] = evaluate.evaluated(name, evaluate.run(assistant, gold), names).scores
-    return found
+    return {
+        name: evaluate.evaluated(name, _outcomes(assistant, gold, arm), names).scores
+        for name, arm in arms.items()
+    }
+
+
+def _outcomes(
+    assistant: Assistant, gold: GoldSet, arm: Callable[[str], Ranked]
+) -> list[evaluate.Outcome]:
+    """What one arm finds; a document is one passage."""
+    outcomes = []
+    for question in gold.questions:
+        found = arm(question.question)
+        codes = assistant.index.codes([id_ for id_, _ in found])
+        ranking = tuple(zip(codes, (score for _, score in found), strict=True))
+        outcomes.append(evaluate.Outcome(question, ranking, None, 0.0))
+    return outcomes
 
 
 def _progress(stage: str, done: int, of: int) -> None:
