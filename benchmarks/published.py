@@ -19,6 +19,7 @@ from sessionqa.assistant import Assistant, build_index
 from sessionqa.eval_command import settings_for
 from sessionqa.gold import GoldSet, read_gold_set
 from sessionqa.index import Ranked
+from sessionqa.terminal import Progress
 
 DEPTH = 100
 
@@ -51,7 +52,7 @@ def scores(scifact: Path, index: Path | None) -> dict[str, Mapping[str, float]]:
     """The measures of FIGURES for each arm by itself, asked what stands in the claims."""
     gold = read_gold_set(scifact)
     settings = settings_for(scifact, gold, index, "document")
-    build_index(settings, _progress, sessions=gold.sessions)
+    build_index(settings, Progress(), sessions=gold.sessions)
     assistant = Assistant.open(settings)
     arms: dict[str, Callable[[str], Ranked]] = {
         "dense": lambda text: assistant.index.dense(assistant.encoder.encode_question(text), DEPTH),
@@ -75,10 +76,6 @@ def _outcomes(
         ranking = tuple(zip(codes, (score for _, score in found), strict=True))
         outcomes.append(evaluate.Outcome(question, ranking, None, 0.0))
     return outcomes
-
-
-def _progress(stage: str, done: int, of: int) -> None:
-    print(f"\r{stage} {done}/{of}\033[K", end="\n" if done == of else "", file=sys.stderr)
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ reporting only: weights are chosen with `--scifact-split train`. The indexes are
 
 import argparse
 import pickle
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from sessionqa.measures import DEPTH
 from sessionqa.mentions import named_sessions
 from sessionqa.retrieve import Retriever
 from sessionqa.settings import Settings
+from sessionqa.terminal import Progress
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"scifact": "scifact", "cisi": "cisi", "squad": "squad/dev-v1.1.json"}
@@ -124,6 +124,7 @@ def outcomes(assistant: Assistant, gold: GoldSet) -> dict[str, list[Outcome]]:
         for row in CONFIGURATIONS
     ]
     found: dict[str, list[Outcome]] = {row.label: [] for row in CONFIGURATIONS}
+    progress = Progress()
     for done, question in enumerate(gold.questions, 1):
         index.forget()
         encoder.forget()
@@ -132,7 +133,7 @@ def outcomes(assistant: Assistant, gold: GoldSet) -> dict[str, list[Outcome]]:
             with constants(row.constants):
                 ranking = ranked(retriever, index, clear)
             found[row.label].append(Outcome(question, ranking, None, 0.0))
-        _progress(gold.name, done, len(gold.questions))
+        progress(gold.name, done, len(gold.questions))
     return found
 
 
@@ -166,10 +167,6 @@ def drawn(gold: GoldSet, count: int) -> GoldSet:
     return replace(gold, questions=tuple(asked))
 
 
-def _progress(stage: str, done: int, of: int) -> None:
-    print(f"\r{stage} {done}/{of}\033[K", end="\n" if done == of else "", file=sys.stderr)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="holds scifact/, cisi/, squad/")
@@ -187,7 +184,7 @@ def main() -> None:
                 split = arguments.scifact_split if name == "scifact" else None
                 gold = read_gold_set(path, split)
                 settings = settings_for(path, gold)
-            build_index(settings, _progress, sessions=gold.sessions)
+            build_index(settings, Progress(), sessions=gold.sessions)
             show(name, outcomes(Assistant.open(settings), drawn(gold, arguments.questions)))
 
 

@@ -3,8 +3,9 @@
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +15,9 @@ from sessionqa.encode import model_folder
 from sessionqa.index.build import only_builder, write_build
 from sessionqa.index.local import LocalIndex
 from sessionqa.settings import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    import transformers
 
 ROOT = Path(__file__).parents[1]
 
@@ -110,7 +114,26 @@ def planted(garden: Settings, garden_index: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_bert() -> Callable[..., "transformers.BertConfig"]:
+    """Makes the smallest BERT that is still one: of 32 dimensions, reading 64 word pieces."""
+    from transformers import BertConfig
+
+    return partial(
+        BertConfig,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        initializer_range=0.5,
+    )
+
+
+@pytest.fixture(scope="session")
+def cross_encoder(
+    tmp_path_factory: pytest.TempPathFactory,
+    small_bert: Callable[..., "transformers.BertConfig"],
+) -> Path:
     """A tiny cross-encoder of random but fixed weights, which reads 64 word pieces."""
     import torch
     import transformers
@@ -118,16 +141,7 @@ def cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cross") / "encoder"
     tokenizer = transformers.AutoTokenizer.from_pretrained(model_folder(DEFAULT_MODEL))
     torch.manual_seed(5)
-    config = transformers.BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=64,
-        initializer_range=0.5,
-        num_labels=1,
-    )
+    config = small_bert(vocab_size=len(tokenizer), num_labels=1)
     transformers.BertForSequenceClassification(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

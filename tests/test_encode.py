@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ from sessionqa.index.local import LocalIndex
 from sessionqa.settings import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    import transformers
     from sentence_transformers import SentenceTransformer
 
 LENGTHS = (1, 127, 129, 254, 255, 257, 400)
@@ -49,7 +50,10 @@ def reference() -> "SentenceTransformer":
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny(
+    tmp_path_factory: pytest.TempPathFactory,
+    small_bert: Callable[..., "transformers.BertConfig"],
+) -> Path:
     """A model of another make: CLS pooling, 32 dimensions, 48 word pieces, prompts, cased."""
     import sentence_transformers
     import torch
@@ -62,15 +66,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pieces += [*letters, *(f"##{letter}" for letter in letters)]
     vocabulary = {piece: number for number, piece in enumerate(pieces)}
     torch.manual_seed(7)
-    config = transformers.BertConfig(
-        vocab_size=len(pieces),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=64,
-        initializer_range=0.5,
-    )
+    config = small_bert(vocab_size=len(pieces))
     transformers.BertModel(config).save_pretrained(folder / "bert")
     tokenizer = transformers.BertTokenizer(vocab=vocabulary, do_lower_case=False)
     tokenizer.save_pretrained(folder / "bert")

@@ -66,6 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     as_json.add_argument("--json", action="store_true", help="print one JSON object")
     hits = argparse.ArgumentParser(add_help=False)
     hits.add_argument("-k", type=_positive, metavar="N", help="how many passages to look at")
+    turns = argparse.ArgumentParser(add_help=False)
+    turns.add_argument(
+        "--history", action="append", default=[], metavar="EARLIER", help="an earlier question"
+    )
     filters = _filter_options()
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -79,21 +83,15 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    ask = command("ask", _ask, as_json, hits, filters)
+    ask = command("ask", _ask, as_json, hits, turns, filters)
     ask.add_argument("question", metavar="QUESTION")
-    ask.add_argument(
-        "--history", action="append", default=[], metavar="EARLIER", help="an earlier question"
-    )
     ask.add_argument("--explain", action="store_true", help="show the hits and the confidence")
     search = command("search", _search, as_json, hits, filters)
     search.add_argument("query", metavar="QUERY")
     search.add_argument("--explain", action="store_true", help="show what each score is made of")
-    miss = command("explain-miss", _explain_miss, as_json, filters)
+    miss = command("explain-miss", _explain_miss, as_json, turns, filters)
     miss.add_argument("question", metavar="QUESTION")
     miss.add_argument("code", metavar="SESSION", help="the code of the session that was expected")
-    miss.add_argument(
-        "--history", action="append", default=[], metavar="EARLIER", help="an earlier question"
-    )
     command("sessions", _sessions, as_json, filters).add_argument("code", nargs="?", metavar="CODE")
     index = command("index", _index)
     index.add_argument("--force", action="store_true", help="build even if it is up to date")
@@ -201,7 +199,7 @@ def _index(arguments: argparse.Namespace) -> int:
     from sessionqa.assistant import build_index
 
     settings = _settings(arguments, chunking=arguments.chunking)
-    manifest = build_index(settings, _Progress(), force=arguments.force)
+    manifest = build_index(settings, terminal.Progress(), force=arguments.force)
     counts = ", ".join(f"{count} {name}" for name, count in manifest.counts.items())
     print(f"{settings.index}: {counts} (build {manifest.build})")
     return ANSWERED
@@ -213,7 +211,7 @@ def _chat(arguments: argparse.Namespace) -> int:
 
     settings = _settings(arguments, host=arguments.host, port=arguments.port)
     try:
-        build_index(settings, _Progress())
+        build_index(settings, terminal.Progress())
         assistant = Assistant.open(settings)
     except SessionQAError as error:
         # The last good index serves, as it does on the command line.
@@ -237,7 +235,7 @@ def _eval(arguments: argparse.Namespace) -> int:
     """Measure answers against gold questions, or rankings against a test collection."""
     from sessionqa.eval_command import measure
 
-    return measure(arguments, _Progress(), lambda: _assistant(arguments))
+    return measure(arguments, terminal.Progress(), lambda: _assistant(arguments))
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
@@ -250,30 +248,6 @@ def _doctor(arguments: argparse.Namespace) -> int:
         if check.verdict == "wrong":
             worst = SessionQAError.exit_code
     return worst
-
-
-class _Progress:
-    """A bar for each stage, on stderr, and only if that is a terminal."""
-
-    def __init__(self) -> None:
-        self._stage = ""
-        self._bar: Any = None
-
-    def __call__(self, stage: str, done: int, of: int) -> None:
-        if not sys.stderr.isatty():
-            return
-        from tqdm import tqdm
-
-        if stage != self._stage:
-            if self._bar:
-                self._bar.close()
-            # A stage without steps is shown at once, or it would not be shown at all.
-            delay = 0.5 if of > 1 else 0
-            self._bar = tqdm(total=of, desc=stage, file=sys.stderr, leave=False, delay=delay)
-            self._stage = stage
-        self._bar.update(done - self._bar.n)
-        if done >= of:
-            self._bar.close()
 
 
 def _settings(arguments: argparse.Namespace, **given: Any) -> Settings:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,12 @@ class Encoded:
     vectors: Vectors
     tokens: Tokens
     lengths: NDArray[np.int64]
+
+    @classmethod
+    def without_tokens(cls, vectors: Vectors, token_dim: int) -> Self:
+        """The vectors of texts whose tokens are not known or not wanted."""
+        none = np.zeros((0, token_dim), dtype=np.int8)
+        return cls(vectors, none, np.zeros(len(vectors), dtype=np.int64))
 
 
 class Encoder(Protocol):
@@ -236,10 +242,7 @@ class SentenceTransformerEncoder:
 
     def encode_with_tokens(self, texts: Sequence[str], progress: Progress | None = None) -> Encoded:
         """The same, with no token of any text."""
-        none = np.zeros((0, 0), dtype=np.int8)
-        return Encoded(
-            self.encode_passages(texts, progress), none, np.zeros(len(texts), dtype=np.int64)
-        )
+        return Encoded.without_tokens(self.encode_passages(texts, progress), self.token_dim)
 
     def question_tokens(self, text: str) -> tuple[Vectors, Spans]:  # noqa: ARG002 - the protocol's
         """None: shape (0, 0)."""

@@ -35,7 +35,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="CONFIG",
-        help="dense, lexical, hybrid, rrf, or setting=value[,setting=value]; against the first",
+        help="dense, late, lexical, hybrid, rrf, or setting=value[,setting=value]; the first is "
+        "what the others are compared with",
     )
     parser.add_argument(
         "--run",

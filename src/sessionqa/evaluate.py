@@ -189,11 +189,18 @@ def _answer_values(answered: Sequence[tuple[Outcome, Answer]]) -> dict[str, Valu
 
 def nuggets(gold: GoldQuestion, answer: Answer) -> float:
     """The share of the gold facts that the answer's text states; 0 for a refusal."""
-    if answer.refused:
-        return 0.0
-    text = answer.text.casefold()
-    found = sum(any(fact.casefold() in text for fact in group) for group in gold.answer_any)
-    return found / len(gold.answer_any) if gold.answer_any else 1.0
+    groups = gold.answer_any
+    if answer.refused or not groups:
+        return float(not answer.refused)
+    return (len(groups) - len(missing_facts(gold, answer))) / len(groups)
+
+
+def missing_facts(gold: GoldQuestion, answer: Answer) -> tuple[tuple[str, ...], ...]:
+    """The gold facts that the answer does not state, each with its alternatives."""
+    text = "" if answer.refused else answer.text.casefold()
+    return tuple(
+        group for group in gold.answer_any if not any(fact.casefold() in text for fact in group)
+    )
 
 
 def cited(answer: Answer) -> set[str]:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sessionqa import terminal
 from sessionqa.assistant import Assistant
-from sessionqa.datatypes import Answer, Hit
+from sessionqa.datatypes import Answer, Hit, Session
 from sessionqa.encode import passage_input
 from sessionqa.errors import UsageError
 from sessionqa.filters import Filter
@@ -73,22 +74,22 @@ def explain_miss(
     """
     answer = assistant.ask(question, history=history, filter=filter)
     try:
-        code = assistant.session(code).code
+        session = assistant.session(code)
     except UsageError as error:
         return Miss(question, code, (Step("corpus", str(error), lost=True),))
+    code = session.code
     passing = assistant.passing(filter)
-    steps = [_in_corpus(assistant, code)]
+    steps = [_in_corpus(assistant, session)]
     if passing is not None and code not in passing:
         steps.append(Step("filter", f"does not pass {answer.filter}", lost=True))
         return Miss(question, code, tuple(steps))
-    steps += _found(assistant, answer, code, filter)
+    steps += _found(assistant, answer, code, passing)
     return Miss(question, code, tuple(steps))
 
 
-def _in_corpus(assistant: Assistant, code: str) -> Step:
+def _in_corpus(assistant: Assistant, session: Session) -> Step:
     """Whether the encoder reads all of it: `--chunking document` may cut it off."""
     encoder = assistant.encoder
-    session = assistant.session(code)
     pieces = encoder.count_pieces(passage_input(encoder, session.title, session.text))
     whole = assistant.index.manifest.chunking["chunking"] == "document"
     if whole and pieces > encoder.max_tokens:
@@ -101,17 +102,16 @@ def _in_corpus(assistant: Assistant, code: str) -> Step:
 
 
 def _found(
-    assistant: Assistant, answer: Answer, code: str, filter: Filter | str | None
+    assistant: Assistant, answer: Answer, code: str, passing: frozenset[str] | None
 ) -> list[Step]:
     """What each arm, the fusion, the reranker and the answer make of a session that passes."""
     clear = answer.standalone_question
-    asked = assistant.retriever.read(clear)
     named = named_sessions(clear, assistant.index.facets)
     if named and code not in named:
         shown = ", ".join(named)
         return [Step("named", f"the question names {shown}: only that is searched", lost=True)]
-    hits = assistant.retrieve(clear, DEPTH, filter)
-    steps = _in_arms(assistant, asked, code, assistant.passing(filter))
+    hits = assistant.retriever.retrieve(clear, assistant.depth(clear, DEPTH), passing)
+    steps = _in_arms(assistant, assistant.retriever.read(clear), code, passing)
     ranked = _ranked(hits)
     if code not in ranked:
         return [*steps, Step("fused", f"not among the {len(hits)} best passages", lost=True)]
@@ -176,11 +176,10 @@ def _ranked(hits: Sequence[Hit]) -> list[str]:
 
 def scores(hit: Hit) -> str:
     """All that decided where a hit stands, on one line."""
-    reranked = "" if hit.rerank_score is None else f"reranked {hit.rerank_score:.3f}, "
     dense = _arm(hit.dense_rank, [hit.dense_score, hit.sentence_score, hit.token_score])
     lexical = _arm(hit.lexical_rank, [hit.lexical_score, hit.session_score])
     return (
-        f"{reranked}{hit.score:.3f} = meaning {hit.by_meaning:.3f} ({dense}) "
+        f"{terminal.scores(hit)} = meaning {hit.by_meaning:.3f} ({dense}) "
         f"+ words {hit.by_words:.3f} ({lexical})"
     )
 

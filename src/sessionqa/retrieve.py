@@ -117,10 +117,10 @@ class Retriever:
 
     def read(self, question: str) -> Question:
         """What the arms read of `question`, its abbreviations written out for the lexical one."""
-        spans = sentence_spans(" ".join(question.split()))
+        text = " ".join(question.split())
+        spans = sentence_spans(text)
         if len(spans) > 2 * MOST_SENTENCES:
             spans = [*spans[:MOST_SENTENCES], *spans[-MOST_SENTENCES:]]
-        text = " ".join(question.split())
         parts = [text[start:end] for start, end in spans] if len(spans) > 1 else [question]
         asked = " ".join((question, *abbreviations.expand(question, self._index)))
         return Question(
@@ -135,16 +135,15 @@ class Retriever:
     ) -> Candidates:
         """What either arm has among its `depth` best, each compared with the question in full."""
         weight = self._settings.lexical_weight
-        dense = self._index.dense(question.vector, depth, sessions) if weight < 1 else []
-        lexical = self._index.lexical(question.stems, depth, sessions) if weight > 0 else []
-        found = dict(lexical)
-        ids = list({**dict(dense), **found})
+        dense = dict(self._index.dense(question.vector, depth, sessions) if weight < 1 else [])
+        lexical = dict(self._index.lexical(question.stems, depth, sessions) if weight > 0 else [])
+        ids = list({**dense, **lexical})
         session = self._index.session_scores(question.stems, ids)
-        own = np.array([found.get(id_, 0.0) for id_ in ids])
+        own = np.array([lexical.get(id_, 0.0) for id_ in ids])
         words = (1 - SESSION) * own + SESSION * session
         meaning = self._meaning(question, ids, words)
         by_meaning, by_words = self._fused(meaning, words)
-        return Candidates(ids, dict(dense), found, session, meaning, by_meaning, by_words)
+        return Candidates(ids, dense, lexical, session, meaning, by_meaning, by_words)
 
     def _fused(self, meaning: Meaning, words: Scores) -> tuple[Scores, Scores]:
         fuse = FUSIONS[self._settings.fusion]
@@ -194,10 +193,10 @@ class Retriever:
 
 def _weights(question: str, spans: Spans) -> Scores:
     """How much each token of a question counts: one of a word that only asks, little."""
-    asks = np.zeros(len(question) + 1, dtype=bool)
+    counts = np.zeros(len(question) + 1, dtype=bool)
     for match in terms.WORD.finditer(question):
-        asks[match.start() : match.end()] = not terms.is_unasked(match.group())
-    return np.array([1.0 if start >= 0 and asks[start] else ASKING for start, _ in spans])
+        counts[match.start() : match.end()] = not terms.is_unasked(match.group())
+    return np.array([1.0 if start >= 0 and counts[start] else ASKING for start, _ in spans])
 
 
 def _known(value: float) -> float | None:

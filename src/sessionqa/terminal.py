@@ -1,4 +1,4 @@
-"""Answers, hits and their sources as text for a terminal."""
+"""Answers, hits and their sources as text for a terminal, and how far a long task is."""
 
 import json
 import sys
@@ -67,3 +67,28 @@ def indented(text: str) -> str:
     import textwrap
 
     return textwrap.fill(text, 96, initial_indent="       ", subsequent_indent="       ")
+
+
+class Progress:
+    """A bar for each stage, on stderr, and only if that is a terminal."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._bar: Any = None
+
+    def __call__(self, stage: str, done: int, of: int) -> None:
+        """Shows that so many of a stage's steps are done."""
+        if not sys.stderr.isatty():
+            return
+        from tqdm import tqdm
+
+        if stage != self._stage:
+            if self._bar:
+                self._bar.close()
+            # A stage without steps is shown at once, or it would not be shown at all.
+            delay = 0.5 if of > 1 else 0
+            self._bar = tqdm(total=of, desc=stage, file=sys.stderr, leave=False, delay=delay)
+            self._stage = stage
+        self._bar.update(done - self._bar.n)
+        if done >= of:
+            self._bar.close()

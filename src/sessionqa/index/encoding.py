@@ -5,7 +5,6 @@ until the next one is live, so that a build that was broken off goes on where it
 """
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -78,7 +77,7 @@ class Unfinished:
         self._folder.mkdir(parents=True, exist_ok=True)
         pending = path.with_suffix(".part.npz")
         np.savez(pending, vectors=made.vectors, tokens=made.tokens, lengths=made.lengths)
-        os.replace(pending, path)
+        pending.replace(path)
         return made
 
 
@@ -119,9 +118,8 @@ def _sentences(
     """The vectors of sentences, a block at a time, in order."""
 
     def encode(missing: Sequence[str], progress: Progress | None = None) -> Encoded:
-        none = np.zeros((0, encoder.token_dim), dtype=np.int8)
-        lengths = np.zeros(len(missing), dtype=np.int64)
-        return Encoded(encoder.encode_passages(missing, progress), none, lengths)
+        vectors = encoder.encode_passages(missing, progress)
+        return Encoded.without_tokens(vectors, encoder.token_dim)
 
     known = before.sentence_rows() if before else {}
     for rows, made in _blocks("encoding sentences", texts, known, encode, unfinished, report):

@@ -132,7 +132,7 @@ class LocalIndex:
         """See Index."""
         if not ids:
             return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
-        places = self._places("row, first_sentence, last_sentence", ids)
+        places = np.array(self._of_passages("row, first_sentence, last_sentence", ids))
         whole = self._vectors.reconstruct_batch(places[:, 0]) @ vector
         nearest = _nearest(sentences, self._sentences, places[:, 1:])
         return np.asarray(whole, dtype=np.float32), nearest
@@ -141,22 +141,17 @@ class LocalIndex:
         """See Index."""
         if not ids:
             return np.zeros(0, dtype=np.float32)
-        places = self._places("first_token, last_token", ids)
+        places = np.array(self._of_passages("first_token, last_token", ids))
         return _nearest(tokens / np.float32(STEPS), self._tokens, places, weights)
 
     def codes(self, ids: Sequence[str]) -> list[str]:
         """See Index."""
-        codes = dict(self._select("SELECT id, session_code FROM passages WHERE id IN", ids))
-        return [codes[id_] for id_ in ids]
+        return [code for (code,) in self._of_passages("session_code", ids)]
 
     def passages(self, ids: Sequence[str]) -> list[Passage]:
         """See Index. Raises KeyError for an id that the index does not have."""
         columns = "id, session_code, title, text, start, end, tokens"
-        found = {
-            row[0]: Passage(*row)
-            for row in self._select(f"SELECT {columns} FROM passages WHERE id IN", ids)
-        }
-        return [found[id_] for id_ in ids]
+        return [Passage(*row) for row in self._of_passages(columns, ids)]
 
     def sessions(self, codes: Collection[str] | None = None) -> list[Session]:
         """See Index."""
@@ -260,11 +255,11 @@ class LocalIndex:
         vector = np.asarray(self._vectors.reconstruct(row), dtype=np.float32)
         return vector, np.array(self._tokens[first:last])
 
-    def _places(self, columns: str, ids: Sequence[str]) -> NDArray[np.int64]:
-        """Whole numbers of these passages, a row for each, in their order."""
+    def _of_passages(self, columns: str, ids: Sequence[str]) -> list[tuple[Any, ...]]:
+        """What these passages have in the columns, in their order. Raises KeyError."""
         query = f"SELECT id, {columns} FROM passages WHERE id IN"
         found = {row[0]: row[1:] for row in self._select(query, ids)}
-        return np.array([found[id_] for id_ in ids], dtype=np.int64)
+        return [found[id_] for id_ in ids]
 
     def _with_ids(self, ranked: list[tuple[int, float]]) -> Ranked:
         rows = [row for row, _ in ranked]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sessionqa.evaluate import Evaluation, Outcome
+from sessionqa.evaluate import Evaluation, Outcome, missing_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ def failures(evaluations: Sequence[Evaluation]) -> list[Failure]:
                 for name, by_id in ranks.items()
                 if outcome.gold.sessions and outcome.gold.id in by_id
             }
-            missing = missing_facts(outcome)
+            answer = outcome.answer
+            missing = missing_facts(outcome.gold, answer) if answer else ()
             found.append(Failure(outcome, reasons, _severity(outcome), missing, elsewhere))
     return sorted(found, key=lambda failure: -failure.severity)
 
@@ -50,16 +51,6 @@ def first_rank(outcome: Outcome) -> int:
     relevant = set(outcome.gold.sessions)
     ranked = enumerate(outcome.ranking, 1)
     return next((rank for rank, (code, _) in ranked if code in relevant), 0)
-
-
-def missing_facts(outcome: Outcome) -> tuple[tuple[str, ...], ...]:
-    """The gold facts that the answer does not state, each with its alternatives."""
-    answer = outcome.answer
-    if answer is None:
-        return ()
-    text = "" if answer.refused else answer.text.casefold()
-    groups = outcome.gold.answer_any
-    return tuple(group for group in groups if not any(fact.casefold() in text for fact in group))
 
 
 def _reasons(outcome: Outcome) -> Iterator[str]:
@@ -74,7 +65,7 @@ def _reasons(outcome: Outcome) -> Iterator[str]:
         yield "answered, though the corpus has no answer"
     elif answer.refused and not gold.refuse:
         yield "refused, though the corpus answers it"
-    elif missing := missing_facts(outcome):
+    elif missing := missing_facts(gold, answer):
         yield f"{len(missing)} of {len(gold.answer_any)} facts missing"
 
 
@@ -85,5 +76,5 @@ def _severity(outcome: Outcome) -> float:
         severity += 1 - (1 / rank if rank else 0)
     if answer is not None:
         severity += answer.refused != gold.refuse
-        severity += len(missing_facts(outcome)) / max(len(gold.answer_any), 1)
+        severity += len(missing_facts(gold, answer)) / max(len(gold.answer_any), 1)
     return severity
