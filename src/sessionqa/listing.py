@@ -1,0 +1,241 @@
+"""A question for sessions -> every session that answers it, of the whole corpus, with a quote."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sessionqa import card
+from sessionqa.datatypes import Hit, Passage, Sentence, Session
+from sessionqa.demands import Demands, read_demands
+from sessionqa.encode import Encoder
+from sessionqa.index import Index
+from sessionqa.question import Asked, focus
+from sessionqa.reply import Paragraph, Reply, listed, presented
+from sessionqa.topic import Topic, keys, read_topic
+
+# For each way to say a topic so many passages are looked at, and so many ways.
+MOST_PASSAGES, MOST_QUERIES = 400, 12
+# So many sessions are shown; the heading counts them all.
+MOST_SHOWN = 100
+MOST_RECOMMENDED = 5
+# A share of the topic that is all of it.
+WHOLE = 0.999
+# How sure it is that a session has what the question demands, or says the topic word for word.
+SURE = 0.95
+# A described topic: weight of the words beside the meaning, and how far below the best a session
+# may lie. Chosen on dev questions: docs/decisions/0015.
+WORDS, FAR = 0.5, 0.8
+# A topic to be mentioned of which less is said anywhere is not mentioned.
+LEAST_MENTIONED = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A session with the sentence that speaks best for it; `score` orders the sessions."""
+
+    session: Session
+    sentence: Sentence
+    score: float
+    share: float
+
+
+class Lister:
+    """Answers questions for a list of sessions, and for what to watch."""
+
+    def __init__(self, index: Index, encoder: Encoder) -> None:
+        self._index = index
+        self._encoder = encoder
+
+    def reply(
+        self,
+        question: str,
+        asked: Asked,
+        hits: Sequence[Hit],
+        within: Collection[str] | None,
+        confidence: float,
+        refuse_below: float,
+    ) -> Reply:
+        """The sessions that answer, of those `within` if these are given, best first.
+
+        `confidence` is that of the hits: a topic that is nowhere said word for word is refused if
+        it is below `refuse_below`.
+        """
+        demands = read_demands(focus(question), self._index, self._saying)
+        passing = _both(demands.passing, within)
+        if demands.missing or (passing is not None and not passing):
+            return _nothing(demands)
+        topic = read_topic(demands.rest, self._index)
+        if topic is None:
+            return self._all(demands, passing, asked)
+        found, named = self._with_topic(topic, question, hits, passing)
+        if not found:
+            return _unmentioned(topic, demands, hits)
+        if not named and (confidence < refuse_below or _unsaid(topic, asked, found)):
+            return _unmentioned(topic, demands, hits)
+        sure = max(confidence, SURE) if named else confidence
+        return self._shown(found, _heading(len(found), topic, demands, named), asked, sure)
+
+    def _all(self, demands: Demands, passing: Collection[str] | None, asked: Asked) -> Reply:
+        """Every session that passes, with the line of its card that shows it."""
+        field = asked.collection or demands.field
+        everything = self._index.values("session").values()
+        codes = sorted(everything if passing is None else passing)
+        found = []
+        for session in self._index.sessions(codes[:MOST_SHOWN]):
+            lines = self._index.sentences(session.code, 0, card.end_of(session.text))
+            by_field = {card.field(line.text, session.code): line for line in lines}
+            if line := by_field.get(field) or (not asked.collection and lines[0]):
+                found.append(Found(session, line, 0.0, 0.0))
+        heading = _counted(len(codes), demands) + ":"
+        if asked.collection:
+            heading = _collected(asked.collection, [one.session for one in found], demands)
+        return self._shown(found, heading, asked, SURE)
+
+    def _with_topic(
+        self, topic: Topic, question: str, hits: Sequence[Hit], within: Collection[str] | None
+    ) -> tuple[list[Found], bool]:
+        """The sessions with the topic, best first, and whether they say it word for word."""
+        passages = self._passages(topic, within)
+        known = {passage.id for passage in passages}
+        passages += [hit.passage for hit in hits if hit.passage.id not in known]
+        if within is not None:
+            passages = [passage for passage in passages if passage.session_code in within]
+        if not passages:
+            return [], False
+        sentences = self._sentences(passages)
+        sessions = {s.code: s for s in self._index.sessions({s.session_code for s in sentences})}
+        said = [topic.said(keys(sentence.text)) for sentence in sentences]
+        vectors = self._index.sentence_vectors([sentence.row for sentence in sentences])
+        near = vectors @ self._encoder.encode_question(topic.text)
+        rows: dict[str, list[int]] = {}
+        for row, sentence in enumerate(sentences):
+            rows.setdefault(sentence.session_code, []).append(row)
+        shares = {code: topic.share(_most([said[row] for row in of])) for code, of in rows.items()}
+        named = max(shares.values()) >= WHOLE
+        found = []
+        for code, of in rows.items():
+            session = sessions[code]
+            end = card.end_of(session.text)
+            own = {row: topic.share(said[row]) for row in of}
+
+            def worth(row: int, own: dict[int, float] = own, end: int = end) -> tuple[float, ...]:
+                body = float(sentences[row].start >= end)
+                if named:
+                    return (round(own[row], 3), body, float(near[row]))
+                return (float(near[row]) + WORDS * own[row], body)
+
+            best = max(of, key=worth)
+            if named:
+                score = sum(share >= WHOLE for share in own.values()) + float(near[best])
+            else:
+                score = float(near[best]) + WORDS * own[best]
+            found.append(Found(session, sentences[best], score, shares[code]))
+        found.sort(key=lambda one: (-one.score, one.session.code))
+        if named:
+            return [one for one in found if one.share >= WHOLE], True
+        return [one for one in found if one.score >= FAR * found[0].score], False
+
+    def _passages(self, topic: Topic, within: Collection[str] | None) -> list[Passage]:
+        """The passages that have all words of one way to say the topic."""
+        ids: dict[str, None] = {}
+        for query in list(dict.fromkeys(topic.queries()))[:MOST_QUERIES]:
+            ids.update((id_, None) for id_, _ in self._index.having(query, MOST_PASSAGES, within))
+        return self._index.passages(list(ids))
+
+    def _sentences(self, passages: Sequence[Passage]) -> list[Sentence]:
+        found = {
+            sentence.row: sentence
+            for passage in passages
+            for sentence in self._index.sentences(passage.session_code, passage.start, passage.end)
+        }
+        return [found[row] for row in sorted(found)]
+
+    def _saying(self, text: str) -> set[str]:
+        """The codes of the sessions that say `text` word for word."""
+        topic = read_topic(text, self._index)
+        if topic is None:
+            return set()
+        found, named = self._with_topic(topic, text, (), None)
+        return {one.session.code for one in found} if named else set()
+
+    def _shown(
+        self, found: Sequence[Found], heading: str, asked: Asked, confidence: float
+    ) -> Reply:
+        most = MOST_RECOMMENDED if asked.recommend and not asked.every else MOST_SHOWN
+        if len(found) > most:
+            heading = f"{heading.removesuffix(':')}; the first {most}:"
+        shown = found[:most]
+        paragraphs = tuple(
+            Paragraph(
+                presented(one.session) + ":",
+                (one.sentence, *(self._recording(one) if asked.recommend else ())),
+            )
+            for one in shown
+        )
+        return Reply(heading, paragraphs, confidence)
+
+    def _recording(self, found: Found) -> list[Sentence]:
+        """The line of the card that links to the recording, if there is one."""
+        session = found.session
+        lines = self._index.sentences(session.code, 0, card.end_of(session.text))
+        return [
+            line
+            for line in lines
+            if card.field(line.text, session.code) == "recording" and line != found.sentence
+        ]
+
+
+def _both(one: Collection[str] | None, other: Collection[str] | None) -> Collection[str] | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return frozenset(one) & frozenset(other)
+
+
+def _most(said: Sequence[Sequence[Sequence[float]]]) -> list[list[float]]:
+    """Of each part of each alternative the most that any of the sentences says."""
+    return [
+        [max(shares) for shares in zip(*alternative, strict=True)]
+        for alternative in zip(*said, strict=True)
+    ]
+
+
+def _unsaid(topic: Topic, asked: Asked, found: Sequence[Found]) -> bool:
+    return asked.mention and max(one.share for one in found) < LEAST_MENTIONED
+
+
+def _nothing(demands: Demands) -> Reply:
+    """Says that no session has what the question demands."""
+    if demands.missing:
+        return Reply(f"No session passes: there is {demands.missing}.", (), 0.0)
+    return Reply(f"No session passes: {', '.join(demands.said)}.", (), 0.0)
+
+
+def _unmentioned(topic: Topic, demands: Demands, hits: Sequence[Hit]) -> Reply:
+    such = f" ({', '.join(demands.said)})" if demands.said else ""
+    closest = tuple(dict.fromkeys(hit.passage.session_code for hit in hits))
+    return Reply(f"No session here{such} is about “{topic.text}”.", (), 0.0, closest)
+
+
+def _counted(number: int, demands: Demands) -> str:
+    such = f" ({', '.join(demands.said)})" if demands.said else ""
+    return f"{number:,} session{'' if number == 1 else 's'}{such}"
+
+
+def _heading(number: int, topic: Topic, demands: Demands, named: bool) -> str:
+    verb = "mention" if named else "come near to"
+    verb = f"{verb}s" if number == 1 and named else verb.replace("come", "comes", number == 1)
+    return f"{_counted(number, demands)} {verb} “{topic.text}”:"
+
+
+def _collected(field: str, sessions: Sequence[Session], demands: Demands) -> str:
+    """How many speakers, or services, all these sessions have."""
+    values = {
+        "speakers": {speaker.name for s in sessions for speaker in s.speakers},
+        "services": {service for s in sessions for service in s.services},
+        "facts": {str(s.level) for s in sessions if s.level is not None},
+    }
+    found = sorted(values[field])
+    noun = {"speakers": "speaker", "services": "service", "facts": "level"}[field]
+    counted = f"{len(found):,} {noun}{'' if len(found) == 1 else 's'}"
+    if field == "facts":
+        counted = f"{counted} ({listed(found)})"
+    return f"{counted} in {_counted(len(sessions), demands)}:"
