@@ -290,6 +290,8 @@ class _Reader:
         clause = rest[: m.start()] if (m := _CLAUSE.search(rest)) else rest
         words = list(terms.WORD.finditer(clause))[:LONGEST_ROLE]
         for last in range(len(words), 0, -1):
+            if terms.is_unasked(words[last - 1].group()):
+                continue
             role = clause[: words[last - 1].end()]
             wanted = {k for w in terms.words(role) if not terms.is_unasked(w) for k in keys(w)}
             if wanted and (codes := self._with_role(wanted)):

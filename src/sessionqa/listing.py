@@ -1,13 +1,17 @@
 """A question for sessions -> every session that answers it, of the whole corpus, with a quote."""
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from sessionqa import card
-from sessionqa.datatypes import Hit, Passage, Sentence, Session
+from sessionqa.datatypes import Hit, Sentence, Session
 from sessionqa.demands import Demands, read_demands
-from sessionqa.encode import Encoder
+from sessionqa.encode import Encoder, Vectors
 from sessionqa.index import Index
+from sessionqa.mentions import named_codes
 from sessionqa.question import Asked, focus
 from sessionqa.reply import Paragraph, Reply, listed, presented
 from sessionqa.topic import Topic, keys, read_topic
@@ -21,11 +25,12 @@ MOST_RECOMMENDED = 5
 WHOLE = 0.999
 # How sure it is that a session has what the question demands, or says the topic word for word.
 SURE = 0.95
-# A described topic: weight of the words beside the meaning, and how far below the best a session
-# may lie. Chosen on dev questions: docs/decisions/0015.
-WORDS, FAR = 0.5, 0.8
-# A topic to be mentioned of which less is said anywhere is not mentioned.
-LEAST_MENTIONED = 0.6
+# A described topic: weights of the words and of the hit beside the meaning, how many sentences
+# support the best one, and the share of the best score that a session must reach. Chosen on dev
+# questions: docs/decisions/0015.
+WORDS, CONTEXT, SUPPORT, FAR = 0.5, 0.5, 3, 0.75
+# A topic of which less is said anywhere is not mentioned.
+LEAST_SAID = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,43 @@ class Found:
     sentence: Sentence
     score: float
     share: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a session has of a topic.
+
+    `shares` are of the topic's alternatives, in the whole session; `own` and `near`, shape (n,),
+    say how much of the topic each sentence says, and how near it is in meaning.
+    """
+
+    session: Session
+    sentences: Sequence[Sentence]
+    shares: Sequence[float]
+    own: Vectors
+    near: Vectors
+
+    def says(self, least: Sequence[float]) -> bool:
+        """Whether it says so much of some alternative."""
+        return any(share >= bar for share, bar in zip(self.shares, least, strict=True))
+
+    def found(self, named: bool, hit: float) -> Found:
+        """With the sentence that speaks best for it, and its score.
+
+        A topic that is `named` is quoted from the body if it can be; of another, the mean of the
+        best sentence and of the three best counts, and the score of the session's best `hit`.
+        """
+        end = card.end_of(self.session.text)
+        if named:
+            body = [sentence.start >= end for sentence in self.sentences]
+            ranked = np.lexsort((self.near, body, self.own.round(3)))
+            score = float((self.own >= WHOLE).sum() + self.near[ranked[-1]])
+        else:
+            worth = self.near + WORDS * self.own
+            ranked = np.argsort(worth, kind="stable")
+            best = worth[ranked[-SUPPORT:]]
+            score = float((best[-1] + best.mean()) / 2 + CONTEXT * hit)
+        return Found(self.session, self.sentences[ranked[-1]], score, max(self.shares))
 
 
 class Lister:
@@ -53,20 +95,23 @@ class Lister:
         within: Collection[str] | None,
         confidence: float,
         refuse_below: float,
-    ) -> Reply:
+    ) -> Reply | None:
         """The sessions that answer, of those `within` if these are given, best first.
 
+        None if a field of the card is asked for, and not of every session.
         `confidence` is that of the hits: a topic that is nowhere said word for word is refused if
         it is below `refuse_below`.
         """
         demands = read_demands(focus(question), self._index, self._saying)
         passing = _both(demands.passing, within)
+        topic = read_topic(demands.rest, self._index)
+        if not asked.sessions and (topic or named_codes(question, self._index.facets)[0]):
+            return None
         if demands.missing or (passing is not None and not passing):
             return _nothing(demands)
-        topic = read_topic(demands.rest, self._index)
         if topic is None:
             return self._all(demands, passing, asked)
-        found, named = self._with_topic(topic, question, hits, passing)
+        found, named = self._with_topic(topic, hits, passing)
         if not found:
             return _unmentioned(topic, demands, hits)
         if not named and (confidence < refuse_below or _unsaid(topic, asked, found)):
@@ -91,60 +136,56 @@ class Lister:
         return self._shown(found, heading, asked, SURE)
 
     def _with_topic(
-        self, topic: Topic, question: str, hits: Sequence[Hit], within: Collection[str] | None
+        self, topic: Topic, hits: Sequence[Hit], within: Collection[str] | None
     ) -> tuple[list[Found], bool]:
         """The sessions with the topic, best first, and whether they say it word for word."""
-        passages = self._passages(topic, within)
-        known = {passage.id for passage in passages}
-        passages += [hit.passage for hit in hits if hit.passage.id not in known]
-        if within is not None:
-            passages = [passage for passage in passages if passage.session_code in within]
-        if not passages:
-            return [], False
-        sentences = self._sentences(passages)
-        sessions = {s.code: s for s in self._index.sessions({s.session_code for s in sentences})}
-        said = [topic.said(keys(sentence.text)) for sentence in sentences]
+        seen = self._seen(topic, self._sentences(topic, hits, within))
+        least = _least([one.shares for one in seen])
+        named = WHOLE in least
+        if named:
+            seen = [one for one in seen if one.says(least)]
+        scores = {hit.passage.session_code: hit.score for hit in reversed(hits)}
+        found = [one.found(named, scores.get(one.session.code, 0.0)) for one in seen]
+        found.sort(key=lambda one: (-one.score, one.session.code))
+        return [one for one in found if named or one.score >= FAR * found[0].score], named
+
+    def _seen(self, topic: Topic, sentences: Sequence[Sentence]) -> list["_Seen"]:
+        """What each session has of the topic."""
+        if not sentences:
+            return []
         vectors = self._index.sentence_vectors([sentence.row for sentence in sentences])
         near = vectors @ self._encoder.encode_question(topic.text)
         rows: dict[str, list[int]] = {}
         for row, sentence in enumerate(sentences):
             rows.setdefault(sentence.session_code, []).append(row)
-        shares = {code: topic.share(_most([said[row] for row in of])) for code, of in rows.items()}
-        named = max(shares.values()) >= WHOLE
-        found = []
-        for code, of in rows.items():
-            session = sessions[code]
-            end = card.end_of(session.text)
-            own = {row: topic.share(said[row]) for row in of}
+        seen = []
+        for session in self._index.sessions(rows):
+            of = [sentences[row] for row in rows[session.code]]
+            said = [topic.said(keys(sentence.text)) for sentence in of]
+            seen.append(
+                _Seen(
+                    session=session,
+                    sentences=of,
+                    shares=topic.shares(_most(said)),
+                    own=np.array([topic.share(one) for one in said]),
+                    near=near[rows[session.code]],
+                )
+            )
+        return seen
 
-            def worth(row: int, own: dict[int, float] = own, end: int = end) -> tuple[float, ...]:
-                body = float(sentences[row].start >= end)
-                if named:
-                    return (round(own[row], 3), body, float(near[row]))
-                return (float(near[row]) + WORDS * own[row], body)
-
-            best = max(of, key=worth)
-            if named:
-                score = sum(share >= WHOLE for share in own.values()) + float(near[best])
-            else:
-                score = float(near[best]) + WORDS * own[best]
-            found.append(Found(session, sentences[best], score, shares[code]))
-        found.sort(key=lambda one: (-one.score, one.session.code))
-        if named:
-            return [one for one in found if one.share >= WHOLE], True
-        return [one for one in found if one.score >= FAR * found[0].score], False
-
-    def _passages(self, topic: Topic, within: Collection[str] | None) -> list[Passage]:
-        """The passages that have all words of one way to say the topic."""
+    def _sentences(
+        self, topic: Topic, hits: Sequence[Hit], within: Collection[str] | None
+    ) -> list[Sentence]:
+        """The sentences of the hits, and of all passages that say the topic in one way."""
         ids: dict[str, None] = {}
         for query in list(dict.fromkeys(topic.queries()))[:MOST_QUERIES]:
             ids.update((id_, None) for id_, _ in self._index.having(query, MOST_PASSAGES, within))
-        return self._index.passages(list(ids))
-
-    def _sentences(self, passages: Sequence[Passage]) -> list[Sentence]:
+        passages = {passage.id: passage for passage in self._index.passages(list(ids))}
+        passages.update((hit.passage.id, hit.passage) for hit in hits)
         found = {
             sentence.row: sentence
-            for passage in passages
+            for passage in passages.values()
+            if within is None or passage.session_code in within
             for sentence in self._index.sentences(passage.session_code, passage.start, passage.end)
         }
         return [found[row] for row in sorted(found)]
@@ -154,7 +195,7 @@ class Lister:
         topic = read_topic(text, self._index)
         if topic is None:
             return set()
-        found, named = self._with_topic(topic, text, (), None)
+        found, named = self._with_topic(topic, (), None)
         return {one.session.code for one in found} if named else set()
 
     def _shown(
@@ -198,8 +239,20 @@ def _most(said: Sequence[Sequence[Sequence[float]]]) -> list[list[float]]:
     ]
 
 
+def _least(shares: Sequence[Sequence[float]]) -> list[float]:
+    """How much of each alternative a session must say.
+
+    All, if any session does; else, beside another one that is said, the most that any says.
+    """
+    most = [max(of) for of in zip(*shares, strict=True)]
+    return [
+        WHOLE if best >= WHOLE else best - 0.001 if best >= LEAST_SAID else math.inf
+        for best in most
+    ]
+
+
 def _unsaid(topic: Topic, asked: Asked, found: Sequence[Found]) -> bool:
-    return asked.mention and max(one.share for one in found) < LEAST_MENTIONED
+    return asked.mention and max(one.share for one in found) < LEAST_SAID
 
 
 def _nothing(demands: Demands) -> Reply:

@@ -17,7 +17,7 @@ _LIST = re.compile(
     rf"|\b(?:every|each|any|all|all the|all of the) {_WORDS}{{0,3}}?{_ANY}\b"
     rf"|\b(?:is|are|were) there {_WORDS}{{0,4}}?{_ANY}\b"
     rf"|^\W*{_WORDS}{{0,2}}?{_MANY}\b"
-    r"|\b(?:which|what|how many) (?:of the )?(?:speakers|presenters)\b(?! of)"
+    rf"|\b(?:which|what|how many) (?:of the )?(?:speakers|presenters)\b(?![^?.!]*\b{_ONE}\b)"
     r"|\bwhere (?:does|do|is|are|did|was|were)\b[^?.!]*\b(?:come up|mentioned|covered|discussed)\b"
     r"|\b(?:covered|mentioned|discussed) anywhere\b",
     re.IGNORECASE,

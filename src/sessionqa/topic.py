@@ -84,13 +84,17 @@ class Topic:
         """For each alternative, how much of each of its parts a sentence says, in [0, 1]."""
         return [[_share(part, keys) for part in parts] for parts in self.alternatives]
 
-    def share(self, parts: Sequence[Sequence[float]]) -> float:
-        """The greatest share of any alternative, its parts weighed by rarity."""
-        return max(
+    def shares(self, said: Sequence[Sequence[float]]) -> list[float]:
+        """How much of each alternative that is, its parts weighed by rarity."""
+        return [
             sum(_weight(part) * share for part, share in zip(wanted, shares, strict=True))
             / sum(map(_weight, wanted))
-            for wanted, shares in zip(self.alternatives, parts, strict=True)
-        )
+            for wanted, shares in zip(self.alternatives, said, strict=True)
+        ]
+
+    def share(self, said: Sequence[Sequence[float]]) -> float:
+        """The greatest of these shares."""
+        return max(self.shares(said))
 
     def queries(self) -> Iterator[tuple[str, ...]]:
         """The words, stemmed, of each way to say a part in full."""
@@ -115,21 +119,28 @@ def read_topic(text: str, index: Index) -> Topic | None:
     text = " ".join(text.split())
     bracketed = _BRACKETED.findall(text)
     outside = _BRACKETED.sub(" ; ", text)
-    asked = [part for whole in (outside, *bracketed) for part in _alternatives(whole)]
-    rows = [[list(_rows(part)) for part in _AND.split(one)] for one in asked]
-    kept = [[[row for row in part if row] for part in one] for one in rows]
-    plain = [[part for part in one if part] for one in kept]
-    found = [one for one in plain if one]
-    if not found:
+    found = []
+    for alternative in (one for whole in (outside, *bracketed) for one in _alternatives(whole)):
+        parts = [[row for row in _rows(part) if row] for part in _AND.split(alternative)]
+        found.append([part for part in parts if part])
+    rows = [parts for parts in found if parts][:MOST_TERMS]
+    if not rows:
         return None
-    read = _Reader(index)
+    reader = _Reader(index)
     return Topic(
-        text=" ".join(" ".join(row) for one in found for part in one for row in part),
+        text=_phrase(text),
         alternatives=tuple(
-            tuple(tuple(read.term(row) for row in part[:MOST_TERMS]) for part in one[:MOST_TERMS])
-            for one in found[:MOST_TERMS]
+            tuple(tuple(map(reader.term, part[:MOST_TERMS])) for part in parts[:MOST_TERMS])
+            for parts in rows
         ),
     )
+
+
+def _phrase(text: str) -> str:
+    """`text` from its first word that says what is asked about to its last."""
+    topical = _topical(text)
+    found = text[topical[0].start() : topical[-1].end()]
+    return re.sub(r"\s*[;()]\s*", " ", found)
 
 
 def _alternatives(text: str) -> list[str]:
@@ -140,18 +151,23 @@ def _alternatives(text: str) -> list[str]:
 
 def _rows(text: str) -> Iterator[list[str]]:
     """The runs of words that say what is asked about, as written."""
-    matches = list(terms.WORD.finditer(text))
-    asked = [m for m in matches if not terms.is_unasked(m.group())]
-    topical = [m for m in asked if fold(m.group()) not in _LISTING]
     row: list[str] = []
     end = 0
-    for match in topical:
+    for match in _topical(text):
         if row and not _WITHIN.fullmatch(text[end : match.start()]):
             yield row
             row = []
         row.append(match.group())
         end = match.end()
     yield row
+
+
+def _topical(text: str) -> list[re.Match[str]]:
+    return [
+        match
+        for match in terms.WORD.finditer(text)
+        if not terms.is_unasked(match.group()) and fold(match.group()) not in _LISTING
+    ]
 
 
 class _Reader:
