@@ -51,12 +51,12 @@ class ExtractiveAnswerer:
         self, question: str, hits: Sequence[Hit], within: Collection[str] | None = None
     ) -> Answer:
         """See Answerer. `text` has a paragraph for each session, each sentence with its [n]."""
-        evidence = self._examiner.examine(question, hits)
-        confidence = self._confidence(question, evidence)
         _, unknown = named_codes(question, self._index.facets)
-        reply = None if unknown else self._about_sessions(question, hits, within, confidence)
+        reply = None if unknown else self._about_sessions(question, hits, within)
         if reply:
             return self._replied(question, hits, reply)
+        evidence = self._examiner.examine(question, hits)
+        confidence = self._confidence(question, evidence)
         if unknown or not evidence or confidence < self._refuse_below:
             return self._refusal(question, hits, 0.0 if unknown else confidence, unknown)
         citations = self._cite(self._choose(question, evidence), hits)
@@ -73,16 +73,17 @@ class ExtractiveAnswerer:
         question: str,
         hits: Sequence[Hit],
         within: Collection[str] | None,
-        confidence: float,
     ) -> Reply | None:
         """What is said of sessions as such; None if the question is for a fact."""
         asked = read(question)
+
+        def confidence() -> float:
+            return self._confidence(question, self._examiner.examine(question, hits))
+
         if reply := self._overviewer.reply(question, asked, hits, within):
             return reply
         if asked.sessions or asked.collection:
-            return self._lister.reply(
-                question, asked, hits, within, confidence, self._refuse_below
-            )
+            return self._lister.reply(question, asked, hits, within, confidence, self._refuse_below)
         return None
 
     def _replied(self, question: str, hits: Sequence[Hit], reply: Reply) -> Answer:

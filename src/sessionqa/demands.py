@@ -33,13 +33,14 @@ _LEVELS = (
     ("<", rf"(?:below|under|lower than|less advanced than|less than) {_LEVEL}"),
 )
 _EQUAL = re.compile(
-    rf"\b(?:levels? |level-|l)(\d{{1,4}})((?:(?:,| or| and|/)+ ?(?:level )?\d{{1,4}})*)\b"
-    rf"|\b(\d{{1,4}})((?:(?:,| or| and|/)+ ?\d{{1,4}})*)[- ]level\b",
+    r"\b(?:levels? |level-|l)(\d{1,4})((?:(?:,| or| and|/)+ ?(?:level )?\d{1,4})*)\b"
+    r"|\b(\d{1,4})((?:(?:,| or| and|/)+ ?\d{1,4})*)[- ]level\b",
     re.IGNORECASE,
 )
 _LOWEST = re.compile(
-    rf"\bfor (?:absolute |complete )?(?:beginners|newcomers|novices)\b|\b(?:beginner(?:'s|s)?|"
-    rf"introductory|entry)[- ]?(?:level)? (?={TALKS}\b)|\b(?:lowest level|easiest|least advanced)\b",
+    r"\bfor (?:absolute |complete )?(?:beginners|newcomers|novices)\b"
+    rf"|\b(?:beginner(?:'s|s)?|introductory|entry)[- ]?(?:level)? (?={TALKS}\b)"
+    r"|\b(?:lowest level|easiest|least advanced)\b",
     re.IGNORECASE,
 )
 _HIGHEST = re.compile(
@@ -73,7 +74,9 @@ _NOBODY = re.compile(
     r"(?:speakers?|presenters?)(?: names?| named| given)?\b",
     re.IGNORECASE,
 )
-_TRACK = re.compile(r"\b(?:(?:the )?(?P<one>[\w-]+) track|track (?P<other>[\w-]+))\b", re.IGNORECASE)
+_TRACK = re.compile(
+    r"\b(?:(?:the )?(?P<one>[\w-]+) track|track (?P<other>[\w-]+))\b", re.IGNORECASE
+)
 _AT = re.compile(r"\b(?:at|from|of|during) (?:the )?", re.IGNORECASE)
 _BY = re.compile(
     r"\b(?:(?:presented|given|hosted|led|delivered|held|taught|done|run|made) )?by ", re.IGNORECASE
@@ -84,8 +87,8 @@ _CALLED = re.compile(
 )
 _WITH = re.compile(r"\b(?:with|of|from|featuring|starring) ", re.IGNORECASE)
 _STAGE = re.compile(
-    rf" (?:presents?|presented|presenting|gave|gives?|giving|spoke|speaks?|hosts?|hosted|led|leads?|"
-    rf"delivers?|delivered|held|holds?|teach(?:es)?|taught|appears?|appeared|on stage|in)\b"
+    r" (?:presents?|presented|presenting|gave|gives?|giving|spoke|speaks?|hosts?|hosted|led|leads?"
+    r"|delivers?|delivered|held|holds?|teach(?:es)?|taught|appears?|appeared|on stage|in)\b"
     rf"|(?:['’]s?)? (?={TALKS}\b)",
     re.IGNORECASE,
 )
@@ -169,7 +172,7 @@ class _Reader:
         self._saying = saying
 
     def excluded(self) -> None:
-        """ "besides ARC310", "that do not mention Lambda"."""
+        """Reads "besides ARC310" and "that do not mention Lambda"."""
         for pattern in (_BUT, _NOT):
             match = pattern.search(self.text)
             if not match or _NOBODY.search(match.group()):
@@ -179,7 +182,7 @@ class _Reader:
             out = set(codes) or set(self._saying(what))
             if out or pattern is _NOT:
                 everything = set(self._index.values("session").values())
-                self._keep(frozenset(everything - out), f"without {what}", "title")
+                self._keep(frozenset(everything - out), f"without “{what}”", "title")
                 self._blank(match.start(), match.end())
 
     def levels(self) -> None:
@@ -190,9 +193,9 @@ class _Reader:
         for match in _EQUAL.finditer(self.text):
             numbers = re.findall(r"\d+", match.group())
             self._take(match, [Condition("level", "=", number) for number in numbers])
-        for pattern, choose in ((_LOWEST, min), (_HIGHEST, max)):
-            known = [int(level) for level in self._index.values("level")]
-            if known and (match := pattern.search(self.text)):
+        known = [int(level) for level in self._index.values("level")]
+        for extreme, choose in ((_LOWEST, min), (_HIGHEST, max)):
+            if known and (match := extreme.search(self.text)):
                 self._take(match, [Condition("level", "=", str(choose(known)))])
 
     def years(self) -> None:
@@ -231,7 +234,8 @@ class _Reader:
         tracks = self._index.values("track")
         for form, track in sorted(tracks.items(), key=lambda pair: -len(pair[0])):
             name = re.escape(form)
-            pattern = rf"\b(?:(?:in|on|of|from) )?(?:the )?(?:{name} track|track {name}|{name} (?={TALKS}\b))"
+            named = rf"(?:{name} track|track {name}|{name} (?={TALKS}\b))"
+            pattern = rf"\b(?:(?:in|on|of|from) )?(?:the )?{named}"
             if match := re.search(pattern, self.text, re.IGNORECASE):
                 self._take(match, [Condition("track", "=", track)])
         match = _TRACK.search(self.text)
@@ -258,7 +262,7 @@ class _Reader:
                     self._take_speaker(match.start(), match.end(), end)
                     return
                 if strong and (unknown := self._unknown_name(match, pattern is _CALLED)):
-                    self.missing = f'no speaker "{unknown}"'
+                    self.missing = f"no speaker “{unknown}”"
                     return
         for match in _STAGE.finditer(self.text):
             words = list(terms.WORD.finditer(self.text, 0, match.start()))[-LONGEST_NAME:]
@@ -269,7 +273,7 @@ class _Reader:
                     return
 
     def roles(self) -> None:
-        """ "by a solutions architect", "speakers from Vanguard": from what speakers are called."""
+        """Reads "by a solutions architect", "speakers from Vanguard": what speakers are called."""
         for pattern in (_PERSON, _ONE, _BY, _FROM):
             for match in pattern.finditer(self.text):
                 groups = match.groupdict()
@@ -295,7 +299,7 @@ class _Reader:
             role = clause[: words[last - 1].end()]
             wanted = {k for w in terms.words(role) if not terms.is_unasked(w) for k in keys(w)}
             if wanted and (codes := self._with_role(wanted)):
-                self._keep(codes, f'a speaker who is "{role.strip()}"', "speakers")
+                self._keep(codes, f"a speaker who is “{role.strip()}”", "speakers")
                 end = match.end() + words[last - 1].end()
                 if rank := _ANY_RANK.match(self.text[end:]):
                     end += rank.end()
@@ -303,7 +307,7 @@ class _Reader:
                 return True
         asked = [w.group() for w in words if not terms.is_unasked(w.group())]
         if told and asked:
-            self.missing = f'no speaker who is "{clause.strip()}"'
+            self.missing = f"no speaker who is “{clause.strip(' .?!')}”"
             return True
         return False
 
@@ -353,7 +357,7 @@ class _Reader:
         return "" if known else match.group()
 
     def _take_speaker(self, start: int, name: int, end: int) -> None:
-        """Demands the speaker named from `name` to `end`, with the words from `start` that say so."""
+        """Demands the speaker named from `name` to `end`; the words from `start` say so."""
         plain = " ".join(terms.bare(word) for word in terms.words(self.text[name:end]))
         self._select([Condition("speaker", "=", plain)], "speakers")
         self._blank(start, end)
@@ -400,4 +404,3 @@ def _in_words(conditions: Iterable[Condition]) -> str:
     signs = {"=": "", ">=": "at least ", "<=": "at most ", ">": "above ", "<": "below "}
     parts = [(c.field, f"{signs[c.sign]}{c.value}") for c in conditions]
     return f"{parts[0][0]} {' or '.join(value for _, value in parts)}" if parts else ""
-

@@ -1,23 +1,26 @@
 """A question for sessions -> every session that answers it, of the whole corpus, with a quote."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sessionqa import card
-from sessionqa.datatypes import Hit, Sentence, Session
+from sessionqa.datatypes import Hit, Passage, Sentence, Session
 from sessionqa.demands import Demands, read_demands
-from sessionqa.encode import Encoder, Vectors
+from sessionqa.encode import Encoder
+from sessionqa.fusion import Scores
 from sessionqa.index import Index
 from sessionqa.mentions import named_codes
-from sessionqa.question import Asked, focus
+from sessionqa.question import MOST_CHARS, Asked, focus
 from sessionqa.reply import Paragraph, Reply, listed, presented
 from sessionqa.topic import Topic, keys, read_topic
 
 # For each way to say a topic so many passages are looked at, and so many ways.
 MOST_PASSAGES, MOST_QUERIES = 400, 12
+# Neighbouring passages have no more characters between them than this, which hold no sentence.
+BETWEEN = 2
 # So many sessions are shown; the heading counts them all.
 MOST_SHOWN = 100
 MOST_RECOMMENDED = 5
@@ -47,35 +50,34 @@ class Found:
 class _Seen:
     """What a session has of a topic.
 
-    `shares` are of the topic's alternatives, in the whole session; `own` and `near`, shape (n,),
-    say how much of the topic each sentence says, and how near it is in meaning.
+    `shares` are of the topic's alternatives, in the whole session; `own`, shape (n,), says how
+    much of the topic each sentence says.
     """
 
     session: Session
     sentences: Sequence[Sentence]
     shares: Sequence[float]
-    own: Vectors
-    near: Vectors
+    own: Scores
 
     def says(self, least: Sequence[float]) -> bool:
         """Whether it says so much of some alternative."""
         return any(share >= bar for share, bar in zip(self.shares, least, strict=True))
 
-    def found(self, named: bool, hit: float) -> Found:
-        """With the sentence that speaks best for it, and its score.
+    def found(self, named: bool, near: Scores, hit: float) -> Found:
+        """With the sentence that speaks best for it, and its score; `near` in meaning, shape (n,).
 
-        A topic that is `named` is quoted from the body if it can be; of another, the mean of the
-        best sentence and of the three best counts, and the score of the session's best `hit`.
+        The body is quoted if it can be. Of a topic that is not `named`, the mean of the best
+        sentence and of the three best counts, and the score of the session's best `hit`.
         """
         end = card.end_of(self.session.text)
+        body = np.array([sentence.start >= end for sentence in self.sentences])
         if named:
-            body = [sentence.start >= end for sentence in self.sentences]
-            ranked = np.lexsort((self.near, body, self.own.round(3)))
-            score = float((self.own >= WHOLE).sum() + self.near[ranked[-1]])
+            ranked = np.lexsort((near, body, self.own.round(3)))
+            score = float((self.own >= WHOLE).sum() + near[ranked[-1]])
         else:
-            worth = self.near + WORDS * self.own
-            ranked = np.argsort(worth, kind="stable")
-            best = worth[ranked[-SUPPORT:]]
+            worth = near + WORDS * self.own
+            ranked = np.lexsort((worth, body))
+            best = np.sort(worth)[-SUPPORT:]
             score = float((best[-1] + best.mean()) / 2 + CONTEXT * hit)
         return Found(self.session, self.sentences[ranked[-1]], score, max(self.shares))
 
@@ -93,31 +95,35 @@ class Lister:
         asked: Asked,
         hits: Sequence[Hit],
         within: Collection[str] | None,
-        confidence: float,
+        confidence: Callable[[], float],
         refuse_below: float,
     ) -> Reply | None:
         """The sessions that answer, of those `within` if these are given, best first.
 
         None if a field of the card is asked for, and not of every session.
-        `confidence` is that of the hits: a topic that is nowhere said word for word is refused if
-        it is below `refuse_below`.
+        `confidence` computes that of the hits: a topic that is nowhere said word for word is
+        refused if it is below `refuse_below`.
         """
-        demands = read_demands(focus(question), self._index, self._saying)
+        demands, topic = self._read(focus(question))
+        if topic is None and not demands.said and focus(question) != question:
+            # "I run a shop. What should I watch?" has its topic in what comes before.
+            demands, topic = self._read(question[-MOST_CHARS:])
         passing = _both(demands.passing, within)
-        topic = read_topic(demands.rest, self._index)
         if not asked.sessions and (topic or named_codes(question, self._index.facets)[0]):
             return None
         if demands.missing or (passing is not None and not passing):
             return _nothing(demands)
         if topic is None:
             return self._all(demands, passing, asked)
-        found, named = self._with_topic(topic, hits, passing)
-        if not found:
+        found, named = self._with_topic(topic, question, hits, passing)
+        sure = SURE if named else confidence() if found else 0.0
+        if sure < refuse_below or (not named and _unsaid(asked, found)):
             return _unmentioned(topic, demands, hits)
-        if not named and (confidence < refuse_below or _unsaid(topic, asked, found)):
-            return _unmentioned(topic, demands, hits)
-        sure = max(confidence, SURE) if named else confidence
         return self._shown(found, _heading(len(found), topic, demands, named), asked, sure)
+
+    def _read(self, text: str) -> tuple[Demands, Topic | None]:
+        demands = read_demands(text, self._index, self._saying)
+        return demands, read_topic(demands.rest, self._index)
 
     def _all(self, demands: Demands, passing: Collection[str] | None, asked: Asked) -> Reply:
         """Every session that passes, with the line of its card that shows it."""
@@ -136,7 +142,7 @@ class Lister:
         return self._shown(found, heading, asked, SURE)
 
     def _with_topic(
-        self, topic: Topic, hits: Sequence[Hit], within: Collection[str] | None
+        self, topic: Topic, question: str, hits: Sequence[Hit], within: Collection[str] | None
     ) -> tuple[list[Found], bool]:
         """The sessions with the topic, best first, and whether they say it word for word."""
         seen = self._seen(topic, self._sentences(topic, hits, within))
@@ -144,34 +150,22 @@ class Lister:
         named = WHOLE in least
         if named:
             seen = [one for one in seen if one.says(least)]
+        # The question has been encoded already; a topic that is described is worth a vector.
+        vector = self._encoder.encode_question(question if named else topic.text)
         scores = {hit.passage.session_code: hit.score for hit in reversed(hits)}
-        found = [one.found(named, scores.get(one.session.code, 0.0)) for one in seen]
+        found = []
+        for one in seen:
+            near = self._index.sentence_vectors([s.row for s in one.sentences]) @ vector
+            found.append(one.found(named, near, scores.get(one.session.code, 0.0)))
         found.sort(key=lambda one: (-one.score, one.session.code))
         return [one for one in found if named or one.score >= FAR * found[0].score], named
 
     def _seen(self, topic: Topic, sentences: Sequence[Sentence]) -> list["_Seen"]:
         """What each session has of the topic."""
-        if not sentences:
-            return []
-        vectors = self._index.sentence_vectors([sentence.row for sentence in sentences])
-        near = vectors @ self._encoder.encode_question(topic.text)
-        rows: dict[str, list[int]] = {}
-        for row, sentence in enumerate(sentences):
-            rows.setdefault(sentence.session_code, []).append(row)
-        seen = []
-        for session in self._index.sessions(rows):
-            of = [sentences[row] for row in rows[session.code]]
-            said = [topic.said(keys(sentence.text)) for sentence in of]
-            seen.append(
-                _Seen(
-                    session=session,
-                    sentences=of,
-                    shares=topic.shares(_most(said)),
-                    own=np.array([topic.share(one) for one in said]),
-                    near=near[rows[session.code]],
-                )
-            )
-        return seen
+        of: dict[str, list[Sentence]] = {}
+        for sentence in sentences:
+            of.setdefault(sentence.session_code, []).append(sentence)
+        return [_seen(session, of[session.code], topic) for session in self._index.sessions(of)]
 
     def _sentences(
         self, topic: Topic, hits: Sequence[Hit], within: Collection[str] | None
@@ -182,20 +176,19 @@ class Lister:
             ids.update((id_, None) for id_, _ in self._index.having(query, MOST_PASSAGES, within))
         passages = {passage.id: passage for passage in self._index.passages(list(ids))}
         passages.update((hit.passage.id, hit.passage) for hit in hits)
-        found = {
-            sentence.row: sentence
-            for passage in passages.values()
-            if within is None or passage.session_code in within
-            for sentence in self._index.sentences(passage.session_code, passage.start, passage.end)
-        }
-        return [found[row] for row in sorted(found)]
+        allowed = [p for p in passages.values() if within is None or p.session_code in within]
+        return [
+            sentence
+            for code, start, end in _stretches(allowed)
+            for sentence in self._index.sentences(code, start, end)
+        ]
 
     def _saying(self, text: str) -> set[str]:
         """The codes of the sessions that say `text` word for word."""
         topic = read_topic(text, self._index)
         if topic is None:
             return set()
-        found, named = self._with_topic(topic, (), None)
+        found, named = self._with_topic(topic, text, (), None)
         return {one.session.code for one in found} if named else set()
 
     def _shown(
@@ -225,18 +218,33 @@ class Lister:
         ]
 
 
+def _stretches(passages: Sequence[Passage]) -> list[tuple[str, int, int]]:
+    """The session, start and end of each stretch that the passages cover; they may overlap."""
+    found: list[tuple[str, int, int]] = []
+    for code, start, end in sorted((p.session_code, p.start, p.end) for p in passages):
+        if found and found[-1][0] == code and start <= found[-1][2] + BETWEEN:
+            found[-1] = (code, found[-1][1], max(found[-1][2], end))
+        else:
+            found.append((code, start, end))
+    return found
+
+
 def _both(one: Collection[str] | None, other: Collection[str] | None) -> Collection[str] | None:
     if one is None or other is None:
         return one if other is None else other
     return frozenset(one) & frozenset(other)
 
 
-def _most(said: Sequence[Sequence[Sequence[float]]]) -> list[list[float]]:
-    """Of each part of each alternative the most that any of the sentences says."""
-    return [
-        [max(shares) for shares in zip(*alternative, strict=True)]
-        for alternative in zip(*said, strict=True)
-    ]
+def _seen(session: Session, sentences: Sequence[Sentence], topic: Topic) -> _Seen:
+    own = np.zeros(len(sentences))
+    most = topic.said(())
+    for row, sentence in enumerate(sentences):
+        words = keys(sentence.text)
+        if not topic.words.isdisjoint(words):
+            said = topic.said(words)
+            own[row] = max(topic.shares(said))
+            most = [list(map(max, *pair)) for pair in zip(most, said, strict=True)]
+    return _Seen(session, sentences, topic.shares(most), own)
 
 
 def _least(shares: Sequence[Sequence[float]]) -> list[float]:
@@ -251,15 +259,16 @@ def _least(shares: Sequence[Sequence[float]]) -> list[float]:
     ]
 
 
-def _unsaid(topic: Topic, asked: Asked, found: Sequence[Found]) -> bool:
+def _unsaid(asked: Asked, found: Sequence[Found]) -> bool:
+    """Whether the very words were asked for and are nowhere."""
     return asked.mention and max(one.share for one in found) < LEAST_SAID
 
 
 def _nothing(demands: Demands) -> Reply:
     """Says that no session has what the question demands."""
     if demands.missing:
-        return Reply(f"No session passes: there is {demands.missing}.", (), 0.0)
-    return Reply(f"No session passes: {', '.join(demands.said)}.", (), 0.0)
+        return Reply(f"No session here fits: there is {demands.missing}.", (), 0.0)
+    return Reply(f"No session here fits: {', '.join(demands.said)}.", (), 0.0)
 
 
 def _unmentioned(topic: Topic, demands: Demands, hits: Sequence[Hit]) -> Reply:

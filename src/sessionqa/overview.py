@@ -8,6 +8,7 @@ import numpy as np
 from sessionqa import card, terms
 from sessionqa.datatypes import Hit, Sentence, Session
 from sessionqa.encode import Encoder, Vectors
+from sessionqa.fusion import Scores
 from sessionqa.index import Index
 from sessionqa.mentions import named_codes, named_sessions
 from sessionqa.question import Asked, focus
@@ -32,7 +33,7 @@ _TALK = re.compile(r"\b(?:session|talk|presentation|video|recording|lecture)s?\b
 _ASKING = re.compile(
     r"\b(?:summari[sz]\w*|tl;?dr|nutshell|recap|sum up|(?:key|main|central|most important) \w+"
     r"|takeaways|highlights|compar\w+|differ\w*|versus|vs|contrast\w*|in common|similar\w*"
-    r"|please|whole)\b",
+    r"|please|whole|link|url|youtube|year|services?|advanced|people)\b",
     re.IGNORECASE,
 )
 _SIDES = re.compile(r"\b(?:with|and|to|versus|vs|from|than|or)\b|,", re.IGNORECASE)
@@ -56,12 +57,14 @@ class Overviewer:
         """What the sessions are about that the question names; None if it asks something else."""
         text = focus(question)
         codes, rest = self._named(text)
-        alone = bool(codes) and not terms.content_words(_ASKING.sub(" ", rest))
         if asked.compare and len(codes) < 2:
             codes, rest = self._sides(text, hits), ""
         if asked.compare and len(codes) > 1:
             return self._side_by_side(codes, rest, asked, within)
-        if asked.fields or not (asked.summary or alone):
+        alone = bool(codes) and not terms.content_words(_ASKING.sub(" ", rest))
+        if asked.fields:
+            return self._fields(codes, asked, within) if alone and not asked.sessions else None
+        if not asked.summary and (not alone or asked.sessions):
             return None
         if not codes:
             codes, rest = self._titled(text, hits), ""
@@ -84,11 +87,13 @@ class Overviewer:
 
     def _titled(self, text: str, hits: Sequence[Hit]) -> list[str]:
         """The session whose title, or whose subject if a talk is spoken of, the text has."""
+        titles = {hit.passage.session_code: hit.passage.title for hit in hits}
         quoted = _QUOTED.search(text)
-        meant = quoted.group(1) if quoted else _ASKING.sub(" ", text)
-        code, share = self._nearest(meant, hits)
-        whole = share >= 1 and len(terms.content_words(meant)) > 1
-        return [code] if whole or (share >= TITLE_SHARE and _TALK.search(text)) else []
+        for code, title in titles.items():
+            if _in(title.split(":")[0], text) or (quoted and _in(quoted.group(1), title)):
+                return [code]
+        code, share = self._nearest(_ASKING.sub(" ", text), hits)
+        return [code] if share >= TITLE_SHARE and _TALK.search(text) else []
 
     def _sides(self, text: str, hits: Sequence[Hit]) -> list[str]:
         """The sessions that the sides of a comparison mean by a part of their titles."""
@@ -103,9 +108,11 @@ class Overviewer:
         """Of the sessions found, the one whose title has most of the text, and how much."""
         asked = {key(word) for word in terms.content_words(text)}
         titles = {hit.passage.session_code: hit.passage.title for hit in reversed(hits)}
-        shares = {
-            code: len(asked & set(keys(title))) / len(asked) for code, title in titles.items()
-        } if asked else {}
+        shares = (
+            {code: len(asked & set(keys(title))) / len(asked) for code, title in titles.items()}
+            if asked
+            else {}
+        )
         best = max(reversed(shares), key=lambda code: shares[code], default="")
         return best, shares.get(best, 0.0)
 
@@ -114,6 +121,20 @@ class Overviewer:
         paragraphs = [
             Paragraph(presented(session) + ":", tuple(self._of(session, topic, SUMMARY)))
             for session in self._sessions(codes, within)
+        ]
+        return Reply("", tuple(paragraphs), CONFIDENT)
+
+    def _fields(
+        self, codes: Sequence[str], asked: Asked, within: Collection[str] | None
+    ) -> Reply | None:
+        """The lines of the cards that were asked for; None if a session lacks all of them."""
+        sessions = self._sessions(codes, within)
+        lines = [self._lines(session, asked.fields) for session in sessions]
+        if not all(lines):
+            return None
+        paragraphs = [
+            Paragraph(f"{session.code}:", tuple(of))
+            for session, of in zip(sessions, lines, strict=True)
         ]
         return Reply("", tuple(paragraphs), CONFIDENT)
 
@@ -159,16 +180,20 @@ class Overviewer:
             chosen = self._on(topic, body, vectors, most)
         return [body[row] for row in sorted(chosen)]
 
-    def _on(
-        self, topic: Topic, body: Sequence[Sentence], vectors: Vectors, most: int
-    ) -> list[int]:
-        said = np.array([topic.share(topic.said(keys(sentence.text))) for sentence in body])
+    def _on(self, topic: Topic, body: Sequence[Sentence], vectors: Vectors, most: int) -> list[int]:
+        said = np.array([max(topic.shares(topic.said(keys(s.text)))) for s in body])
         worth = vectors @ self._encoder.encode_question(topic.text) + WORDS * said
         chosen = _diverse(vectors, worth, most)
         return [row for row in chosen if worth[row] >= BEHIND * worth.max()]
 
 
-def _diverse(vectors: Vectors, worth: Vectors, most: int) -> list[int]:
+def _in(part: str, text: str) -> bool:
+    """Whether `text` has these words, two or more, one after the other."""
+    words = keys(part)
+    return len(words) > 1 and f" {' '.join(words)} " in f" {' '.join(keys(text))} "
+
+
+def _diverse(vectors: Vectors, worth: Scores, most: int) -> list[int]:
     """The rows of most worth that say different things."""
     chosen: list[int] = []
     likeness = np.zeros(len(vectors), dtype=np.float32)

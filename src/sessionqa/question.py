@@ -12,7 +12,9 @@ _ANY = rf"{_ONE}s?"
 _WORDS = r"(?:[\w'’:-]+ )"
 _YOU = r"(?:i|we|you|one|someone|people|he|she|they)"
 _LIST = re.compile(
-    rf"\b(?:which|what|how many) (?:{_WORDS}{{0,5}}?{_MANY}|ones|of these|of those)\b"
+    rf"\b(?:which|what|how many) (?:{_WORDS}{{0,5}}?{_MANY}|ones)\b"
+    r"|\b(?:which|how many) of (?:these|those|them) "
+    r"(?:is|are|was|were|have|mention|cover|discuss|talk|name|deal)\b"
     rf"|\b(?:list|name|show|find|give|tell|get|enumerate) (?:me )?{_WORDS}{{0,6}}?{_MANY}\b"
     rf"|\b(?:every|each|any|all|all the|all of the) {_WORDS}{{0,3}}?{_ANY}\b"
     rf"|\b(?:is|are|were) there {_WORDS}{{0,4}}?{_ANY}\b"
@@ -37,7 +39,8 @@ _DIRECTIVE = re.compile(
 )
 _EVERY = re.compile(r"\b(?:all|every|everything|each)\b", re.IGNORECASE)
 _MENTION = re.compile(
-    r"\b(?:mention\w*|by name|(?:bring|brings|brought|come|comes|came) up|refers? to|names?|uses?)\b",
+    r"\b(?:mention\w*|by name|(?:bring|brings|brought|come|comes|came) up|refers? to|names?"
+    r"|uses?)\b",
     re.IGNORECASE,
 )
 # A field of the card of the whole collection.
@@ -88,7 +91,7 @@ _FIELDS = {
         re.IGNORECASE,
     ),
     "title": re.compile(
-        rf"\b(?:title|titled|code|called|headed)\b|\bname of (?:the )?{_TALK}\b"
+        rf"\b(?:(?<!job )title|titled|code|called|headed)\b|\bname of (?:the )?{_TALK}\b"
         rf"|\b(?:which|what) {_TALK}\b",
         re.IGNORECASE,
     ),

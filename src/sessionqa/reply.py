@@ -39,5 +39,5 @@ def presented(session: Session) -> str:
 
 
 def listed(names: Sequence[str], joint: str = "and") -> str:
-    """ "a", "a and b", "a, b and c"."""
+    """The names as people write them: "a, b and c"."""
     return f" {joint} ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

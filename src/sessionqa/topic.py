@@ -42,15 +42,14 @@ _WITHIN = re.compile(r"[ \-‑–/'’\"“”]*(?:\bof (?:the |an? )?)?", re.IG
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Words that belong together; `variants` are all ways to write them, each a row of keys."""
+    """Words that belong together; `variants` are all ways to write them, each a row of keys.
+
+    `weights` say how rare each key is, `weight` how rare the words are as asked.
+    """
 
     variants: tuple[tuple[str, ...], ...]
     weights: dict[str, float]
-
-    @property
-    def weight(self) -> float:
-        """How rare the words are, as asked."""
-        return sum(self.weights[key] for key in self.variants[0])
+    weight: float
 
     def said(self, keys: Sequence[str]) -> float:
         """The share of the term that a sentence with these keys says in one place, in [0, 1]."""
@@ -74,11 +73,13 @@ class Term:
 class Topic:
     """Alternatives, of which one is enough; each has parts that a session must all have.
 
-    The terms of a part belong in one sentence. `text` is the topic as it was asked.
+    The terms of a part belong in one sentence. `text` is the topic as it was asked, `words` are
+    the keys of all its words, however written.
     """
 
     text: str
     alternatives: tuple[tuple[tuple[Term, ...], ...], ...]
+    words: frozenset[str]
 
     def said(self, keys: Sequence[str]) -> list[list[float]]:
         """For each alternative, how much of each of its parts a sentence says, in [0, 1]."""
@@ -91,10 +92,6 @@ class Topic:
             / sum(map(_weight, wanted))
             for wanted, shares in zip(self.alternatives, said, strict=True)
         ]
-
-    def share(self, said: Sequence[Sequence[float]]) -> float:
-        """The greatest of these shares."""
-        return max(self.shares(said))
 
     def queries(self) -> Iterator[tuple[str, ...]]:
         """The words, stemmed, of each way to say a part in full."""
@@ -127,19 +124,20 @@ def read_topic(text: str, index: Index) -> Topic | None:
     if not rows:
         return None
     reader = _Reader(index)
-    return Topic(
-        text=_phrase(text),
-        alternatives=tuple(
-            tuple(tuple(map(reader.term, part[:MOST_TERMS])) for part in parts[:MOST_TERMS])
-            for parts in rows
-        ),
+    alternatives = tuple(
+        tuple(tuple(map(reader.term, part[:MOST_TERMS])) for part in parts[:MOST_TERMS])
+        for parts in rows
     )
+    every = [term for parts in alternatives for part in parts for term in part]
+    return Topic(_phrase(text), alternatives, frozenset().union(*(term.weights for term in every)))
 
 
 def _phrase(text: str) -> str:
     """`text` from its first word that says what is asked about to its last."""
     topical = _topical(text)
-    found = text[topical[0].start() : topical[-1].end()]
+    # "lock-in" ends in a word that says nothing by itself.
+    end = re.compile(r"(?:[-‑][^\W_]+)*").match(text, topical[-1].end())
+    found = text[topical[0].start() : end.end() if end else None]
     return re.sub(r"\s*[;()]\s*", " ", found)
 
 
@@ -187,7 +185,8 @@ class _Reader:
         for word, stem in stems.items():
             count = counts.get(word, 0) or counts.get(stem, 0)
             weights[word] = math.log(1 + (total - count + 0.5) / (count + 0.5))
-        return Term(tuple(keyed), weights)
+        rows = tuple(keyed)
+        return Term(rows, weights, sum(weights[word] for word in rows[0]))
 
     def _without_maker(self, words: Sequence[str]) -> Sequence[str]:
         """Without a first word with which the names of several services begin."""
