@@ -1,9 +1,14 @@
-"""Fits the confidence on dev questions and writes src/sessionqa/confidence.json.
+"""Fits the confidence and writes src/sessionqa/confidence.json. Nothing held out is read.
 
-Answerable and unanswerable dev questions of the gold set, and two sorts of questions that cannot
-be answered: those of SQuAD put to our corpus, and ours put to SQuAD's paragraphs. They keep the
-coefficients from leaning on one corpus. Nothing held out is read. Prints the area under the ROC
-curve, the Brier score and the expected calibration error, cross-validated in five folds.
+Questions that are answered from what is found, and that cannot be: the dev questions of
+corpus/gold.jsonl, those of a second corpus on another subject, and SQuAD 2.0's, each with its
+paragraph, of every other article. Besides, answerable questions of SQuAD over all its paragraphs,
+and questions put to a corpus that knows nothing of them. Lists, summaries and comparisons are
+answered otherwise, and left out.
+
+Prints the area under the ROC curve, the expected calibration error, and how many questions are
+refused at 0.5: for the dev questions in five folds, for the second corpus fitted without it, and
+for SQuAD's other articles.
 
     python benchmarks/calibrate_confidence.py --squad $SESSIONQA_DATA/squad/dev-v2.0.json
 """
@@ -11,38 +16,143 @@ curve, the Brier score and the expected calibration error, cross-validated in fi
 import argparse
 import json
 import tempfile
-from collections.abc import Sequence
-from dataclasses import astuple, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 from sessionqa.assistant import Assistant, build_index
 from sessionqa.confidence import Features
 from sessionqa.evidence import Examiner
-from sessionqa.gold import read_gold_set
+from sessionqa.gold import GoldQuestion, read_gold_set
 from sessionqa.mentions import named_codes
 from sessionqa.settings import Settings
-from squad import squad_assistant
+from sessionqa.support import Support
+from squad import paragraphs, squad_assistant
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "src" / "sessionqa" / "confidence.json"
-FAR_QUESTIONS, FAR_WEIGHT, FOLDS, STRENGTH = 300, 0.1, 5, 10.0
+CORPORA = {"ours": ROOT / "corpus", "harvest": ROOT / "tests" / "corpora" / "harvest"}
+ANSWERED_OTHERWISE = {"list", "summary", "compare"}
+OF_PARAGRAPHS, OVER_ALL, FAR = 4000, 300, 300
+# How much each sort of question counts, whatever their number.
+WEIGHTS = {"ours": 1.5, "harvest": 1.0, "paragraphs": 2.0, "over all": 0.3, "far": 0.8}
+FOLDS, STRENGTH, SCALE = 5, 3.0, 300
 Array = NDArray[np.float64]
 
 
-def features_of(assistant: Assistant, question: str, history: Sequence[str]) -> Features:
-    clear = assistant.standalone(question, history)
-    hits = assistant.retrieve(clear, assistant.settings.top_k)
-    examiner = Examiner(assistant.index, assistant.encoder)
-    return examiner.features(clear, examiner.examine(clear, hits))
+@dataclass(frozen=True)
+class Row:
+    """A question's features, and whether it can be answered."""
+
+    features: Features
+    answerable: bool
 
 
-def fit(x: Array, y: Array, weight: Array) -> LogisticRegression:
-    return LogisticRegression(C=STRENGTH, max_iter=5000).fit(x, y, sample_weight=weight)
+def row(
+    assistant: Assistant, gold: GoldQuestion, only: str = "", answerable: bool | None = None
+) -> Row | None:
+    """None if nothing at all is found. `only` is the one session that may be looked at."""
+    clear = assistant.standalone(gold.question, gold.history)
+    sessions = [only] if only else None
+    hits = assistant.retriever.retrieve(clear, assistant.settings.top_k, sessions)
+    evidence = Examiner(assistant.index, assistant.encoder).examine(clear, hits)
+    if not evidence:
+        return None
+    features = Support(assistant.index, assistant.encoder).features(clear, evidence)
+    return Row(features, not gold.refuse if answerable is None else answerable)
+
+
+def rows(
+    assistant: Assistant, questions: Sequence[GoldQuestion], answerable: bool | None = None
+) -> list[Row]:
+    """Those that the confidence decides: a session that does not exist is refused anyway."""
+    asked = (
+        gold
+        for gold in questions
+        if gold.kind not in ANSWERED_OTHERWISE
+        and not named_codes(gold.question, assistant.index.facets)[1]
+    )
+    made = (row(assistant, gold, answerable=answerable) for gold in asked)
+    return [one for one in made if one]
+
+
+def drawn(questions: Sequence[GoldQuestion], count: int) -> Iterator[GoldQuestion]:
+    order = np.random.default_rng(0).permutation(len(questions))[:count]
+    return (questions[place] for place in order)
+
+
+def gather(squad_file: Path, folder: Path) -> dict[str, list[Row]]:
+    """The rows of every sort; "other articles" are not fitted to."""
+    assistants, questions = {}, {}
+    for name, corpus in CORPORA.items():
+        settings = Settings(corpus=corpus, index=folder / name)
+        build_index(settings)
+        assistants[name] = Assistant.open(settings)
+        questions[name] = read_gold_set(corpus / "gold.jsonl", "dev").questions
+    squad = read_gold_set(squad_file)
+    theirs = squad_assistant(squad, folder / "squad")
+    places = paragraphs(squad_file)
+    of_paragraphs: dict[int, list[Row]] = {0: [], 1: []}
+    for gold in drawn(squad.questions, OF_PARAGRAPHS):
+        code, article = places[gold.id]
+        if made := row(theirs, gold, code):
+            of_paragraphs[article % 2].append(made)
+    known = [gold for gold in squad.questions if not gold.refuse and places[gold.id][1] % 2 == 0]
+    strange = list(drawn(squad.questions, FAR))
+    alone = {name: [g for g in of if not g.history] for name, of in questions.items()}
+    return {
+        **{name: rows(assistants[name], questions[name]) for name in CORPORA},
+        "paragraphs": of_paragraphs[0],
+        "other articles": of_paragraphs[1],
+        "over all": rows(theirs, list(drawn(known, OVER_ALL))),
+        "far": [
+            *rows(assistants["ours"], strange, answerable=False),
+            *rows(theirs, alone["ours"], answerable=False),
+            *rows(assistants["harvest"], alone["ours"], answerable=False),
+            *rows(assistants["ours"], alone["harvest"], answerable=False),
+        ],
+    }
+
+
+class Model:
+    """A logistic regression over rows that count by their sort."""
+
+    def __init__(self, sorts: dict[str, list[Row]]) -> None:
+        x = np.vstack([features_of(of) for of in sorts.values()])
+        y = np.concatenate([answerable(of) for of in sorts.values()])
+        each = [np.full(len(of), SCALE * WEIGHTS[name] / len(of)) for name, of in sorts.items()]
+        self._mean, self._spread = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
+        self._fitted = LogisticRegression(C=STRENGTH, max_iter=5000).fit(
+            (x - self._mean) / self._spread, y, sample_weight=np.concatenate(each)
+        )
+
+    def probabilities(self, of: Sequence[Row]) -> Array:
+        """The probability that each can be answered."""
+        scaled = (features_of(of) - self._mean) / self._spread
+        return np.asarray(self._fitted.predict_proba(scaled)[:, 1])
+
+    def as_json(self) -> dict[str, object]:
+        """The intercept and coefficients for features as they are, not scaled."""
+        plain = self._fitted.coef_[0] / self._spread
+        intercept = float(self._fitted.intercept_[0] - plain @ self._mean)
+        names = [field.name for field in fields(Features)]
+        return {
+            "intercept": round(intercept, 4),
+            "coefficients": {n: round(float(c), 4) for n, c in zip(names, plain, strict=True)},
+        }
+
+
+def features_of(of: Sequence[Row]) -> Array:
+    return np.array([astuple(one.features) for one in of])
+
+
+def answerable(of: Sequence[Row]) -> Array:
+    return np.array([one.answerable for one in of], dtype=np.float64)
 
 
 def expected_calibration_error(y: Array, p: Array) -> float:
@@ -52,57 +162,46 @@ def expected_calibration_error(y: Array, p: Array) -> float:
     return float(sum(gaps))
 
 
+def show(label: str, y: Array, p: Array) -> None:
+    refused = p < 0.5
+    print(
+        f"{label:42} n {len(y):4}  ROC AUC {roc_auc_score(y, p):.3f}  "
+        f"calibration error {expected_calibration_error(y, p):.3f}  "
+        f"refused at 0.5: of unanswerable {refused[y == 0].mean():.3f}, "
+        f"of answerable {refused[y == 1].mean():.3f}"
+    )
+
+
+def in_folds(fitted: dict[str, list[Row]]) -> Array:
+    """The probability of each dev question by a model that was fitted without its fold."""
+    ours = fitted["ours"]
+    folds = np.random.default_rng(0).permutation(len(ours)) % FOLDS
+    p = np.zeros(len(ours))
+    for fold in range(FOLDS):
+        kept = [one for one, of in zip(ours, folds, strict=True) if of != fold]
+        held = [one for one, of in zip(ours, folds, strict=True) if of == fold]
+        p[folds == fold] = Model({**fitted, "ours": kept}).probabilities(held)
+    return p
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--squad", type=Path, required=True)
     squad_file: Path = parser.parse_args().squad
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(corpus=ROOT / "corpus", index=Path(folder) / "ours")
-        build_index(settings)
-        ours = Assistant.open(settings)
-        squad = read_gold_set(squad_file)
-        theirs = squad_assistant(squad, Path(folder) / "squad")
-        gold = [
-            question
-            for question in read_gold_set(ROOT / "corpus" / "gold.jsonl", "dev").questions
-            if not named_codes(question.question, ours.index.facets)[1]
-        ]
-        drawn = np.random.default_rng(0).permutation(len(squad.questions))[:FAR_QUESTIONS]
-        rows = [(1.0, not g.refuse, features_of(ours, g.question, g.history)) for g in gold]
-        for n in drawn:
-            rows.append((FAR_WEIGHT, False, features_of(ours, squad.questions[n].question, ())))
-        for g in gold:
-            if not g.history:
-                rows.append((FAR_WEIGHT, False, features_of(theirs, g.question, ())))
-    report(rows, len(gold))
-
-
-def report(rows: list[tuple[float, bool, Features]], of_gold: int) -> None:
-    x = np.array([astuple(features) for _, _, features in rows])
-    y = np.array([answerable for _, answerable, _ in rows], dtype=np.float64)
-    weight = np.array([weight for weight, _, _ in rows])
-    folds = np.random.default_rng(0).permutation(of_gold) % FOLDS
-    p = np.zeros(of_gold)
-    for fold in range(FOLDS):
-        held = np.flatnonzero(folds == fold)
-        kept = np.setdiff1d(np.arange(len(rows)), held)
-        p[held] = fit(x[kept], y[kept], weight[kept]).predict_proba(x[held])[:, 1]
-    gold_y = y[:of_gold]
-    refused = p < 0.5
-    print(f"{of_gold} dev questions, {len(rows) - of_gold} far ones, {FOLDS} folds")
-    print(f"ROC AUC {roc_auc_score(gold_y, p):.3f}")
-    print(f"Brier score {brier_score_loss(gold_y, p):.3f}")
-    print(f"expected calibration error {expected_calibration_error(gold_y, p):.3f}")
-    print(f"refusal precision {1 - gold_y[refused].mean():.3f}")
-    print(f"refusal recall {refused[gold_y == 0].mean():.3f}")
-    model = fit(x, y, weight)
-    names = [field.name for field in fields(Features)]
-    found = {
-        "intercept": round(float(model.intercept_[0]), 4),
-        "coefficients": {
-            name: round(float(c), 4) for name, c in zip(names, model.coef_[0], strict=True)
-        },
-    }
+        sorts = gather(squad_file, Path(folder))
+    others = sorts.pop("other articles")
+    show("dev questions, five folds", answerable(sorts["ours"]), in_folds(sorts))
+    without = {name: of for name, of in sorts.items() if name != "harvest"}
+    strange = Model(without).probabilities(sorts["harvest"])
+    show("second corpus, fitted without it", answerable(sorts["harvest"]), strange)
+    model = Model(sorts)
+    show(
+        "SQuAD 2.0, given its paragraph, other articles",
+        answerable(others),
+        model.probabilities(others),
+    )
+    found = model.as_json()
     TARGET.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(found, indent=2))
 

@@ -13,13 +13,9 @@ from sessionqa.mentions import named_codes
 from sessionqa.overview import Overviewer
 from sessionqa.question import read
 from sessionqa.reply import Reply
+from sessionqa.selection import Selector
+from sessionqa.support import Support
 
-# A further sentence must score so close to the best one (closer if it is of another session),
-# and not say the same. Chosen on the dev questions: docs/decisions/0006.
-CLOSE, CLOSE_ELSEWHERE, SAME = 0.2, 0.1, 0.95
-MOST_SENTENCES = 3
-# For a question that asks for several things.
-CLOSE_OF_SEVERAL, MOST_OF_SEVERAL = 0.4, 6
 CLOSEST_SESSIONS = 3
 
 
@@ -44,6 +40,8 @@ class ExtractiveAnswerer:
         self._index = index
         self._refuse_below = refuse_below
         self._examiner = Examiner(index, encoder)
+        self._support = Support(index, encoder)
+        self._selector = Selector(index)
         self._lister = Lister(index, encoder)
         self._overviewer = Overviewer(index, encoder)
 
@@ -59,13 +57,13 @@ class ExtractiveAnswerer:
         confidence = self._confidence(question, evidence)
         if unknown or not evidence or confidence < self._refuse_below:
             return self._refusal(question, hits, 0.0 if unknown else confidence, unknown)
-        citations = self._cite(self._choose(question, evidence), hits)
+        citations = self._cite(self._selector.choose(evidence, read(question)), hits)
         return self._made(question, hits, _text(citations), citations, confidence)
 
     def _confidence(self, question: str, evidence: Sequence[Evidence]) -> float:
         if not evidence:
             return 0.0
-        features = self._examiner.features(question, evidence)
+        features = self._support.features(question, evidence)
         return probability(features, self._index.manifest.confidence)
 
     def _about_sessions(
@@ -92,29 +90,6 @@ class ExtractiveAnswerer:
             text = reply.heading or "The summaries do not say."
             return self._refused(question, hits, text, reply.closest, reply.confidence)
         return self._made(question, hits, _replied(reply, citations), citations, reply.confidence)
-
-    def _choose(self, question: str, evidence: Sequence[Evidence]) -> list[Sentence]:
-        if read(question).several:
-            return self._best(evidence, CLOSE_OF_SEVERAL, MOST_OF_SEVERAL)
-        return self._best(evidence, CLOSE, MOST_SENTENCES)
-
-    def _best(self, evidence: Sequence[Evidence], close: float, most: int) -> list[Sentence]:
-        """The best sentence, and those that are nearly as good and say something else."""
-        first = evidence[0]
-        chosen = [first.sentence]
-        for candidate in evidence[1:]:
-            elsewhere = candidate.sentence.session_code != first.sentence.session_code
-            near = min(close, CLOSE_ELSEWHERE) if elsewhere else close
-            if len(chosen) == most or candidate.score < first.score - close:
-                break
-            near_enough = candidate.score >= first.score - near
-            if near_enough and not self._repeats(candidate.sentence, chosen):
-                chosen.append(candidate.sentence)
-        return chosen
-
-    def _repeats(self, candidate: Sentence, chosen: Sequence[Sentence]) -> bool:
-        vectors = self._index.sentence_vectors([candidate.row, *(s.row for s in chosen)])
-        return float((vectors[1:] @ vectors[0]).max()) > SAME
 
     def _cite(self, chosen: Sequence[Sentence], hits: Sequence[Hit]) -> tuple[Citation, ...]:
         """The sentences numbered from 1, session by session, in the order of their best ones."""

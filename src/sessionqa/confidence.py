@@ -7,20 +7,21 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What the best evidence looks like. All lie in [0, 1], but cosines in [-1, 1].
+    """What the best evidence looks like. All but the score lie in [0, 1]; see the support module.
 
     Rarity is the inverse sentence frequency of the question's words, so that a share of it says
     how much of what the question is about was found.
     """
 
-    passage: float  # cosine of the question and the nearest passage
-    sentence: float  # cosine of the question and the nearest sentence
-    covered: float  # share of the rarity in the best sentence, its title and code
-    passage_covered: float  # the same in the best passage
-    unknown_name: float  # 1 if the corpus lacks a word of it that is capitalised or has a digit
+    score: float  # of the best sentence, by which it was ranked
+    own: float  # share of the rarity in the best sentence itself
+    aligned: float  # the question's word that is farthest from the best sentences: how near
+    absent: float  # the farthest word that the session lacks: how near its passages; 1 if none
+    names_missing: float  # share of the question's names that the best sentence's session lacks
+    fits: float  # how far it has a person, a year, a number where one is asked for
+    negated: float  # 1 if the question denies something and the best sentence does not
     length: float  # number of words that say what the question is about, out of twenty
     field: float  # 1 if the best sentence is the line of the card that was asked for
-    fits: float  # 0 if it asks for a person or a number and the best sentences have none
 
 
 def probability(features: Features, calibration: dict[str, Any]) -> float:

@@ -103,6 +103,9 @@ class Encoder(Protocol):
     def question_tokens(self, text: str) -> tuple[Vectors, Spans]:
         """Unit rows, shape (m, token_dim), and where in `text` each of these m tokens stands."""
 
+    def passage_spans(self, text: str) -> Spans:
+        """Where in a passage's `text` each token of `encode_with_tokens` stands."""
+
 
 def passage_input(encoder: Encoder, title: str, text: str) -> str:
     """What the encoder reads for a passage: its session's title, then its text.
@@ -171,6 +174,14 @@ class OnnxEncoder:
     def question_tokens(self, text: str) -> tuple[Vectors, Spans]:
         """See Encoder; not to be written to. Of a very long question those at either end."""
         return self._remembered(text)[1:]
+
+    def passage_spans(self, text: str) -> Spans:
+        """See Encoder."""
+        prompt = self._prompts["passage"]
+        offsets = self._tokenizer.encode(prompt + text).offsets
+        own = offsets[self._before : len(offsets) - self._after]
+        spans = [(start - len(prompt), end - len(prompt)) for start, end in own]
+        return spans[: self.max_tokens - self._before - self._after]
 
     def _encode_question(self, text: str) -> tuple[Vectors, Vectors, Spans]:
         prompt = self._prompts["query"]
@@ -243,6 +254,10 @@ class SentenceTransformerEncoder:
     def encode_with_tokens(self, texts: Sequence[str], progress: Progress | None = None) -> Encoded:
         """The same, with no token of any text."""
         return Encoded.without_tokens(self.encode_passages(texts, progress), self.token_dim)
+
+    def passage_spans(self, text: str) -> Spans:  # noqa: ARG002 - the protocol's
+        """None."""
+        return []
 
     def question_tokens(self, text: str) -> tuple[Vectors, Spans]:  # noqa: ARG002 - the protocol's
         """None: shape (0, 0)."""

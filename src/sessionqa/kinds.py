@@ -32,7 +32,8 @@ _ASKS = {
     "money": _pattern(
         r"\bhow (?:pricey|costly|expensive|much money)\b|\bhow much\b[^?.!]*\b(?:cost|costs|pay|"
         r"paid|save|saved|earn|earned|charge|charged|worth)\b|\bwhat (?:does|do|did|would|will)\b"
-        r"[^?.!]*\bcost\s*(?:[?.,]|$|per\b|to\b|in\b|for\b)|\b(?:price|prices|fee|salary|budget|cost|costs) of (?:a|an|one|the)\b"
+        r"[^?.!]*\bcost\s*(?:[?.,]|$|per\b|to\b|in\b|for\b)"
+        r"|\b(?:price|prices|fee|salary|budget|cost|costs) of (?:a|an|one|the)\b"
         r"|\bwhat (?:is|was|'s) the (?:\w+ )?(?:price|fee|cost|salary)\b|\bin dollars\b"
     ),
     "percentage": _pattern(
@@ -129,9 +130,7 @@ _HAS_MANNER = _pattern(
     r"\b(?:by (?:\w+ )?\w+ing|through|via|using|with|by means of|uses?|used|steps?|first|then)\b"
 )
 _COUNTED_NOUN = _pattern(r"\b(?:how many|number of) ([^\W\d_]+(?: [^\W\d_]+)?)")
-_NAMED_NOUN = _pattern(
-    r"\b(?:which|what)(?: (?:kind|sort|type)s? of)? ([^\W\d_]+(?: [^\W\d_]+)?)"
-)
+_NAMED_NOUN = _pattern(r"\b(?:which|what)(?: (?:kind|sort|type)s? of)? ([^\W\d_]+(?: [^\W\d_]+)?)")
 # A word that does not begin a sentence.
 _INSIDE = re.compile(r"(?<![.?!:]\s)(?<!^)\b\w[\w.-]*")
 # So many words may stand between a number and what it counts.
@@ -140,8 +139,9 @@ _BETWEEN = 3
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The kinds of answer that a question wants, the stems that it has, and those of the noun
-    that it counts or wants named.
+    """The kinds of answer that a question wants, and the stems that it has.
+
+    `noun` has the stems of what it counts, or wants named.
     """
 
     kinds: tuple[str, ...]

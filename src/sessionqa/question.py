@@ -1,7 +1,7 @@
 """What a question asks for: a list of sessions, a field of the card, a person, a number."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sessionqa import terms
@@ -76,6 +76,8 @@ _SEVERAL = re.compile(
     re.IGNORECASE,
 )
 _TALK = r"(?:session|talk|presentation|video|recording|one|lecture)"
+# What looks like the code of a session.
+_CODE = r"[a-z]{1,5}[ -]?\d{2,}"
 _STAGE_VERB = (
     r"(?:present(?:s|ed|ing)?|gave|gives?|giv(?:en|ing)|deliver(?:s|ed)?|host(?:s|ed)?|spoke|"
     r"speaks?|speaking|led|leads?|ran|held|taught|teaches|on stage|behind)"
@@ -85,19 +87,24 @@ _FIELDS = {
     "speakers": re.compile(
         rf"\bwho(?:'s|se|m)?\b[^?.!]*\b{_STAGE_VERB}\b|\b(?:speakers?|presenters?|presented by)\b"
         rf"|\bwho(?:'s| is| was| are| were)\b[^?.!]*\b{_TALK}\b"
-        r"|\bon stage\b|\bhow many (?:people|persons)\b"
-        r"|\b(?:role|position|job(?: title)?|works? as|profession|employer)\b"
+        rf"|\bon stage\b|\bhow many (?:people|persons) {_STAGE_VERB}\b"
+        r"|\brole\b(?![^?.!]*\bplay)|\b(?:position|job(?: title)?|works? as|profession|employer)\b"
         r"|^\W*who(?:'s| is| was)\b",
         re.IGNORECASE,
     ),
     "title": re.compile(
-        rf"\b(?:(?<!job )title|titled|code|called|headed)\b|\bname of (?:the )?{_TALK}\b"
-        rf"|\b(?:which|what) {_TALK}\b",
+        rf"\b(?:(?<!job )title|titled)\b|\bname of (?:the )?{_TALK}\b"
+        rf"|\b(?:{_TALK}|{_CODE})\b[^?.!]*\b(?:called|headed)\b|\b(?:which|what) {_TALK}\b"
+        rf"|\b(?:{_TALK}|the|its|what|which) (?:code|number)\b(?=\W*(?:$|of|for|is|please|has))"
+        r"|^\W*code\b|\bcode(?: please)?\W*$",
         re.IGNORECASE,
     ),
     "facts": re.compile(
-        r"\blevel\b|\btrack\b|\b(?:which|what) (?:event|conference|year)\b|\bhow advanced\b"
-        r"|\b(?:beginner|introductory|advanced|expert)\b",
+        rf"(?<![\w-])(?:level|track)\b(?=[^?.!]*\b(?:{_TALK}|{_CODE})\b)"
+        rf"|\b(?:{_TALK}|{_CODE})\b[^?.!]*(?<![\w-])(?:level|track)\b"
+        r"|\b(?:which|what) (?:level|track|event|conference|year)\b|\bhow advanced\b"
+        rf"|\b(?:beginners?|introductory|advanced|experts?)\b[^?.!]*\b(?:{_TALK}|{_CODE})\b"
+        rf"|\b(?:{_TALK}|{_CODE})\b[^?.!]*\b(?:beginners?|introductory|advanced|experts?)\b",
         re.IGNORECASE,
     ),
     "services": re.compile(r"\bservices\b", re.IGNORECASE),
@@ -108,27 +115,15 @@ _FIELDS = {
         re.IGNORECASE,
     ),
 }
-_PERSON = re.compile(
-    r"\b(?:who|whom|whose|speakers?|presenters?|which person|(?:job|job title|role|position))\b",
-    re.IGNORECASE,
-)
-_NUMBER = re.compile(
-    r"\bhow (?:many|much|often|long|old|big|large|expensive|pricey|costly|far|high)\b"
-    r"|\bhow frequent(?:ly)?\b"
-    r"|\b(?:number|percentage|percent|price|amount|share|costs?|frequency) of\b"
-    r"|\b(?:what|which) (?:year|date|day|month|time|number|percentage|share|proportion|fraction|"
-    r"price|size|interval|version)\b"
-    r"|\bin (?:seconds|minutes|hours|days|weeks|months|years|dollars|percent)\b"
-    r"|\b(?:maximum|minimum|largest|smallest|average)\b|\bwhen\b",
-    re.IGNORECASE,
-)
-_HAS_NUMBER = re.compile(
-    r"\b\d|\b(?:once|twice|two|three|four|five|six|seven|eight|nine|ten|dozen|"
-    r"half|third|quarter|hundred|thousand|million|billion|decades?|percent|daily|weekly|monthly|"
-    r"yearly)\b",
-    re.IGNORECASE,
-)
 _ENUMERATES = re.compile(r",[^,.;]+,?\s(?:and|or)\s|\b(?:and|as well as)\b[^.]*\band\b|:")
+# What says that a thing is one of several: "a second reason", "containers are also a pattern".
+_FURTHER = re.compile(
+    r"\b(?:one|another|first|second|third|fourth|fifth|two|three|four|five|six|also|further|"
+    r"additional|other|finally|last|next|then|besides|moreover|among|includ(?:e|es|ed|ing)|such as|"
+    r"likewise|too|as well)\b",
+    re.IGNORECASE,
+)
+_PLURAL = re.compile(r"\b[^\W\d_]{2,}(?<!s)s\b")
 _DEFINITION = re.compile(
     r"^\W*(?:(?:so|and) )?(?:what(?:'s| is| are| was| were| does)?|define|explain"
     r"|(?:meaning|definition) of)\b",
@@ -149,6 +144,7 @@ class Asked:
     `mention` says that they must have the very words. `collection` is the field of the card that
     is asked of all sessions, or empty. `summary` and `compare` are of sessions that it names.
 
+    `several` says that it wants several things, and `things` has the stems of what they may be.
     `fields` are names of lines of the card; `defined` holds the stems of the term that a question
     for a definition asks about, in order, and is empty for another question.
     """
@@ -161,9 +157,8 @@ class Asked:
     summary: bool
     compare: bool
     several: bool
+    things: frozenset[str]
     fields: frozenset[str]
-    person: bool
-    number: bool
     defined: tuple[str, ...]
 
 
@@ -183,9 +178,8 @@ def read(question: str) -> Asked:
         summary=bool(_SUMMARY.search(question)),
         compare=bool(_COMPARE.search(question)),
         several=bool(_SEVERAL.search(question)),
+        things=_things(question),
         fields=named,
-        person=bool(_PERSON.search(question)),
-        number=bool(_NUMBER.search(question)),
         # "What is the title of X" does not ask what X is.
         defined=() if named else _term(question),
     )
@@ -200,20 +194,26 @@ def _term(question: str) -> tuple[str, ...]:
     return tuple(terms.stem(word) for word in words)
 
 
+def _things(question: str) -> frozenset[str]:
+    """The stems of the plural nouns of a question, as far as their form tells."""
+    found = _PLURAL.findall(question)
+    return frozenset(terms.stem(word) for word in found if not terms.is_unasked(word))
+
+
 def defines(term: Sequence[str], text: str) -> bool:
     """Whether `text` has `term`, stemmed, followed by a verb that defines: "X is", "X means"."""
     said = f" {' '.join(terms.stem(word) for word in terms.words(text))} "
     return any(f" {' '.join(term)} {verb} " in said for verb in _DEFINING_STEMS)
 
 
-def has_number(text: str) -> bool:
-    """Whether `text` names a number, in digits or words."""
-    return bool(_HAS_NUMBER.search(text))
-
-
 def enumerates(text: str) -> bool:
     """Whether `text` names several things in a row."""
     return bool(_ENUMERATES.search(text))
+
+
+def one_of_several(things: Collection[str], text: str) -> bool:
+    """Whether `text` says that something is one more of these things, given as stems."""
+    return bool(_FURTHER.search(text)) and not terms.stems(text).isdisjoint(things)
 
 
 def focus(question: str) -> str:

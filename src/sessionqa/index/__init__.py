@@ -101,6 +101,9 @@ class Index(Protocol):
         MaxSim (Khattab and Zaharia 2020, "ColBERT"), as a mean by `weights`, shape (m,).
         """
 
+    def passage_tokens(self, passage_id: str) -> Vectors:
+        """The vectors of a passage's tokens, as the encoder read it, shape (n, token_dim)."""
+
     def codes(self, ids: Sequence[str]) -> list[str]:
         """The session code of each of these passages, in their order."""
 

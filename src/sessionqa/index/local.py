@@ -150,6 +150,11 @@ class LocalIndex:
         places = np.array(self._of_passages("first_token, last_token", ids))
         return _nearest(tokens / np.float32(STEPS), self._tokens, places, weights)
 
+    def passage_tokens(self, passage_id: str) -> Vectors:
+        """See Index."""
+        ((first, last),) = self._of_passages("first_token, last_token", [passage_id])
+        return np.asarray(self._tokens[first:last], dtype=np.float32) / np.float32(STEPS)
+
     def codes(self, ids: Sequence[str]) -> list[str]:
         """See Index."""
         return [code for (code,) in self._of_passages("session_code", ids)]

@@ -1,0 +1,69 @@
+"""Evidence, best first -> the few sentences that an answer quotes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sessionqa.datatypes import Sentence
+from sessionqa.evidence import Evidence
+from sessionqa.index import Index
+from sessionqa.question import Asked
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many sentences, and how many words of them, an answer has at most; the best one always.
+
+    A further sentence must score within `close` of the best one, within `elsewhere` if it is of
+    another session.
+    """
+
+    sentences: int
+    words: int
+    close: float
+    elsewhere: float
+
+
+# Chosen on dev questions: docs/decisions/0006.
+ONE_THING = Bounds(sentences=4, words=60, close=0.6, elsewhere=0.1)
+SEVERAL_THINGS = Bounds(sentences=6, words=140, close=0.6, elsewhere=0.1)
+# How much being like a chosen sentence counts against one, as in maximal marginal relevance
+# (Carbonell and Goldstein 1998); and how like it says the same.
+ALIKE, SAME = 0.3, 0.95
+
+
+class Selector:
+    """Picks sentences that answer together, none of which repeats another."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def choose(self, evidence: Sequence[Evidence], asked: Asked) -> list[Sentence]:
+        """The best sentence, then those that add most; `evidence` is not empty."""
+        bounds = SEVERAL_THINGS if asked.several else ONE_THING
+        first = evidence[0]
+        if first.is_field:
+            return [e.sentence for e in evidence if e.is_field and e.session == first.session]
+        near = [e for e in evidence if e.score >= first.score - _within(e, first, bounds)]
+        vectors = self._index.sentence_vectors([e.sentence.row for e in near])
+        scores = np.array([e.score for e in near])
+        chosen = [0]
+        words = _length(first)
+        left = set(range(1, len(near)))
+        while left and len(chosen) < bounds.sentences:
+            alike = (vectors @ vectors[chosen].T).max(axis=1)
+            best = max(left, key=lambda row: (scores[row] - ALIKE * alike[row], -row))
+            left.remove(best)
+            if alike[best] <= SAME and words + _length(near[best]) <= bounds.words:
+                chosen.append(best)
+                words += _length(near[best])
+        return [near[row].sentence for row in chosen]
+
+
+def _within(evidence: Evidence, first: Evidence, bounds: Bounds) -> float:
+    return bounds.close if evidence.session == first.session else bounds.elsewhere
+
+
+def _length(evidence: Evidence) -> int:
+    return len(evidence.sentence.text.split())

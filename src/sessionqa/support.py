@@ -1,0 +1,134 @@
+"""A question and its evidence -> the features by which a confidence is computed."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from sessionqa import kinds, terms
+from sessionqa.alignment import Alignment
+from sessionqa.confidence import Features
+from sessionqa.datatypes import Hit
+from sessionqa.encode import Encoder
+from sessionqa.evidence import Evidence, Examiner, covered, with_name
+from sessionqa.index import Index
+from sessionqa.mentions import named_sessions
+from sessionqa.question import focus
+
+# So many of the best sentences, and of the best passages, are looked at.
+TOP = 3
+# Sentences so close behind the best are looked at for the kind of answer that was asked for.
+NEAR = 0.35
+MANY_WORDS = 20
+_ROLE = re.compile(
+    r"\b(?:role|position|job(?: title)?|profession|employer|works? as)\b", re.IGNORECASE
+)
+_DENIES = re.compile(
+    r"\b(?:not|no|never|without|cannot|nor|neither|none|unable)\b|n['’]t\b", re.IGNORECASE
+)
+
+
+class Support:
+    """Says how far the evidence bears an answer out."""
+
+    def __init__(self, index: Index, encoder: Encoder) -> None:
+        self._index = index
+        self._encoder = encoder
+        self._examiner = Examiner(index, encoder)
+
+    def features(self, question: str, evidence: Sequence[Evidence]) -> Features:
+        """See Features; `evidence`, best first, is not empty."""
+        rarity = self._examiner.rarity(question)
+        naming = self._naming(question)
+        best = evidence[0]
+        body = [e for e in evidence if not e.on_card][:TOP] or [best]
+        topic = {stem: rarity[stem] for stem in rarity if stem not in naming}
+        alignment = Alignment(self._index, self._encoder, question)
+        return Features(
+            score=best.score,
+            own=covered(topic, terms.stems(best.sentence.text)) if topic else 1.0,
+            aligned=_aligned(alignment, body, naming),
+            absent=_absent(alignment, body[0], _hits(evidence), naming),
+            names_missing=_names_missing(question, body[0]),
+            fits=_fits(question, evidence),
+            negated=float(_denies(focus(question)) and not _denies(body[0].sentence.text)),
+            length=min(len(rarity), MANY_WORDS) / MANY_WORDS,
+            field=float(best.is_field),
+        )
+
+    def _naming(self, question: str) -> set[str]:
+        """The stems of words that may only name a session: its code, those on stage.
+
+        Every sentence of the session speaks for these.
+        """
+        named = self._index.sessions(named_sessions(question, self._index.facets))
+        return {
+            stem
+            for session in named
+            for name in (session.code, *(speaker.name for speaker in session.speakers))
+            for stem in terms.stems(name)
+        }
+
+
+def _hits(evidence: Sequence[Evidence]) -> list[Hit]:
+    """The best passages that the evidence comes from."""
+    hits = {e.hit.passage.id: e.hit for e in evidence}
+    return sorted(hits.values(), key=lambda hit: -hit.score)[:TOP]
+
+
+def _aligned(alignment: Alignment, body: Sequence[Evidence], naming: set[str]) -> float:
+    """How near the sentence that suits best comes to the word that it suits worst."""
+    rows = [row for row, stem in enumerate(alignment.stems) if stem not in naming]
+    if not rows:
+        return 1.0
+    worst = []
+    for e in body:
+        nearest = alignment.nearest(e.hit.passage, e.sentence.start, e.sentence.end)
+        worst.append(float(nearest[rows].min()))
+    return max(worst)
+
+
+def _absent(alignment: Alignment, best: Evidence, hits: Sequence[Hit], naming: set[str]) -> float:
+    """How near the passages come to the farthest word that the best sentence's session lacks."""
+    there = terms.stems(best.session.text) | naming
+    rows = [row for row, stem in enumerate(alignment.stems) if stem not in there]
+    if not rows:
+        return 1.0
+    nearest = [alignment.nearest(h.passage, h.passage.start, h.passage.end)[rows] for h in hits]
+    return float(np.max(nearest, axis=0).min())
+
+
+def _names_missing(question: str, best: Evidence) -> float:
+    names = [name for name in kinds.names(question) if not terms.is_unasked(name)]
+    there = terms.stems(with_name(best.hit, best.sentence.text))
+    missing = [name for name in names if terms.stem(name) not in there]
+    return len(missing) / len(names) if names else 0.0
+
+
+def _fits(question: str, evidence: Sequence[Evidence]) -> float:
+    """How far the best sentences have what is asked for, where its form can be told."""
+    best = evidence[0]
+    if _ROLE.search(question) and (roles := _roles(question, evidence)):
+        return float(any(roles))
+    if best.is_field:
+        return 1.0
+    want = kinds.wanted(focus(question))
+    near = [e for e in evidence if not e.on_card and e.score >= best.score - NEAR][:TOP]
+    if not kinds.FORMAL.intersection(want.kinds):
+        return 1.0
+    return max((kinds.formal_fit(want, e.sentence.text, _people(e)) for e in near), default=0.0)
+
+
+def _roles(question: str, evidence: Sequence[Evidence]) -> list[str]:
+    """The roles, empty where the card has none, of those on stage whom the question names."""
+    asked = terms.stems(question)
+    people = {speaker for e in evidence for speaker in e.session.speakers}
+    return [person.role for person in people if terms.stems(person.name) <= asked]
+
+
+def _people(evidence: Evidence) -> list[str]:
+    return [speaker.name for speaker in evidence.session.speakers]
+
+
+def _denies(text: str) -> bool:
+    return bool(_DENIES.search(text))
