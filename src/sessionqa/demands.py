@@ -195,8 +195,8 @@ class _Reader:
             self._take(match, [Condition("level", "=", number) for number in numbers])
         known = [int(level) for level in self._index.values("level")]
         for extreme, choose in ((_LOWEST, min), (_HIGHEST, max)):
-            if known and (match := extreme.search(self.text)):
-                self._take(match, [Condition("level", "=", str(choose(known)))])
+            if known and (first := extreme.search(self.text)):
+                self._take(first, [Condition("level", "=", str(choose(known)))])
 
     def years(self) -> None:
         known = self._index.values("year")

@@ -19,6 +19,10 @@ from sessionqa.topic import Topic, keys, read_topic
 
 # For each way to say a topic so many passages are looked at, and so many ways.
 MOST_PASSAGES, MOST_QUERIES = 400, 12
+# The lines of a card by which a session mentions something. What speakers are, where and when the
+# session was, counts only if it is found nowhere else.
+_SAYING = frozenset({"title", "services"})
+_EVERY_LINE = _SAYING | {"speakers", "facts", "recording"}
 # Neighbouring passages have no more characters between them than this, which hold no sentence.
 BETWEEN = 2
 # So many sessions are shown; the heading counts them all.
@@ -145,8 +149,10 @@ class Lister:
         self, topic: Topic, question: str, hits: Sequence[Hit], within: Collection[str] | None
     ) -> tuple[list[Found], bool]:
         """The sessions with the topic, best first, and whether they say it word for word."""
-        seen = self._seen(topic, self._sentences(topic, hits, within))
-        least = _least([one.shares for one in seen])
+        sentences = self._sentences(topic, hits, within)
+        seen, least = self._seen(topic, sentences, _SAYING)
+        if WHOLE not in least:
+            seen, least = self._seen(topic, sentences, _EVERY_LINE)
         named = WHOLE in least
         if named:
             seen = [one for one in seen if one.says(least)]
@@ -160,12 +166,18 @@ class Lister:
         found.sort(key=lambda one: (-one.score, one.session.code))
         return [one for one in found if named or one.score >= FAR * found[0].score], named
 
-    def _seen(self, topic: Topic, sentences: Sequence[Sentence]) -> list["_Seen"]:
-        """What each session has of the topic."""
+    def _seen(
+        self, topic: Topic, sentences: Sequence[Sentence], lines: Collection[str]
+    ) -> tuple[list[_Seen], list[float]]:
+        """What each session has of the topic, and how much of each alternative one must have.
+
+        Of the cards only `lines` are looked at.
+        """
         of: dict[str, list[Sentence]] = {}
         for sentence in sentences:
             of.setdefault(sentence.session_code, []).append(sentence)
-        return [_seen(session, of[session.code], topic) for session in self._index.sessions(of)]
+        seen = [_seen(one, of[one.code], topic, lines) for one in self._index.sessions(of)]
+        return seen, _least([one.shares for one in seen])
 
     def _sentences(
         self, topic: Topic, hits: Sequence[Hit], within: Collection[str] | None
@@ -235,10 +247,15 @@ def _both(one: Collection[str] | None, other: Collection[str] | None) -> Collect
     return frozenset(one) & frozenset(other)
 
 
-def _seen(session: Session, sentences: Sequence[Sentence], topic: Topic) -> _Seen:
+def _seen(
+    session: Session, sentences: Sequence[Sentence], topic: Topic, lines: Collection[str]
+) -> _Seen:
+    end = card.end_of(session.text)
     own = np.zeros(len(sentences))
     most = topic.said(())
     for row, sentence in enumerate(sentences):
+        if sentence.end <= end and card.field(sentence.text, session.code) not in lines:
+            continue
         words = keys(sentence.text)
         if not topic.words.isdisjoint(words):
             said = topic.said(words)
