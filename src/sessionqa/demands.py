@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from sessionqa import terms
 from sessionqa.errors import UsageError
-from sessionqa.facets import fold
+from sessionqa.facets import ROLE, fold
 from sessionqa.filters import Condition
 from sessionqa.index import Index
 from sessionqa.mentions import named_codes
 from sessionqa.topic import keys
 
-# So many passages are looked at for speakers of a role.
-ROLE_PASSAGES = 400
+# In so many passages a longer name is looked for, whose initials mean the same.
+INITIALS_PASSAGES = 100
 # A name or a role has so many words at most.
 LONGEST_NAME, LONGEST_ROLE = 4, 6
 
@@ -113,6 +113,20 @@ _NOT = re.compile(
     r"|without (?:mentioning|(?:a |any )?mention of|talking about|covering)) (?P<what>[^?.!;]+)",
     re.IGNORECASE,
 )
+_NOT_LEVEL = re.compile(
+    r"(?:\b(?:is|are)n['’]t|\bnot|\bother than|\bexcept) (?:at |of |on )?"
+    r"(?:level )?(\d{1,4})(?:[- ]level)?\b",
+    re.IGNORECASE,
+)
+_OUTSIDE = re.compile(
+    rf"\b(?:with |by )?(?:(?:an? |the )?{PEOPLE} )?(?:(?:who|that|which) )?"
+    r"(?:(?:do|does|did)(?:n['’]t| not) (?:work|come) (?:for|at|from)"
+    r"|(?:is|are|was|were)(?:n['’]t| not) (?:from|at|with|employed by)"
+    r"|not from|(?:from )?outside(?: of)?) "
+    r"(?:the )?(?P<what>[^\W\d_][\w.&’'-]*(?: (?-i:[A-Z])[\w.&-]*)*)",
+    re.IGNORECASE,
+)
+_ORGANISATION = re.compile(r"\b(?:from|of|at|for) (?:the )?[A-Z]")
 # A clause that goes on with something else.
 _CLAUSE = re.compile(r"[,;:?!()]|\b(?:and|or|that|which|who|about|on|mention\w*)\b", re.IGNORECASE)
 
@@ -140,13 +154,15 @@ def read_demands(question: str, index: Index, saying: Saying) -> Demands:
     """Reads every demand of `question`; what one has read, the next does not see."""
     reader = _Reader(question, index, saying)
     for step in (
+        reader.other_levels,
+        reader.outsiders,
         reader.excluded,
+        reader.events,
         reader.levels,
         reader.years,
         reader.nobody,
         reader.speaker_count,
         reader.tracks,
-        reader.events,
         reader.names,
         reader.roles,
         reader.codes,
@@ -184,6 +200,25 @@ class _Reader:
                 everything = set(self._index.values("session").values())
                 self._keep(frozenset(everything - out), f"without “{what}”", "title")
                 self._blank(match.start(), match.end())
+
+    def other_levels(self) -> None:
+        """Reads "not level 300"."""
+        match = _NOT_LEVEL.search(self.text)
+        if match and "level" in match.group().casefold():
+            others = [level for level in self._index.values("level") if level != match[1]]
+            self._take(match, [Condition("level", "=", level) for level in others])
+
+    def outsiders(self) -> None:
+        """Reads "who do not work for Initech": of speakers whose organisation is told."""
+        match = _OUTSIDE.search(self.text)
+        if not match:
+            return
+        own = {*keys(match["what"]), *self._initials(match["what"])}
+        found = self._with_role(
+            lambda role: bool(_ORGANISATION.search(role)) and own.isdisjoint(keys(role))
+        )
+        self._keep(found, f"a speaker who is not of “{match['what']}”", "speakers")
+        self._blank(match.start(), match.end())
 
     def levels(self) -> None:
         for sign, pattern in _LEVELS:
@@ -245,12 +280,14 @@ class _Reader:
                 self._take(match, [Condition("track", "=", name)])
 
     def events(self) -> None:
+        """Events by their whole names, or by how these end: "at re:Invent"."""
         for form, event in self._index.values("event").items():
             whole = terms.words(form)
             for first in range(len(whole)):
-                words = r"\W+".join(map(re.escape, whole[first:]))
-                cue = "" if first == 0 else _AT.pattern
-                if match := re.search(rf"{cue}\b{words}\b", self.text, re.IGNORECASE):
+                name = r"\W+".join(map(re.escape, whole[first:]))
+                short = rf"{_AT.pattern}{name}\b|\b{name}(?=(?: \d{{4}})? {TALKS}\b)"
+                pattern = short if first else rf"(?:{_AT.pattern})?\b{name}\b"
+                if match := re.search(pattern, self.text, re.IGNORECASE):
                     self._take(match, [Condition("event", "=", event)])
                     break
 
@@ -298,7 +335,7 @@ class _Reader:
                 continue
             role = clause[: words[last - 1].end()]
             wanted = {k for w in terms.words(role) if not terms.is_unasked(w) for k in keys(w)}
-            if wanted and (codes := self._with_role(wanted)):
+            if wanted and (codes := self._in_role(wanted)):
                 self._keep(codes, f"a speaker who is “{role.strip()}”", "speakers")
                 end = match.end() + words[last - 1].end()
                 if rank := _ANY_RANK.match(self.text[end:]):
@@ -311,15 +348,25 @@ class _Reader:
             return True
         return False
 
-    def _with_role(self, wanted: Collection[str]) -> frozenset[str]:
-        stems = sorted({terms.stem(key) for key in wanted})
-        ids = [id_ for id_, _ in self._index.having(stems, ROLE_PASSAGES)]
-        sessions = self._index.sessions(set(self._index.codes(ids)))
-        return frozenset(
-            session.code
-            for session in sessions
-            if any(set(wanted) <= set(keys(speaker.role)) for speaker in session.speakers)
-        )
+    def _initials(self, name: str) -> set[str]:
+        """The keys of the initials of every longer name that begins with `name`."""
+        stems = [terms.stem(word) for word in terms.words(name)]
+        ids = [id_ for id_, _ in self._index.having(stems, INITIALS_PASSAGES)]
+        longer = re.compile(rf"\b{re.escape(name)}((?: [A-Z][\w-]+)+)")
+        found = set()
+        for passage in self._index.passages(ids):
+            for match in longer.finditer(passage.text):
+                words = match.group().split()
+                found |= {"".join(w[0] for w in words[:n]) for n in range(2, len(words) + 1)}
+        return {key for initials in found for key in keys(initials)}
+
+    def _in_role(self, wanted: set[str]) -> frozenset[str]:
+        return self._with_role(lambda role: wanted <= set(keys(role)))
+
+    def _with_role(self, fits: Callable[[str], bool]) -> frozenset[str]:
+        """The sessions with a speaker whose role fits."""
+        forms = [form for form, role in self._index.values(ROLE).items() if fits(role)]
+        return frozenset(code for _, _, code in self._index.facets(ROLE, forms))
 
     def _name_after(self, start: int, strong: bool) -> int:
         """Where a speaker's name that begins at `start` ends; 0 if none begins there."""

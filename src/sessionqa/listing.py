@@ -1,6 +1,7 @@
 """A question for sessions -> every session that answers it, of the whole corpus, with a quote."""
 
 import math
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from sessionqa import card
 from sessionqa.datatypes import Hit, Passage, Sentence, Session
 from sessionqa.demands import Demands, read_demands
 from sessionqa.encode import Encoder
+from sessionqa.facets import facets_of
 from sessionqa.fusion import Scores
 from sessionqa.index import Index
 from sessionqa.mentions import named_codes
@@ -28,6 +30,9 @@ BETWEEN = 2
 # So many sessions are shown; the heading counts them all.
 MOST_SHOWN = 100
 MOST_RECOMMENDED = 5
+_COLLECTED = re.compile(r"\b(?:services|levels|tracks|events|conferences|years)\b", re.IGNORECASE)
+# The lines that each have several values of a field.
+_LINES = {"speaker": "speakers", "service": "services"}
 # A share of the topic that is all of it.
 WHOLE = 0.999
 # How sure it is that a session has what the question demands, or says the topic word for word.
@@ -108,8 +113,11 @@ class Lister:
         `confidence` computes that of the hits: a topic that is nowhere said word for word is
         refused if it is below `refuse_below`.
         """
-        demands, topic = self._read(focus(question))
-        if topic is None and not demands.said and focus(question) != question:
+        text = focus(question)
+        if asked.collection:
+            text = _COLLECTED.sub(" ", text, count=1)
+        demands, topic = self._read(text)
+        if topic is None and asked.recommend and not demands.said:
             # "I run a shop. What should I watch?" has its topic in what comes before.
             demands, topic = self._read(question[-MOST_CHARS:])
         passing = _both(demands.passing, within)
@@ -131,19 +139,44 @@ class Lister:
 
     def _all(self, demands: Demands, passing: Collection[str] | None, asked: Asked) -> Reply:
         """Every session that passes, with the line of its card that shows it."""
-        field = asked.collection or demands.field
         everything = self._index.values("session").values()
         codes = sorted(everything if passing is None else passing)
-        found = []
-        for session in self._index.sessions(codes[:MOST_SHOWN]):
-            lines = self._index.sentences(session.code, 0, card.end_of(session.text))
-            by_field = {card.field(line.text, session.code): line for line in lines}
-            if line := by_field.get(field) or (not asked.collection and lines[0]):
-                found.append(Found(session, line, 0.0, 0.0))
-        heading = _counted(len(codes), demands) + ":"
+        sessions = self._index.sessions(codes[:MOST_SHOWN])
         if asked.collection:
-            heading = _collected(asked.collection, [one.session for one in found], demands)
-        return self._shown(found, heading, asked, SURE)
+            return self._collected(asked.collection, sessions, demands, asked)
+        found = []
+        for session in sessions:
+            lines = self._lines(session)
+            line = lines.get(demands.field) or lines["title"]
+            found.append(Found(session, line, 0.0, 0.0))
+        return self._shown(found, _counted(len(codes), demands) + ":", asked, SURE)
+
+    def _collected(
+        self, field: str, sessions: Sequence[Session], demands: Demands, asked: Asked
+    ) -> Reply:
+        """Every value that the sessions have in a field, with the lines of the cards that say so.
+
+        Of speakers and services every line, of the rest one for each value.
+        """
+        of = {s.code: [f.value for f in facets_of(s) if f.field == field] for s in sessions}
+        values = list(dict.fromkeys(value for code in of for value in of[code]))
+        found = []
+        shown: set[str] = set()
+        for session in sessions:
+            own = set(of[session.code])
+            if own and (field in _LINES or not own <= shown):
+                line = self._lines(session).get(_LINES.get(field, "facts"))
+                found.extend([Found(session, line, 0.0, 0.0)] if line else [])
+            shown |= own
+        heading = f"{len(values):,} {field}{'' if len(values) == 1 else 's'}"
+        if field not in _LINES and values:
+            heading += f" ({listed(sorted(values))})"
+        return self._shown(found, f"{heading} in {_counted(len(sessions), demands)}:", asked, SURE)
+
+    def _lines(self, session: Session) -> dict[str, Sentence]:
+        """The lines of a session's card by their fields."""
+        lines = self._index.sentences(session.code, 0, card.end_of(session.text))
+        return {card.field(line.text, session.code): line for line in lines}
 
     def _with_topic(
         self, topic: Topic, question: str, hits: Sequence[Hit], within: Collection[str] | None
@@ -221,13 +254,8 @@ class Lister:
 
     def _recording(self, found: Found) -> list[Sentence]:
         """The line of the card that links to the recording, if there is one."""
-        session = found.session
-        lines = self._index.sentences(session.code, 0, card.end_of(session.text))
-        return [
-            line
-            for line in lines
-            if card.field(line.text, session.code) == "recording" and line != found.sentence
-        ]
+        line = self._lines(found.session).get("recording")
+        return [line] if line and line != found.sentence else []
 
 
 def _stretches(passages: Sequence[Passage]) -> list[tuple[str, int, int]]:
@@ -303,18 +331,3 @@ def _heading(number: int, topic: Topic, demands: Demands, named: bool) -> str:
     verb = "mention" if named else "come near to"
     verb = f"{verb}s" if number == 1 and named else verb.replace("come", "comes", number == 1)
     return f"{_counted(number, demands)} {verb} “{topic.text}”:"
-
-
-def _collected(field: str, sessions: Sequence[Session], demands: Demands) -> str:
-    """How many speakers, or services, all these sessions have."""
-    values = {
-        "speakers": {speaker.name for s in sessions for speaker in s.speakers},
-        "services": {service for s in sessions for service in s.services},
-        "facts": {str(s.level) for s in sessions if s.level is not None},
-    }
-    found = sorted(values[field])
-    noun = {"speakers": "speaker", "services": "service", "facts": "level"}[field]
-    counted = f"{len(found):,} {noun}{'' if len(found) == 1 else 's'}"
-    if field == "facts":
-        counted = f"{counted} ({listed(found)})"
-    return f"{counted} in {_counted(len(sessions), demands)}:"
