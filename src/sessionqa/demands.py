@@ -385,7 +385,12 @@ class _Reader:
         """Whether a speaker has all these words in their name, whole."""
         written = strong or words[0][0].isupper()
         folded = [fold(terms.bare(word)) for word in words]
-        if not written or any(word in terms.UNASKED for word in folded):
+        # Some people are called Said, or Will.
+        named = [word[0].isupper() and len(words) > 1 for word in words]
+        asking = [word in terms.UNASKED for word in folded]
+        if not written or all(asking):
+            return False
+        if any(odd and not name for odd, name in zip(asking, named, strict=True)):
             return False
         known = self._index.values("speaker", folded)
         return any(set(folded) <= set(terms.words(name)) for name in known)

@@ -11,7 +11,6 @@ from sessionqa import card
 from sessionqa.datatypes import Hit, Passage, Sentence, Session
 from sessionqa.demands import Demands, read_demands
 from sessionqa.encode import Encoder
-from sessionqa.facets import facets_of
 from sessionqa.fusion import Scores
 from sessionqa.index import Index
 from sessionqa.mentions import named_codes
@@ -131,7 +130,8 @@ class Lister:
         sure = SURE if named else confidence() if found else 0.0
         if sure < refuse_below or (not named and _unsaid(asked, found)):
             return _unmentioned(topic, demands, hits)
-        return self._shown(found, _heading(len(found), topic, demands, named), asked, sure)
+        heading = _heading(len(found), topic, demands, named)
+        return self._shown(found, len(found), heading, asked, sure)
 
     def _read(self, text: str) -> tuple[Demands, Topic | None]:
         demands = read_demands(text, self._index, self._saying)
@@ -139,39 +139,40 @@ class Lister:
 
     def _all(self, demands: Demands, passing: Collection[str] | None, asked: Asked) -> Reply:
         """Every session that passes, with the line of its card that shows it."""
+        if asked.collection:
+            return self._collected(asked, demands, passing)
         everything = self._index.values("session").values()
         codes = sorted(everything if passing is None else passing)
-        sessions = self._index.sessions(codes[:MOST_SHOWN])
-        if asked.collection:
-            return self._collected(asked.collection, sessions, demands, asked)
         found = []
-        for session in sessions:
+        for session in self._index.sessions(codes[:MOST_SHOWN]):
             lines = self._lines(session)
             line = lines.get(demands.field) or lines["title"]
             found.append(Found(session, line, 0.0, 0.0))
-        return self._shown(found, _counted(len(codes), demands) + ":", asked, SURE)
+        return self._shown(found, len(codes), _counted(len(codes), demands), asked, SURE)
 
-    def _collected(
-        self, field: str, sessions: Sequence[Session], demands: Demands, asked: Asked
-    ) -> Reply:
+    def _collected(self, asked: Asked, demands: Demands, passing: Collection[str] | None) -> Reply:
         """Every value that the sessions have in a field, with the lines of the cards that say so.
 
         Of speakers and services every line, of the rest one for each value.
         """
-        of = {s.code: [f.value for f in facets_of(s) if f.field == field] for s in sessions}
-        values = list(dict.fromkeys(value for code in of for value in of[code]))
+        field = asked.collection
+        rows = self._index.facets(field, list(self._index.values(field)))
+        of: dict[str, set[str]] = {}
+        for form, _, code in sorted(rows, key=lambda row: row[2]):
+            if passing is None or code in passing:
+                of.setdefault(code, set()).add(form)
+        values = {form for forms in of.values() for form in forms}
+        counted = f"{len(values):,} {field}{'' if len(values) == 1 else 's'}"
+        codes = list(of)
+        if field not in _LINES:
+            codes = list({min(of[code]): code for code in reversed(of)}.values())
+            counted += f" ({listed(sorted({row[1] for row in rows if row[0] in values}))})"
         found = []
-        shown: set[str] = set()
-        for session in sessions:
-            own = set(of[session.code])
-            if own and (field in _LINES or not own <= shown):
-                line = self._lines(session).get(_LINES.get(field, "facts"))
-                found.extend([Found(session, line, 0.0, 0.0)] if line else [])
-            shown |= own
-        heading = f"{len(values):,} {field}{'' if len(values) == 1 else 's'}"
-        if field not in _LINES and values:
-            heading += f" ({listed(sorted(values))})"
-        return self._shown(found, f"{heading} in {_counted(len(sessions), demands)}:", asked, SURE)
+        for session in self._index.sessions(codes[:MOST_SHOWN]):
+            line = self._lines(session).get(_LINES.get(field, "facts"))
+            found.extend([Found(session, line, 0.0, 0.0)] if line else [])
+        heading = f"{counted} in {_counted(len(of), demands)}"
+        return self._shown(found, len(codes), heading, asked, SURE)
 
     def _lines(self, session: Session) -> dict[str, Sentence]:
         """The lines of a session's card by their fields."""
@@ -237,11 +238,11 @@ class Lister:
         return {one.session.code for one in found} if named else set()
 
     def _shown(
-        self, found: Sequence[Found], heading: str, asked: Asked, confidence: float
+        self, found: Sequence[Found], number: int, heading: str, asked: Asked, confidence: float
     ) -> Reply:
+        """The first of the sessions found, which are `number` in all."""
         most = MOST_RECOMMENDED if asked.recommend and not asked.every else MOST_SHOWN
-        if len(found) > most:
-            heading = f"{heading.removesuffix(':')}; the first {most}:"
+        heading += f"; the first {most}:" if number > most else ":" if found else "."
         shown = found[:most]
         paragraphs = tuple(
             Paragraph(
@@ -330,4 +331,4 @@ def _counted(number: int, demands: Demands) -> str:
 def _heading(number: int, topic: Topic, demands: Demands, named: bool) -> str:
     verb = "mention" if named else "come near to"
     verb = f"{verb}s" if number == 1 and named else verb.replace("come", "comes", number == 1)
-    return f"{_counted(number, demands)} {verb} “{topic.text}”:"
+    return f"{_counted(number, demands)} {verb} “{topic.text}”"

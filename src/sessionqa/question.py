@@ -20,14 +20,17 @@ _LIST = re.compile(
     rf"|\b(?:every|each|any|all|all the|all of the) {_WORDS}{{0,3}}?{_ANY}\b"
     rf"|\b(?:is|are|were) there {_WORDS}{{0,4}}?{_ANY}\b"
     rf"|^\W*{_WORDS}{{0,2}}?{_MANY}\b"
-    rf"|\b(?:which|what|how many) (?:of the )?(?:speakers|presenters)\b(?![^?.!]*\b{_ONE}\b)"
+    rf"|\b(?:which|what|how many) (?:of the )?(?:speakers|presenters)\b"
+    rf"(?![^?.!]*\b(?:the|that|this) [^?.!]*\b{_ONE}\b)"
     r"|\bwhere (?:does|do|is|are|did|was|were)\b[^?.!]*\b(?:come up|mentioned|covered|discussed)\b"
     r"|\b(?:covered|mentioned|discussed) anywhere\b",
     re.IGNORECASE,
 )
 _RECOMMEND = re.compile(
-    rf"\b(?:what|which|where)\b[^?.!]*\b(?:should|could|can|must|shall|would|do) {_YOU} "
-    r"(?:\w+ ){0,2}?(?:watch|see|attend|start|view|recommend|suggest|advise)\b"
+    rf"\bwhat\b[^?.!]*\b(?:(?:should|could|can|must|shall) {_YOU} (?:\w+ )?(?:watch|attend)"
+    rf"|(?:should|must|shall) {_YOU} (?:\w+ )?see)\b"
+    rf"|\b(?:what|which) {_WORDS}{{0,3}}?{_ANY} (?:should|could|can|must|shall|would|do) {_YOU} "
+    r"(?:\w+ ){0,2}?(?:watch|see|attend|start|begin|view|recommend|suggest|advise)\b"
     rf"|\b(?:recommend|suggest)(?: me| us)? {_WORDS}{{0,4}}?{_ANY}\b"
     rf"|\b(?:best|good) {_ONE} (?:to|for|on|about)\b|\brecommendations?\b"
     rf"|\b{_ANY} (?:to watch|to see|worth \w+)\b|\bwhat to watch\b"

@@ -33,7 +33,7 @@ _PHRASES = re.compile(
     re.IGNORECASE,
 )
 # Words of one term stand so much farther apart at most than in the question.
-SLACK = 3
+SLACK = 2
 # Of several words that belong together, one alone counts so much.
 LONE = 0.5
 # A word that begins the names of so many services is their maker's, and often left out.
