@@ -91,6 +91,13 @@ def test_a_list_keeps_to_the_users_filter(assistant: Assistant) -> None:
     assert cited(assistant.ask("list all sessions", filter="level=200")) == {"ARC206"}
 
 
+def test_a_list_that_the_filter_leaves_nothing_of_cites_nothing(assistant: Assistant) -> None:
+    answer = assistant.ask("Which sessions besides ARC310 mention Lambda?", filter="level=200")
+    assert answer.text == "ARC310 does not pass the filter level=200."
+    assert answer.refused
+    assert not answer.citations
+
+
 def test_words_that_must_be_mentioned_are_nowhere(assistant: Assistant) -> None:
     answer = assistant.ask("Which sessions mention Terraform modules?")
     assert answer.refused

@@ -55,6 +55,18 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """The sessions found, best first; `named` if they say the topic word for word.
+
+    `more` if there are so many passages that not all were looked at.
+    """
+
+    found: list[Found]
+    named: bool
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Seen:
     """What a session has of a topic.
 
@@ -126,12 +138,12 @@ class Lister:
             return _nothing(demands)
         if topic is None:
             return self._all(demands, passing, asked)
-        found, named = self._with_topic(topic, question, hits, passing)
-        sure = SURE if named else confidence() if found else 0.0
-        if sure < refuse_below or (not named and _unsaid(asked, found)):
+        listing = self._with_topic(topic, question, hits, passing)
+        found = listing.found
+        sure = SURE if listing.named else confidence() if found else 0.0
+        if sure < refuse_below or (not listing.named and _unsaid(asked, found)):
             return _unmentioned(topic, demands, hits)
-        heading = _heading(len(found), topic, demands, named)
-        return self._shown(found, len(found), heading, asked, sure)
+        return self._shown(found, len(found), _heading(listing, topic, demands), asked, sure)
 
     def _read(self, text: str) -> tuple[Demands, Topic | None]:
         demands = read_demands(text, self._index, self._saying)
@@ -146,7 +158,7 @@ class Lister:
         found = []
         for session in self._index.sessions(codes[:MOST_SHOWN]):
             lines = self._lines(session)
-            line = lines.get(demands.field) or lines["title"]
+            line = lines.get(demands.field) or next(iter(lines.values()))
             found.append(Found(session, line, 0.0, 0.0))
         return self._shown(found, len(codes), _counted(len(codes), demands), asked, SURE)
 
@@ -181,9 +193,11 @@ class Lister:
 
     def _with_topic(
         self, topic: Topic, question: str, hits: Sequence[Hit], within: Collection[str] | None
-    ) -> tuple[list[Found], bool]:
-        """The sessions with the topic, best first, and whether they say it word for word."""
-        sentences = self._sentences(topic, hits, within)
+    ) -> Listing:
+        """The sessions with the topic, best first."""
+        passages, more = self._passages(topic, within)
+        passages += [hit.passage for hit in hits]
+        sentences = self._sentences(passages, within)
         seen, least = self._seen(topic, sentences, _SAYING)
         if WHOLE not in least:
             seen, least = self._seen(topic, sentences, _EVERY_LINE)
@@ -198,7 +212,8 @@ class Lister:
             near = self._index.sentence_vectors([s.row for s in one.sentences]) @ vector
             found.append(one.found(named, near, scores.get(one.session.code, 0.0)))
         found.sort(key=lambda one: (-one.score, one.session.code))
-        return [one for one in found if named or one.score >= FAR * found[0].score], named
+        near_enough = [one for one in found if named or one.score >= FAR * found[0].score]
+        return Listing(near_enough, named, named and more)
 
     def _seen(
         self, topic: Topic, sentences: Sequence[Sentence], lines: Collection[str]
@@ -213,16 +228,20 @@ class Lister:
         seen = [_seen(one, of[one.code], topic, lines) for one in self._index.sessions(of)]
         return seen, _least([one.shares for one in seen])
 
-    def _sentences(
-        self, topic: Topic, hits: Sequence[Hit], within: Collection[str] | None
-    ) -> list[Sentence]:
-        """The sentences of the hits, and of all passages that say the topic in one way."""
+    def _passages(self, topic: Topic, within: Collection[str] | None) -> tuple[list[Passage], bool]:
+        """The passages that have every word of one way to say the topic, and if there are more."""
         ids: dict[str, None] = {}
+        more = False
         for query in list(dict.fromkeys(topic.queries()))[:MOST_QUERIES]:
-            ids.update((id_, None) for id_, _ in self._index.having(query, MOST_PASSAGES, within))
-        passages = {passage.id: passage for passage in self._index.passages(list(ids))}
-        passages.update((hit.passage.id, hit.passage) for hit in hits)
-        allowed = [p for p in passages.values() if within is None or p.session_code in within]
+            ranked = self._index.having(query, MOST_PASSAGES, within)
+            ids.update((id_, None) for id_, _ in ranked)
+            more = more or len(ranked) == MOST_PASSAGES
+        return self._index.passages(list(ids)), more
+
+    def _sentences(
+        self, passages: Sequence[Passage], within: Collection[str] | None
+    ) -> list[Sentence]:
+        allowed = [one for one in passages if within is None or one.session_code in within]
         return [
             sentence
             for code, start, end in _stretches(allowed)
@@ -234,8 +253,8 @@ class Lister:
         topic = read_topic(text, self._index)
         if topic is None:
             return set()
-        found, named = self._with_topic(topic, text, (), None)
-        return {one.session.code for one in found} if named else set()
+        listing = self._with_topic(topic, text, (), None)
+        return {one.session.code for one in listing.found} if listing.named else set()
 
     def _shown(
         self, found: Sequence[Found], number: int, heading: str, asked: Asked, confidence: float
@@ -328,7 +347,9 @@ def _counted(number: int, demands: Demands) -> str:
     return f"{number:,} session{'' if number == 1 else 's'}{such}"
 
 
-def _heading(number: int, topic: Topic, demands: Demands, named: bool) -> str:
-    verb = "mention" if named else "come near to"
-    verb = f"{verb}s" if number == 1 and named else verb.replace("come", "comes", number == 1)
-    return f"{_counted(number, demands)} {verb} “{topic.text}”"
+def _heading(listing: Listing, topic: Topic, demands: Demands) -> str:
+    number = len(listing.found)
+    verb, preposition = ("mention", "") if listing.named else ("come", "near to ")
+    least = "At least " if listing.more else ""
+    verb = f"{verb}s" if number == 1 else verb
+    return f"{least}{_counted(number, demands)} {verb} {preposition}“{topic.text}”"

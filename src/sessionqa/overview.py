@@ -121,20 +121,24 @@ class Overviewer:
         best = max(reversed(shares), key=lambda code: shares[code], default="")
         return best, shares.get(best, 0.0)
 
-    def _each(self, codes: Sequence[str], rest: str, within: Collection[str] | None) -> Reply:
+    def _each(
+        self, codes: Sequence[str], rest: str, within: Collection[str] | None
+    ) -> Reply | None:
         topic = read_topic(_ASKING.sub(" ", rest), self._index)
         paragraphs = [
             Paragraph(presented(session) + ":", tuple(self._of(session, topic, SUMMARY)))
             for session in self._sessions(codes, within)
         ]
-        return Reply("", tuple(paragraphs), CONFIDENT)
+        return Reply("", tuple(paragraphs), CONFIDENT) if paragraphs else None
 
     def _fields(
         self, question: str, codes: Sequence[str], asked: Asked, within: Collection[str] | None
-    ) -> Reply:
+    ) -> Reply | None:
         """The lines of the cards that were asked for, or what the body says of a missing one."""
         paragraphs = []
         sessions = self._sessions(codes, within)
+        if not sessions:
+            return None
         for session in sessions:
             lines = self._lines(session, asked.fields) or self._instead(question, session, asked)
             if lines:
