@@ -65,7 +65,9 @@ _COUNTED = (
 )
 _SPEAKERS = re.compile(
     rf"\b(?:with |by |has |have |having |had |list |name )*(?P<how>(?:just|only|exactly|at least|"
-    rf"more than|at most|fewer than|a|the) )*{_COUNTED}\b",
+    rf"more than|at most|fewer than|a|the) )*{_COUNTED}\b"
+    rf"|\b(?:by|with) (?P<how_many>(?:just|only|exactly|at least|more than|at most|fewer than) )?"
+    rf"(?P<people>{'|'.join(_NUMBERS)}|several) (?:people|persons)\b",
     re.IGNORECASE,
 )
 _NOBODY = re.compile(
@@ -98,7 +100,11 @@ _PERSON = re.compile(
     r"working for|working as)))(?: (?P<article>an?|the))? ",
     re.IGNORECASE,
 )
-_ONE = re.compile(r"\b(?:with|by) (?P<article>an?) ", re.IGNORECASE)
+_ONE = re.compile(
+    r"\b(?:with|by|have|has|had|include|includes|featuring) (?P<article>an?) ", re.IGNORECASE
+)
+# A further name or role.
+_ALSO = re.compile(r",? (?P<joint>or|and) (?:by |with )?(?:an? |the )?", re.IGNORECASE)
 _FROM = re.compile(r"\b(?:from|at) (?=[^\W\d_])", re.IGNORECASE)
 _ANY_RANK = re.compile(r"^\W*of (?:whatever|any|whichever) \w+", re.IGNORECASE)
 _BUT = re.compile(
@@ -109,7 +115,7 @@ _BUT = re.compile(
 _NOT = re.compile(
     r"(?:\b(?:that|which|but) )?\b(?:(?:do|does|did)(?:n['’]t| not) (?:mention|cover|discuss|name|"
     r"talk about|speak of|bring up|deal with|touch on|refer to|say anything about|contain|use)"
-    r"|(?:(?:are|is)n['’]t|(?:are |is )?not) (?:about|mentioning|on|covering)"
+    r"|(?:(?:are|is)n['’]t|(?:are |is )?not) (?:about|mentioning|on|covering)|(?<=but )not"
     r"|without (?:mentioning|(?:a |any )?mention of|talking about|covering)) (?P<what>[^?.!;]+)",
     re.IGNORECASE,
 )
@@ -250,7 +256,8 @@ class _Reader:
         match = _SPEAKERS.search(self.text)
         if not match:
             return
-        word, how = match["number"].casefold(), (match["how"] or "").strip().casefold()
+        word = (match["number"] or match["people"]).casefold()
+        how = (match["how"] or match["how_many"] or "").strip().casefold()
         if word == "one" and how in {"", "a", "the"} and not re.match("with|by", match.group()):
             return
         number = _NUMBERS.get(word, 2)
@@ -327,26 +334,38 @@ class _Reader:
             self.text = self.text.replace(code, " ; ")
 
     def _take_role(self, match: re.Match[str], told: bool) -> bool:
-        rest = self.text[match.end() :]
-        clause = rest[: m.start()] if (m := _CLAUSE.search(rest)) else rest
+        """Reads the role after `match`, and a second one that is joined to it."""
+        end, role = self._role_at(match.end())
+        if not role:
+            clause = self._clause(match.end())
+            if told and any(not terms.is_unasked(word) for word in terms.words(clause)):
+                self.missing = f"no speaker who is “{clause.strip(' .?!')}”"
+            return bool(self.missing)
+        roles = [role]
+        if also := _ALSO.match(self.text, end):
+            further, other = self._role_at(also.end())
+            end = further if other else end
+            roles.extend(filter(None, [other]))
+        codes = frozenset[str]().union(*map(self._in_role, roles))
+        self._keep(codes, f"a speaker who is “{' or '.join(roles)}”", "speakers")
+        self._blank(match.start(), end)
+        return True
+
+    def _clause(self, start: int) -> str:
+        end = _CLAUSE.search(self.text, start)
+        return self.text[start : end.start() if end else None]
+
+    def _role_at(self, start: int) -> tuple[int, str]:
+        """Where the longest role that begins at `start` ends, and the role; empty for none."""
+        clause = self._clause(start)
         words = list(terms.WORD.finditer(clause))[:LONGEST_ROLE]
         for last in range(len(words), 0, -1):
-            if terms.is_unasked(words[last - 1].group()):
-                continue
             role = clause[: words[last - 1].end()]
-            wanted = {k for w in terms.words(role) if not terms.is_unasked(w) for k in keys(w)}
-            if wanted and (codes := self._in_role(wanted)):
-                self._keep(codes, f"a speaker who is “{role.strip()}”", "speakers")
-                end = match.end() + words[last - 1].end()
-                if rank := _ANY_RANK.match(self.text[end:]):
-                    end += rank.end()
-                self._blank(match.start(), end)
-                return True
-        asked = [w.group() for w in words if not terms.is_unasked(w.group())]
-        if told and asked:
-            self.missing = f"no speaker who is “{clause.strip(' .?!')}”"
-            return True
-        return False
+            if not terms.is_unasked(words[last - 1].group()) and self._in_role(role):
+                end = start + len(role)
+                rank = _ANY_RANK.match(self.text[end:])
+                return end + (rank.end() if rank else 0), role.strip()
+        return start, ""
 
     def _initials(self, name: str) -> set[str]:
         """The keys of the initials of every longer name that begins with `name`."""
@@ -360,8 +379,11 @@ class _Reader:
                 found |= {"".join(w[0] for w in words[:n]) for n in range(2, len(words) + 1)}
         return {key for initials in found for key in keys(initials)}
 
-    def _in_role(self, wanted: set[str]) -> frozenset[str]:
-        return self._with_role(lambda role: wanted <= set(keys(role)))
+    def _in_role(self, role: str) -> frozenset[str]:
+        """The sessions with a speaker whose role has all words of `role`."""
+        asked = [word for word in terms.words(role) if not terms.is_unasked(word)]
+        wanted = {key for word in asked for key in keys(word)}
+        return self._with_role(lambda known: bool(wanted) and wanted <= set(keys(known)))
 
     def _with_role(self, fits: Callable[[str], bool]) -> frozenset[str]:
         """The sessions with a speaker whose role fits."""
@@ -409,10 +431,25 @@ class _Reader:
         return "" if known else match.group()
 
     def _take_speaker(self, start: int, name: int, end: int) -> None:
-        """Demands the speaker named from `name` to `end`; the words from `start` say so."""
-        plain = " ".join(terms.bare(word) for word in terms.words(self.text[name:end]))
-        self._select([Condition("speaker", "=", plain)], "speakers")
-        self._blank(start, end)
+        """Demands the speaker named from `name` to `end`, or one more; `start` is what says so.
+
+        Both, if "and" joins them and some session has both.
+        """
+        spans = [(name, end)]
+        also = _ALSO.match(self.text, end)
+        if also and (further := self._name_after(also.end(), strong=True)):
+            spans.append((also.end(), further))
+        conditions = [Condition("speaker", "=", self._plain(*span)) for span in spans]
+        each = [condition.select(self._index) for condition in conditions]
+        if also and also["joint"].casefold() == "and" and frozenset.intersection(*each):
+            for condition in conditions:
+                self._select([condition], "speakers")
+        else:
+            self._select(conditions, "speakers")
+        self._blank(start, spans[-1][1])
+
+    def _plain(self, start: int, end: int) -> str:
+        return " ".join(terms.bare(word) for word in terms.words(self.text[start:end]))
 
     def _count(self, match: re.Match[str], words: str, test: Callable[[int], bool]) -> None:
         everyone = self._index.facets("speaker", list(self._index.values("speaker")))

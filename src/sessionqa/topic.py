@@ -21,7 +21,7 @@ _LISTING = frozenset(
     treats dealing covering discussing mentioning describing explaining bringing referring speaking
     touching naming teach teaches taught teaching exist exists existing available total altogether
     overall whole worth explore explores exploring appear appears occur occurs involve involves
-    involving best good useful relate relates""".split()
+    among amongst involving best good useful relate relates""".split()
 )
 # The same in several words.
 _PHRASES = re.compile(
