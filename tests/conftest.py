@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 
+BAKERY = ROOT / "tests" / "corpora" / "bakery"
+
 Write = Callable[..., Path]
 
 
@@ -36,6 +38,14 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def assistant(shipped: Settings) -> Assistant:
     """An assistant over the shipped corpus."""
     return Assistant.open(shipped)
+
+
+@pytest.fixture(scope="session")
+def bakery(tmp_path_factory: pytest.TempPathFactory) -> Assistant:
+    """An assistant over a conference of bakers: other codes, levels, tracks and events."""
+    settings = Settings(corpus=BAKERY, index=tmp_path_factory.mktemp("bakery") / "index")
+    build_index(settings)
+    return Assistant.open(settings)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,6 @@ ANSWERED = (
     "Which database should I start with for the first ten million users?",
     "Who presented ARC310?",
     "What does Mike Hagen recommend instead of control planes?",
-    "Which sessions cover resilience?",
 )
 UNANSWERED = (
     "Who won the Kentucky Derby in 1973?",
@@ -61,7 +60,7 @@ def test_an_answer_is_made_of_exact_quotes(
 def test_the_answer_says_what_was_asked(answers: dict[str, Answer]) -> None:
     for question, fact in zip(
         ANSWERED,
-        ("different perspectives", "outlier detection", "SQL", "Mike Hagen", "data planes", "ARC3"),
+        ("different perspectives", "outlier detection", "SQL", "Mike Hagen", "data planes"),
         strict=True,
     ):
         assert fact in answers[question].text
@@ -111,16 +110,6 @@ def test_what_the_corpus_does_not_say_is_refused_with_the_closest_sessions(
     assert answer.text.startswith("The summaries do not say.")
 
 
-def test_a_list_question_cites_one_sentence_of_each_session(assistant: Assistant) -> None:
-    answer = assistant.ask("Which sessions cover resilience?")
-    codes = [citation.session_code for citation in answer.citations]
-    assert len(codes) > 2
-    assert len(set(codes)) == len(codes)
-    # A quote that begins with its session's code needs no second one before it.
-    paragraphs = answer.text.split("\n\n")
-    assert [paragraph.split()[0].rstrip(":") for paragraph in paragraphs] == codes
-
-
 @pytest.mark.parametrize("spelling", ["ARC999", "arc 999", "ARC-999"])
 def test_an_unknown_code_is_refused_by_its_name(assistant: Assistant, spelling: str) -> None:
     answer = assistant.ask(f"What does {spelling} say about gray failures?")
@@ -158,12 +147,9 @@ def test_the_threshold_of_refusal_is_the_users(assistant: Assistant) -> None:
         0.0,
     ],
 )
-@pytest.mark.parametrize("question", ["What is a cell?", "Which sessions cover cells?"])
-def test_without_hits_there_is_a_refusal(
-    assistant: Assistant, question: str, threshold: float
-) -> None:
+def test_without_hits_there_is_a_refusal(assistant: Assistant, threshold: float) -> None:
     answerer = ExtractiveAnswerer(assistant.index, assistant.encoder, threshold)
-    answer = answerer.answer(question, [])
+    answer = answerer.answer("What is a cell?", [])
     assert (answer.refused, answer.confidence, answer.hits) == (True, 0.0, ())
     assert answer.text == "The summaries do not say."
 
@@ -206,31 +192,3 @@ def test_other_scripts_are_quoted_by_exact_spans(garden: Settings) -> None:
     answer = assistant.ask("When should mint leaves be harvested?")
     assert "morning" in answer.text
     assert_cites_exactly(answer, assistant)
-
-
-@pytest.mark.parametrize(
-    "question", ["What is ARC310 about?", "ARC310", "give me a short summary of arc-310"]
-)
-def test_a_session_asked_for_by_its_code_alone_gets_an_overview(
-    assistant: Assistant, question: str
-) -> None:
-    answer = assistant.ask(question)
-    assert not answer.refused
-    starts = [citation.start for citation in answer.citations]
-    assert starts == sorted(starts)
-    assert len(starts) == 3
-    assert "gray failure" in answer.text.casefold()
-    assert {citation.session_code for citation in answer.citations} == {"ARC310"}
-
-
-def test_two_codes_are_put_side_by_side(assistant: Assistant) -> None:
-    answer = assistant.ask("compare ARC310 and ARC309")
-    assert [c.session_code for c in answer.citations] == ["ARC310"] * 3 + ["ARC309"] * 3
-
-
-def test_a_session_without_a_body_is_summed_up_by_its_card(
-    garden: Settings, write_session: Write
-) -> None:
-    write_session("GAR303", "Seeds", "", speakers="[{name: Kim Root}]")
-    build_index(garden)
-    assert "Kim Root" in Assistant.open(garden).ask("What is GAR303 about?").text

@@ -140,6 +140,19 @@ def test_lexical_search_finds_by_word_in_any_form(index: LocalIndex) -> None:
     assert scores == sorted(scores, reverse=True)
 
 
+def test_passages_that_have_all_words_are_found(index: LocalIndex) -> None:
+    stems = [terms.stem("zonal"), terms.stem("autoshift")]
+    either = index.lexical(stems, 1000)
+    texts = {p.id: f"{p.title} {p.text}" for p in index.passages([id_ for id_, _ in either])}
+    expected = [(id_, s) for id_, s in either if {*stems} <= terms.stems(texts[id_])]
+    assert 0 < len(expected) < len(either)
+    assert_alike(index.having(stems, 1000), expected)
+    assert index.having(stems, 1000, ["ARC310"]) == []
+    assert len(index.having(stems, 1)) == 1
+    assert index.having([*stems, "sourdough"], 1000) == []
+    assert index.having([], 1000) == []
+
+
 def test_lexical_search_keeps_to_the_sessions_given(index: LocalIndex) -> None:
     stems = [terms.stem("failure")]
     everything = index.lexical(stems, 1000)

@@ -17,6 +17,14 @@ from sessionqa.question import enumerates, focus, has_number, read
         "How many sessions mention chaos engineering?",
         "What should I watch about serverless?",
         "Show me all videos on multi-Region architectures",
+        "sessions about containers?",
+        "list every session with two speakers",
+        "Is there a talk on cells?",
+        "Any talks on cost?",
+        "which ones mention queues",
+        "Which speakers are from Vanguard?",
+        "Who talks about game days? List the sessions.",
+        "Which talk would you recommend for beginners?",
     ],
 )
 def test_a_list_of_sessions_is_asked_for(question: str) -> None:
@@ -25,10 +33,95 @@ def test_a_list_of_sessions_is_asked_for(question: str) -> None:
 
 @pytest.mark.parametrize(
     "question",
-    ["What is shuffle sharding?", "Who presented ARC310?", "How are gray failures detected?", ""],
+    [
+        "What is shuffle sharding?",
+        "Who presented ARC310?",
+        "How are gray failures detected?",
+        "What does the talk on cells say about the error codes?",
+        "Which of the two presenters of the cells talk named queues?",
+        "Which database should I start with?",
+        "",
+    ],
 )
 def test_a_list_of_sessions_is_not_asked_for(question: str) -> None:
     assert not read(question).sessions
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What should I watch to learn about cells?",
+        "I like cells, which talk should I see?",
+        "recommend me a talk on cells",
+        "Which talk is for someone who runs a shop?",
+        "What is the best session to start with?",
+    ],
+)
+def test_a_recommendation_is_told_apart(question: str) -> None:
+    assert read(question).recommend
+    assert read(question).sessions
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What does Mike Hagen recommend instead of control planes?",
+        "Which database would you recommend?",
+        "What can I see in the dashboard?",
+        "Which sessions mention cells?",
+    ],
+)
+def test_what_is_no_recommendation(question: str) -> None:
+    assert not read(question).recommend
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Give me a short summary of ARC310",
+        "tl;dr of ARC310",
+        "What are the main points of ARC310?",
+        "What is the talk on cells about?",
+        "Tell me about ARC310",
+    ],
+)
+def test_a_summary_is_asked_for(question: str) -> None:
+    assert read(question).summary
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "compare ARC310 and ARC309",
+        "How do ARC310 and ARC309 differ?",
+        "ARC310 vs ARC309",
+        "Which of ARC310 and ARC309 is more advanced?",
+        "Is ARC310 more advanced than ARC309?",
+    ],
+)
+def test_a_comparison_is_asked_for(question: str) -> None:
+    assert read(question).compare
+
+
+@pytest.mark.parametrize("question", ["What is shuffle sharding?", "Who presented ARC310?"])
+def test_a_fact_is_neither_a_summary_nor_a_comparison(question: str) -> None:
+    assert not read(question).summary
+    assert not read(question).compare
+
+
+@pytest.mark.parametrize(
+    ("question", "collection"),
+    [
+        ("Who are all the presenters?", "speaker"),
+        ("How many speakers are there?", "speaker"),
+        ("Which levels are there?", "level"),
+        ("What AWS services are covered?", "service"),
+        ("Which talks have speakers from Vanguard?", ""),
+        ("Who is the speaker of ARC310?", ""),
+    ],
+)
+def test_a_field_of_the_whole_collection_is_asked_for(question: str, collection: str) -> None:
+    assert read(question).collection == collection
 
 
 @pytest.mark.parametrize(

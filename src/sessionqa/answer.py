@@ -182,5 +182,5 @@ def _replied(reply: Reply, citations: Sequence[Citation]) -> str:
     for paragraph in reply.paragraphs:
         own = [next(numbered) for _ in paragraph.sentences]
         quotes = (f"{citation.quote} [{citation.number}]" for citation in own)
-        paragraphs.append(" ".join((paragraph.lead, *quotes)))
+        paragraphs.append(" ".join(filter(None, (paragraph.lead, *quotes))))
     return "\n\n".join(paragraphs)

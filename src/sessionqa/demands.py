@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from sessionqa import terms
 from sessionqa.errors import UsageError
-from sessionqa.facets import fold
+from sessionqa.facets import ROLE, fold
 from sessionqa.filters import Condition
 from sessionqa.index import Index
 from sessionqa.mentions import named_codes
 from sessionqa.topic import keys
 
-# So many passages are looked at for speakers of a role.
-ROLE_PASSAGES = 400
+# In so many passages a longer name is looked for, whose initials mean the same.
+INITIALS_PASSAGES = 100
 # A name or a role has so many words at most.
 LONGEST_NAME, LONGEST_ROLE = 4, 6
 
@@ -65,7 +65,9 @@ _COUNTED = (
 )
 _SPEAKERS = re.compile(
     rf"\b(?:with |by |has |have |having |had |list |name )*(?P<how>(?:just|only|exactly|at least|"
-    rf"more than|at most|fewer than|a|the) )*{_COUNTED}\b",
+    rf"more than|at most|fewer than|a|the) )*{_COUNTED}\b"
+    rf"|\b(?:by|with) (?P<how_many>(?:just|only|exactly|at least|more than|at most|fewer than) )?"
+    rf"(?P<people>{'|'.join(_NUMBERS)}|several) (?:people|persons)\b",
     re.IGNORECASE,
 )
 _NOBODY = re.compile(
@@ -98,7 +100,11 @@ _PERSON = re.compile(
     r"working for|working as)))(?: (?P<article>an?|the))? ",
     re.IGNORECASE,
 )
-_ONE = re.compile(r"\b(?:with|by) (?P<article>an?) ", re.IGNORECASE)
+_ONE = re.compile(
+    r"\b(?:with|by|have|has|had|include|includes|featuring) (?P<article>an?) ", re.IGNORECASE
+)
+# A further name or role.
+_ALSO = re.compile(r",? (?P<joint>or|and) (?:by |with )?(?:an? |the )?", re.IGNORECASE)
 _FROM = re.compile(r"\b(?:from|at) (?=[^\W\d_])", re.IGNORECASE)
 _ANY_RANK = re.compile(r"^\W*of (?:whatever|any|whichever) \w+", re.IGNORECASE)
 _BUT = re.compile(
@@ -109,10 +115,24 @@ _BUT = re.compile(
 _NOT = re.compile(
     r"(?:\b(?:that|which|but) )?\b(?:(?:do|does|did)(?:n['’]t| not) (?:mention|cover|discuss|name|"
     r"talk about|speak of|bring up|deal with|touch on|refer to|say anything about|contain|use)"
-    r"|(?:(?:are|is)n['’]t|(?:are |is )?not) (?:about|mentioning|on|covering)"
+    r"|(?:(?:are|is)n['’]t|(?:are |is )?not) (?:about|mentioning|on|covering)|(?<=but )not"
     r"|without (?:mentioning|(?:a |any )?mention of|talking about|covering)) (?P<what>[^?.!;]+)",
     re.IGNORECASE,
 )
+_NOT_LEVEL = re.compile(
+    r"(?:\b(?:is|are)n['’]t|\bnot|\bother than|\bexcept) (?:at |of |on )?"
+    r"(?:level )?(\d{1,4})(?:[- ]level)?\b",
+    re.IGNORECASE,
+)
+_OUTSIDE = re.compile(
+    rf"\b(?:with |by )?(?:(?:an? |the )?{PEOPLE} )?(?:(?:who|that|which) )?"
+    r"(?:(?:do|does|did)(?:n['’]t| not) (?:work|come) (?:for|at|from)"
+    r"|(?:is|are|was|were)(?:n['’]t| not) (?:from|at|with|employed by)"
+    r"|not from|(?:from )?outside(?: of)?) "
+    r"(?:the )?(?P<what>[^\W\d_][\w.&’'-]*(?: (?-i:[A-Z])[\w.&-]*)*)",
+    re.IGNORECASE,
+)
+_ORGANISATION = re.compile(r"\b(?:from|of|at|for) (?:the )?[A-Z]")
 # A clause that goes on with something else.
 _CLAUSE = re.compile(r"[,;:?!()]|\b(?:and|or|that|which|who|about|on|mention\w*)\b", re.IGNORECASE)
 
@@ -140,13 +160,15 @@ def read_demands(question: str, index: Index, saying: Saying) -> Demands:
     """Reads every demand of `question`; what one has read, the next does not see."""
     reader = _Reader(question, index, saying)
     for step in (
+        reader.other_levels,
+        reader.outsiders,
         reader.excluded,
+        reader.events,
         reader.levels,
         reader.years,
         reader.nobody,
         reader.speaker_count,
         reader.tracks,
-        reader.events,
         reader.names,
         reader.roles,
         reader.codes,
@@ -185,6 +207,25 @@ class _Reader:
                 self._keep(frozenset(everything - out), f"without “{what}”", "title")
                 self._blank(match.start(), match.end())
 
+    def other_levels(self) -> None:
+        """Reads "not level 300"."""
+        match = _NOT_LEVEL.search(self.text)
+        if match and "level" in match.group().casefold():
+            others = [level for level in self._index.values("level") if level != match[1]]
+            self._take(match, [Condition("level", "=", level) for level in others])
+
+    def outsiders(self) -> None:
+        """Reads "who do not work for Initech": of speakers whose organisation is told."""
+        match = _OUTSIDE.search(self.text)
+        if not match:
+            return
+        own = {*keys(match["what"]), *self._initials(match["what"])}
+        found = self._with_role(
+            lambda role: bool(_ORGANISATION.search(role)) and own.isdisjoint(keys(role))
+        )
+        self._keep(found, f"a speaker who is not of “{match['what']}”", "speakers")
+        self._blank(match.start(), match.end())
+
     def levels(self) -> None:
         for sign, pattern in _LEVELS:
             for match in re.finditer(rf"\b{pattern}\b", self.text, re.IGNORECASE):
@@ -195,8 +236,8 @@ class _Reader:
             self._take(match, [Condition("level", "=", number) for number in numbers])
         known = [int(level) for level in self._index.values("level")]
         for extreme, choose in ((_LOWEST, min), (_HIGHEST, max)):
-            if known and (match := extreme.search(self.text)):
-                self._take(match, [Condition("level", "=", str(choose(known)))])
+            if known and (first := extreme.search(self.text)):
+                self._take(first, [Condition("level", "=", str(choose(known)))])
 
     def years(self) -> None:
         known = self._index.values("year")
@@ -215,7 +256,8 @@ class _Reader:
         match = _SPEAKERS.search(self.text)
         if not match:
             return
-        word, how = match["number"].casefold(), (match["how"] or "").strip().casefold()
+        word = (match["number"] or match["people"]).casefold()
+        how = (match["how"] or match["how_many"] or "").strip().casefold()
         if word == "one" and how in {"", "a", "the"} and not re.match("with|by", match.group()):
             return
         number = _NUMBERS.get(word, 2)
@@ -245,12 +287,14 @@ class _Reader:
                 self._take(match, [Condition("track", "=", name)])
 
     def events(self) -> None:
+        """Events by their whole names, or by how these end: "at re:Invent"."""
         for form, event in self._index.values("event").items():
             whole = terms.words(form)
             for first in range(len(whole)):
-                words = r"\W+".join(map(re.escape, whole[first:]))
-                cue = "" if first == 0 else _AT.pattern
-                if match := re.search(rf"{cue}\b{words}\b", self.text, re.IGNORECASE):
+                name = r"\W+".join(map(re.escape, whole[first:]))
+                short = rf"{_AT.pattern}{name}\b|\b{name}(?=(?: \d{{4}})? {TALKS}\b)"
+                pattern = short if first else rf"(?:{_AT.pattern})?\b{name}\b"
+                if match := re.search(pattern, self.text, re.IGNORECASE):
                     self._take(match, [Condition("event", "=", event)])
                     break
 
@@ -290,36 +334,61 @@ class _Reader:
             self.text = self.text.replace(code, " ; ")
 
     def _take_role(self, match: re.Match[str], told: bool) -> bool:
-        rest = self.text[match.end() :]
-        clause = rest[: m.start()] if (m := _CLAUSE.search(rest)) else rest
+        """Reads the role after `match`, and a second one that is joined to it."""
+        end, role = self._role_at(match.end())
+        if not role:
+            clause = self._clause(match.end())
+            if told and any(not terms.is_unasked(word) for word in terms.words(clause)):
+                self.missing = f"no speaker who is “{clause.strip(' .?!')}”"
+            return bool(self.missing)
+        roles = [role]
+        if also := _ALSO.match(self.text, end):
+            further, other = self._role_at(also.end())
+            end = further if other else end
+            roles.extend(filter(None, [other]))
+        codes = frozenset[str]().union(*map(self._in_role, roles))
+        self._keep(codes, f"a speaker who is “{' or '.join(roles)}”", "speakers")
+        self._blank(match.start(), end)
+        return True
+
+    def _clause(self, start: int) -> str:
+        end = _CLAUSE.search(self.text, start)
+        return self.text[start : end.start() if end else None]
+
+    def _role_at(self, start: int) -> tuple[int, str]:
+        """Where the longest role that begins at `start` ends, and the role; empty for none."""
+        clause = self._clause(start)
         words = list(terms.WORD.finditer(clause))[:LONGEST_ROLE]
         for last in range(len(words), 0, -1):
-            if terms.is_unasked(words[last - 1].group()):
-                continue
             role = clause[: words[last - 1].end()]
-            wanted = {k for w in terms.words(role) if not terms.is_unasked(w) for k in keys(w)}
-            if wanted and (codes := self._with_role(wanted)):
-                self._keep(codes, f"a speaker who is “{role.strip()}”", "speakers")
-                end = match.end() + words[last - 1].end()
-                if rank := _ANY_RANK.match(self.text[end:]):
-                    end += rank.end()
-                self._blank(match.start(), end)
-                return True
-        asked = [w.group() for w in words if not terms.is_unasked(w.group())]
-        if told and asked:
-            self.missing = f"no speaker who is “{clause.strip(' .?!')}”"
-            return True
-        return False
+            if not terms.is_unasked(words[last - 1].group()) and self._in_role(role):
+                end = start + len(role)
+                rank = _ANY_RANK.match(self.text[end:])
+                return end + (rank.end() if rank else 0), role.strip()
+        return start, ""
 
-    def _with_role(self, wanted: Collection[str]) -> frozenset[str]:
-        stems = sorted({terms.stem(key) for key in wanted})
-        ids = [id_ for id_, _ in self._index.having(stems, ROLE_PASSAGES)]
-        sessions = self._index.sessions(set(self._index.codes(ids)))
-        return frozenset(
-            session.code
-            for session in sessions
-            if any(set(wanted) <= set(keys(speaker.role)) for speaker in session.speakers)
-        )
+    def _initials(self, name: str) -> set[str]:
+        """The keys of the initials of every longer name that begins with `name`."""
+        stems = [terms.stem(word) for word in terms.words(name)]
+        ids = [id_ for id_, _ in self._index.having(stems, INITIALS_PASSAGES)]
+        longer = re.compile(rf"\b{re.escape(name)}((?: [A-Z][\w-]+)+)")
+        found = set()
+        for passage in self._index.passages(ids):
+            for match in longer.finditer(passage.text):
+                words = match.group().split()
+                found |= {"".join(w[0] for w in words[:n]) for n in range(2, len(words) + 1)}
+        return {key for initials in found for key in keys(initials)}
+
+    def _in_role(self, role: str) -> frozenset[str]:
+        """The sessions with a speaker whose role has all words of `role`."""
+        asked = [word for word in terms.words(role) if not terms.is_unasked(word)]
+        wanted = {key for word in asked for key in keys(word)}
+        return self._with_role(lambda known: bool(wanted) and wanted <= set(keys(known)))
+
+    def _with_role(self, fits: Callable[[str], bool]) -> frozenset[str]:
+        """The sessions with a speaker whose role fits."""
+        forms = [form for form, role in self._index.values(ROLE).items() if fits(role)]
+        return frozenset(code for _, _, code in self._index.facets(ROLE, forms))
 
     def _name_after(self, start: int, strong: bool) -> int:
         """Where a speaker's name that begins at `start` ends; 0 if none begins there."""
@@ -338,7 +407,12 @@ class _Reader:
         """Whether a speaker has all these words in their name, whole."""
         written = strong or words[0][0].isupper()
         folded = [fold(terms.bare(word)) for word in words]
-        if not written or any(word in terms.UNASKED for word in folded):
+        # Some people are called Said, or Will.
+        named = [word[0].isupper() and len(words) > 1 for word in words]
+        asking = [word in terms.UNASKED for word in folded]
+        if not written or all(asking):
+            return False
+        if any(odd and not name for odd, name in zip(asking, named, strict=True)):
             return False
         known = self._index.values("speaker", folded)
         return any(set(folded) <= set(terms.words(name)) for name in known)
@@ -357,10 +431,25 @@ class _Reader:
         return "" if known else match.group()
 
     def _take_speaker(self, start: int, name: int, end: int) -> None:
-        """Demands the speaker named from `name` to `end`; the words from `start` say so."""
-        plain = " ".join(terms.bare(word) for word in terms.words(self.text[name:end]))
-        self._select([Condition("speaker", "=", plain)], "speakers")
-        self._blank(start, end)
+        """Demands the speaker named from `name` to `end`, or one more; `start` is what says so.
+
+        Both, if "and" joins them and some session has both.
+        """
+        spans = [(name, end)]
+        also = _ALSO.match(self.text, end)
+        if also and (further := self._name_after(also.end(), strong=True)):
+            spans.append((also.end(), further))
+        conditions = [Condition("speaker", "=", self._plain(*span)) for span in spans]
+        each = [condition.select(self._index) for condition in conditions]
+        if also and also["joint"].casefold() == "and" and frozenset.intersection(*each):
+            for condition in conditions:
+                self._select([condition], "speakers")
+        else:
+            self._select(conditions, "speakers")
+        self._blank(start, spans[-1][1])
+
+    def _plain(self, start: int, end: int) -> str:
+        return " ".join(terms.bare(word) for word in terms.words(self.text[start:end]))
 
     def _count(self, match: re.Match[str], words: str, test: Callable[[int], bool]) -> None:
         everyone = self._index.facets("speaker", list(self._index.values("speaker")))

@@ -11,9 +11,10 @@ from sessionqa.datatypes import Session
 # What a filter may ask for.
 FIELDS = ("session", "track", "level", "year", "speaker", "service", "event")
 NUMBERS = frozenset({"level", "year"})
-# What questions are matched against besides: the first two words of a speaker's name, and how
-# the codes of the corpus look. See mentions.
+# What questions are matched against besides: the first two words of a speaker's name, what
+# speakers are, and how the codes of the corpus look. See mentions and demands.
 OPENING = "opening of a speaker's name"
+ROLE = "role of a speaker"
 SHAPE = "shape of codes"
 LETTERS = "letters of codes"
 
@@ -49,6 +50,8 @@ def facets_of(session: Session) -> Iterator[Facet]:
         words = terms.words(fold(speaker.name))
         if " " in speaker.name and len(words) > 1:
             yield Facet(OPENING, " ".join(words[:2]), " ".join(words), session.code)
+        if speaker.role:
+            yield Facet(ROLE, fold(speaker.role), speaker.role, session.code)
     spelling = squeezed(session.code)
     yield Facet(SHAPE, shape(spelling), "", "")
     yield Facet(LETTERS, letters(spelling), "", "")

@@ -1,6 +1,7 @@
 """A question for sessions -> every session that answers it, of the whole corpus, with a quote."""
 
 import math
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -19,11 +20,18 @@ from sessionqa.topic import Topic, keys, read_topic
 
 # For each way to say a topic so many passages are looked at, and so many ways.
 MOST_PASSAGES, MOST_QUERIES = 400, 12
+# The lines of a card by which a session mentions something. What speakers are, where and when the
+# session was, counts only if it is found nowhere else.
+_SAYING = frozenset({"title", "services"})
+_EVERY_LINE = _SAYING | {"speakers", "facts", "recording"}
 # Neighbouring passages have no more characters between them than this, which hold no sentence.
 BETWEEN = 2
 # So many sessions are shown; the heading counts them all.
 MOST_SHOWN = 100
 MOST_RECOMMENDED = 5
+_COLLECTED = re.compile(r"\b(?:services|levels|tracks|events|conferences|years)\b", re.IGNORECASE)
+# The lines that each have several values of a field.
+_LINES = {"speaker": "speakers", "service": "services"}
 # A share of the topic that is all of it.
 WHOLE = 0.999
 # How sure it is that a session has what the question demands, or says the topic word for word.
@@ -44,6 +52,18 @@ class Found:
     sentence: Sentence
     score: float
     share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The sessions found, best first; `named` if they say the topic word for word.
+
+    `more` if there are so many passages that not all were looked at.
+    """
+
+    found: list[Found]
+    named: bool
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +124,11 @@ class Lister:
         `confidence` computes that of the hits: a topic that is nowhere said word for word is
         refused if it is below `refuse_below`.
         """
-        demands, topic = self._read(focus(question))
-        if topic is None and not demands.said and focus(question) != question:
+        text = focus(question)
+        if asked.collection:
+            text = _COLLECTED.sub(" ", text, count=1)
+        demands, topic = self._read(text)
+        if topic is None and asked.recommend and not demands.said:
             # "I run a shop. What should I watch?" has its topic in what comes before.
             demands, topic = self._read(question[-MOST_CHARS:])
         passing = _both(demands.passing, within)
@@ -115,11 +138,12 @@ class Lister:
             return _nothing(demands)
         if topic is None:
             return self._all(demands, passing, asked)
-        found, named = self._with_topic(topic, question, hits, passing)
-        sure = SURE if named else confidence() if found else 0.0
-        if sure < refuse_below or (not named and _unsaid(asked, found)):
+        listing = self._with_topic(topic, question, hits, passing)
+        found = listing.found
+        sure = SURE if listing.named else confidence() if found else 0.0
+        if sure < refuse_below or (not listing.named and _unsaid(asked, found)):
             return _unmentioned(topic, demands, hits)
-        return self._shown(found, _heading(len(found), topic, demands, named), asked, sure)
+        return self._shown(found, len(found), _heading(listing, topic, demands), asked, sure)
 
     def _read(self, text: str) -> tuple[Demands, Topic | None]:
         demands = read_demands(text, self._index, self._saying)
@@ -127,26 +151,56 @@ class Lister:
 
     def _all(self, demands: Demands, passing: Collection[str] | None, asked: Asked) -> Reply:
         """Every session that passes, with the line of its card that shows it."""
-        field = asked.collection or demands.field
+        if asked.collection:
+            return self._collected(asked, demands, passing)
         everything = self._index.values("session").values()
         codes = sorted(everything if passing is None else passing)
         found = []
         for session in self._index.sessions(codes[:MOST_SHOWN]):
-            lines = self._index.sentences(session.code, 0, card.end_of(session.text))
-            by_field = {card.field(line.text, session.code): line for line in lines}
-            if line := by_field.get(field) or (not asked.collection and lines[0]):
-                found.append(Found(session, line, 0.0, 0.0))
-        heading = _counted(len(codes), demands) + ":"
-        if asked.collection:
-            heading = _collected(asked.collection, [one.session for one in found], demands)
-        return self._shown(found, heading, asked, SURE)
+            lines = self._lines(session)
+            line = lines.get(demands.field) or next(iter(lines.values()))
+            found.append(Found(session, line, 0.0, 0.0))
+        return self._shown(found, len(codes), _counted(len(codes), demands), asked, SURE)
+
+    def _collected(self, asked: Asked, demands: Demands, passing: Collection[str] | None) -> Reply:
+        """Every value that the sessions have in a field, with the lines of the cards that say so.
+
+        Of speakers and services every line, of the rest one for each value.
+        """
+        field = asked.collection
+        rows = self._index.facets(field, list(self._index.values(field)))
+        of: dict[str, set[str]] = {}
+        for form, _, code in sorted(rows, key=lambda row: row[2]):
+            if passing is None or code in passing:
+                of.setdefault(code, set()).add(form)
+        values = {form for forms in of.values() for form in forms}
+        counted = f"{len(values):,} {field}{'' if len(values) == 1 else 's'}"
+        codes = list(of)
+        if field not in _LINES:
+            codes = list({min(of[code]): code for code in reversed(of)}.values())
+            counted += f" ({listed(sorted({row[1] for row in rows if row[0] in values}))})"
+        found = []
+        for session in self._index.sessions(codes[:MOST_SHOWN]):
+            line = self._lines(session).get(_LINES.get(field, "facts"))
+            found.extend([Found(session, line, 0.0, 0.0)] if line else [])
+        heading = f"{counted} in {_counted(len(of), demands)}"
+        return self._shown(found, len(codes), heading, asked, SURE)
+
+    def _lines(self, session: Session) -> dict[str, Sentence]:
+        """The lines of a session's card by their fields."""
+        lines = self._index.sentences(session.code, 0, card.end_of(session.text))
+        return {card.field(line.text, session.code): line for line in lines}
 
     def _with_topic(
         self, topic: Topic, question: str, hits: Sequence[Hit], within: Collection[str] | None
-    ) -> tuple[list[Found], bool]:
-        """The sessions with the topic, best first, and whether they say it word for word."""
-        seen = self._seen(topic, self._sentences(topic, hits, within))
-        least = _least([one.shares for one in seen])
+    ) -> Listing:
+        """The sessions with the topic, best first."""
+        passages, more = self._passages(topic, within)
+        passages += [hit.passage for hit in hits]
+        sentences = self._sentences(passages, within)
+        seen, least = self._seen(topic, sentences, _SAYING)
+        if WHOLE not in least:
+            seen, least = self._seen(topic, sentences, _EVERY_LINE)
         named = WHOLE in least
         if named:
             seen = [one for one in seen if one.says(least)]
@@ -158,25 +212,36 @@ class Lister:
             near = self._index.sentence_vectors([s.row for s in one.sentences]) @ vector
             found.append(one.found(named, near, scores.get(one.session.code, 0.0)))
         found.sort(key=lambda one: (-one.score, one.session.code))
-        return [one for one in found if named or one.score >= FAR * found[0].score], named
+        near_enough = [one for one in found if named or one.score >= FAR * found[0].score]
+        return Listing(near_enough, named, named and more)
 
-    def _seen(self, topic: Topic, sentences: Sequence[Sentence]) -> list["_Seen"]:
-        """What each session has of the topic."""
+    def _seen(
+        self, topic: Topic, sentences: Sequence[Sentence], lines: Collection[str]
+    ) -> tuple[list[_Seen], list[float]]:
+        """What each session has of the topic, and how much of each alternative one must have.
+
+        Of the cards only `lines` are looked at.
+        """
         of: dict[str, list[Sentence]] = {}
         for sentence in sentences:
             of.setdefault(sentence.session_code, []).append(sentence)
-        return [_seen(session, of[session.code], topic) for session in self._index.sessions(of)]
+        seen = [_seen(one, of[one.code], topic, lines) for one in self._index.sessions(of)]
+        return seen, _least([one.shares for one in seen])
+
+    def _passages(self, topic: Topic, within: Collection[str] | None) -> tuple[list[Passage], bool]:
+        """The passages that have every word of one way to say the topic, and if there are more."""
+        ids: dict[str, None] = {}
+        more = False
+        for query in list(dict.fromkeys(topic.queries()))[:MOST_QUERIES]:
+            ranked = self._index.having(query, MOST_PASSAGES, within)
+            ids.update((id_, None) for id_, _ in ranked)
+            more = more or len(ranked) == MOST_PASSAGES
+        return self._index.passages(list(ids)), more
 
     def _sentences(
-        self, topic: Topic, hits: Sequence[Hit], within: Collection[str] | None
+        self, passages: Sequence[Passage], within: Collection[str] | None
     ) -> list[Sentence]:
-        """The sentences of the hits, and of all passages that say the topic in one way."""
-        ids: dict[str, None] = {}
-        for query in list(dict.fromkeys(topic.queries()))[:MOST_QUERIES]:
-            ids.update((id_, None) for id_, _ in self._index.having(query, MOST_PASSAGES, within))
-        passages = {passage.id: passage for passage in self._index.passages(list(ids))}
-        passages.update((hit.passage.id, hit.passage) for hit in hits)
-        allowed = [p for p in passages.values() if within is None or p.session_code in within]
+        allowed = [one for one in passages if within is None or one.session_code in within]
         return [
             sentence
             for code, start, end in _stretches(allowed)
@@ -188,15 +253,15 @@ class Lister:
         topic = read_topic(text, self._index)
         if topic is None:
             return set()
-        found, named = self._with_topic(topic, text, (), None)
-        return {one.session.code for one in found} if named else set()
+        listing = self._with_topic(topic, text, (), None)
+        return {one.session.code for one in listing.found} if listing.named else set()
 
     def _shown(
-        self, found: Sequence[Found], heading: str, asked: Asked, confidence: float
+        self, found: Sequence[Found], number: int, heading: str, asked: Asked, confidence: float
     ) -> Reply:
+        """The first of the sessions found, which are `number` in all."""
         most = MOST_RECOMMENDED if asked.recommend and not asked.every else MOST_SHOWN
-        if len(found) > most:
-            heading = f"{heading.removesuffix(':')}; the first {most}:"
+        heading += f"; the first {most}:" if number > most else ":" if found else "."
         shown = found[:most]
         paragraphs = tuple(
             Paragraph(
@@ -209,13 +274,8 @@ class Lister:
 
     def _recording(self, found: Found) -> list[Sentence]:
         """The line of the card that links to the recording, if there is one."""
-        session = found.session
-        lines = self._index.sentences(session.code, 0, card.end_of(session.text))
-        return [
-            line
-            for line in lines
-            if card.field(line.text, session.code) == "recording" and line != found.sentence
-        ]
+        line = self._lines(found.session).get("recording")
+        return [line] if line and line != found.sentence else []
 
 
 def _stretches(passages: Sequence[Passage]) -> list[tuple[str, int, int]]:
@@ -235,10 +295,15 @@ def _both(one: Collection[str] | None, other: Collection[str] | None) -> Collect
     return frozenset(one) & frozenset(other)
 
 
-def _seen(session: Session, sentences: Sequence[Sentence], topic: Topic) -> _Seen:
+def _seen(
+    session: Session, sentences: Sequence[Sentence], topic: Topic, lines: Collection[str]
+) -> _Seen:
+    end = card.end_of(session.text)
     own = np.zeros(len(sentences))
     most = topic.said(())
     for row, sentence in enumerate(sentences):
+        if sentence.end <= end and card.field(sentence.text, session.code) not in lines:
+            continue
         words = keys(sentence.text)
         if not topic.words.isdisjoint(words):
             said = topic.said(words)
@@ -282,22 +347,9 @@ def _counted(number: int, demands: Demands) -> str:
     return f"{number:,} session{'' if number == 1 else 's'}{such}"
 
 
-def _heading(number: int, topic: Topic, demands: Demands, named: bool) -> str:
-    verb = "mention" if named else "come near to"
-    verb = f"{verb}s" if number == 1 and named else verb.replace("come", "comes", number == 1)
-    return f"{_counted(number, demands)} {verb} “{topic.text}”:"
-
-
-def _collected(field: str, sessions: Sequence[Session], demands: Demands) -> str:
-    """How many speakers, or services, all these sessions have."""
-    values = {
-        "speakers": {speaker.name for s in sessions for speaker in s.speakers},
-        "services": {service for s in sessions for service in s.services},
-        "facts": {str(s.level) for s in sessions if s.level is not None},
-    }
-    found = sorted(values[field])
-    noun = {"speakers": "speaker", "services": "service", "facts": "level"}[field]
-    counted = f"{len(found):,} {noun}{'' if len(found) == 1 else 's'}"
-    if field == "facts":
-        counted = f"{counted} ({listed(found)})"
-    return f"{counted} in {_counted(len(sessions), demands)}:"
+def _heading(listing: Listing, topic: Topic, demands: Demands) -> str:
+    number = len(listing.found)
+    verb, preposition = ("mention", "") if listing.named else ("come", "near to ")
+    least = "At least " if listing.more else ""
+    verb = f"{verb}s" if number == 1 else verb
+    return f"{least}{_counted(number, demands)} {verb} {preposition}“{topic.text}”"

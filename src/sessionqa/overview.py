@@ -33,9 +33,12 @@ _TALK = re.compile(r"\b(?:session|talk|presentation|video|recording|lecture)s?\b
 _ASKING = re.compile(
     r"\b(?:summari[sz]\w*|tl;?dr|nutshell|recap|sum up|(?:key|main|central|most important) \w+"
     r"|takeaways|highlights|compar\w+|differ\w*|versus|vs|contrast\w*|in common|similar\w*"
-    r"|please|whole|link|url|youtube|year|services?|advanced|people)\b",
+    r"|please|whole|links?|urls?|youtube|years?|services?|advanced|people|speaking|stage|roles"
+    r"|jobs|positions|titles|levels|tracks"
+    r"|in (?:just |only )?(?:\w+ ){0,2}(?:sentences?|words?|lines?))\b",
     re.IGNORECASE,
 )
+_ON_STAGE = frozenset(key(word) for word in ("speaker", "presenter"))
 _SIDES = re.compile(r"\b(?:with|and|to|versus|vs|from|than|or)\b|,", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“]([^\"”]+)[\"”]")
 
@@ -63,7 +66,9 @@ class Overviewer:
             return self._side_by_side(codes, rest, asked, within)
         alone = bool(codes) and not terms.content_words(_ASKING.sub(" ", rest))
         if asked.fields:
-            return self._fields(codes, asked, within) if alone and not asked.sessions else None
+            if not alone or asked.sessions:
+                return None
+            return self._fields(question, codes, asked, within)
         if not asked.summary and (not alone or asked.sessions):
             return None
         if not codes:
@@ -116,27 +121,45 @@ class Overviewer:
         best = max(reversed(shares), key=lambda code: shares[code], default="")
         return best, shares.get(best, 0.0)
 
-    def _each(self, codes: Sequence[str], rest: str, within: Collection[str] | None) -> Reply:
+    def _each(
+        self, codes: Sequence[str], rest: str, within: Collection[str] | None
+    ) -> Reply | None:
         topic = read_topic(_ASKING.sub(" ", rest), self._index)
         paragraphs = [
             Paragraph(presented(session) + ":", tuple(self._of(session, topic, SUMMARY)))
             for session in self._sessions(codes, within)
         ]
-        return Reply("", tuple(paragraphs), CONFIDENT)
+        return Reply("", tuple(paragraphs), CONFIDENT) if paragraphs else None
 
     def _fields(
-        self, codes: Sequence[str], asked: Asked, within: Collection[str] | None
+        self, question: str, codes: Sequence[str], asked: Asked, within: Collection[str] | None
     ) -> Reply | None:
-        """The lines of the cards that were asked for; None if a session lacks all of them."""
+        """The lines of the cards that were asked for, or what the body says of a missing one."""
+        paragraphs = []
         sessions = self._sessions(codes, within)
-        lines = [self._lines(session, asked.fields) for session in sessions]
-        if not all(lines):
+        if not sessions:
             return None
-        paragraphs = [
-            Paragraph(f"{session.code}:", tuple(of))
-            for session, of in zip(sessions, lines, strict=True)
-        ]
-        return Reply("", tuple(paragraphs), CONFIDENT)
+        for session in sessions:
+            lines = self._lines(session, asked.fields) or self._instead(question, session, asked)
+            if lines:
+                named = lines[0].text.startswith(session.code)
+                paragraphs.append(Paragraph("" if named else f"{session.code}:", tuple(lines)))
+        if paragraphs:
+            return Reply("", tuple(paragraphs), CONFIDENT)
+        names = listed([session.code for session in sessions])
+        missing = listed(sorted(asked.fields), "or")
+        return Reply(f"The summaries give no {missing} for {names}.", (), 0.0)
+
+    def _instead(self, question: str, session: Session, asked: Asked) -> list[Sentence]:
+        """The sentence of the body that says most of speakers, if a card without any was asked."""
+        if "speakers" not in asked.fields:
+            return []
+        body = self._index.sentences(session.code, card.end_of(session.text), len(session.text))
+        said = [s for s in body if not _ON_STAGE.isdisjoint(keys(s.text))]
+        if not said:
+            return []
+        vectors = self._index.sentence_vectors([sentence.row for sentence in said])
+        return [said[int((vectors @ self._encoder.encode_question(question)).argmax())]]
 
     def _side_by_side(
         self, codes: Sequence[str], rest: str, asked: Asked, within: Collection[str] | None

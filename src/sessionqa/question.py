@@ -13,22 +13,27 @@ _WORDS = r"(?:[\w'’:-]+ )"
 _YOU = r"(?:i|we|you|one|someone|people|he|she|they)"
 _LIST = re.compile(
     rf"\b(?:which|what|how many) (?:{_WORDS}{{0,5}}?{_MANY}|ones)\b"
+    r"|\b(?:which|how many) (?:mention|cover|discuss|talk about)\b"
     r"|\b(?:which|how many) of (?:these|those|them) "
     r"(?:is|are|was|were|have|mention|cover|discuss|talk|name|deal)\b"
     rf"|\b(?:list|name|show|find|give|tell|get|enumerate) (?:me )?{_WORDS}{{0,6}}?{_MANY}\b"
     rf"|\b(?:every|each|any|all|all the|all of the) {_WORDS}{{0,3}}?{_ANY}\b"
     rf"|\b(?:is|are|were) there {_WORDS}{{0,4}}?{_ANY}\b"
     rf"|^\W*{_WORDS}{{0,2}}?{_MANY}\b"
-    rf"|\b(?:which|what|how many) (?:of the )?(?:speakers|presenters)\b(?![^?.!]*\b{_ONE}\b)"
+    rf"|\b(?:which|what|how many) (?:of the )?(?:speakers|presenters)\b"
+    rf"(?![^?.!]*\b(?:the|that|this) [^?.!]*\b{_ONE}\b)"
     r"|\bwhere (?:does|do|is|are|did|was|were)\b[^?.!]*\b(?:come up|mentioned|covered|discussed)\b"
     r"|\b(?:covered|mentioned|discussed) anywhere\b",
     re.IGNORECASE,
 )
 _RECOMMEND = re.compile(
-    rf"\b(?:what|which|where)\b[^?.!]*\b(?:should|could|can|must|shall|would|do) {_YOU} "
-    r"(?:\w+ ){0,2}?(?:watch|see|attend|start|view|recommend|suggest|advise)\b"
+    rf"\bwhat\b[^?.!]*\b(?:(?:should|could|can|must|shall) {_YOU} (?:\w+ )?(?:watch|attend)"
+    rf"|(?:should|must|shall) {_YOU} (?:\w+ )?see)\b"
+    rf"|\b(?:what|which) {_WORDS}{{0,3}}?{_ANY} (?:should|could|can|must|shall|would|do) {_YOU} "
+    r"(?:\w+ ){0,2}?(?:watch|see|attend|start|begin|view|recommend|suggest|advise)\b"
     rf"|\b(?:recommend|suggest)(?: me| us)? {_WORDS}{{0,4}}?{_ANY}\b"
-    rf"|\brecommendations?\b|\b{_ANY} (?:to watch|to see|worth \w+)\b|\bwhat to watch\b"
+    rf"|\b(?:best|good) {_ONE} (?:to|for|on|about)\b|\brecommendations?\b"
+    rf"|\b{_ANY} (?:to watch|to see|worth \w+)\b|\bwhat to watch\b"
     rf"|\bwhich {_ANY} (?:is|are|would be|might be|fits?|suits?)(?: \w+)? "
     r"(?:for|good|best|right|useful|suitable|suited|most useful|helpful)\b",
     re.IGNORECASE,
@@ -49,9 +54,15 @@ _ALL_THE = (
     r"(?: (?:all|of|the|different|every|various))* "
 )
 _COLLECTIONS = {
-    "speakers": re.compile(rf"{_ALL_THE}(?:speakers|presenters)\b", re.IGNORECASE),
-    "services": re.compile(rf"{_ALL_THE}(?:{_WORDS}{{0,2}})?services\b", re.IGNORECASE),
-    "facts": re.compile(rf"{_ALL_THE}(?:levels|tracks|events|years)\b", re.IGNORECASE),
+    name: re.compile(rf"{_ALL_THE}{nouns}\b", re.IGNORECASE)
+    for name, nouns in (
+        ("speaker", "(?:speakers|presenters)"),
+        ("service", rf"{_WORDS}{{0,2}}services"),
+        ("level", "levels"),
+        ("track", "tracks"),
+        ("event", "(?:events|conferences)"),
+        ("year", "years"),
+    )
 }
 _SUMMARY = re.compile(
     r"\b(?:summar(?:y|i[sz]e|i[sz]ing)|tl;?dr|overview|gist|nutshell|recap|sum up"
@@ -141,8 +152,9 @@ class Asked:
     """What kind of answer a question wants.
 
     `sessions` is a list of them, `recommend` what to watch, if not `every` one then the best;
-    `mention` says that they must have the very words. `collection` is the field of the card that
-    is asked of all sessions, or empty. `summary` and `compare` are of sessions that it names.
+    `mention` says that they must have the very words. `collection` is what a question asks of all
+    sessions: a field that can be filtered by, or empty. `summary` and `compare` are of sessions
+    that it names.
 
     `several` says that it wants several things, and `things` has the stems of what they may be.
     `fields` are names of lines of the card; `defined` holds the stems of the term that a question

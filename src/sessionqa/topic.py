@@ -12,20 +12,28 @@ from sessionqa.facets import fold
 from sessionqa.index import Index
 from sessionqa.joining import written_together
 
-# Words that say that a session has a topic, or that one is wanted; they are none themselves.
+# Words that say that a session has a topic, or that one is wanted. After a word of the topic they
+# belong to it: "machine learning".
 _LISTING = frozenset(
-    """tells include includes including contains containing featuring help helps interested
-    interest learn learning understand want wanted need needs related relevant concern concerns
-    concerned concerning focus focuses focused focusing dedicated address addresses addressing
-    treat treats dealing covering discussing mentioning describing explaining bringing referring
-    speaking touching naming teach teaches taught teaching exist exists existing available total
-    altogether overall corpus collection whole number count different word words term terms phrase
-    subject theme detail detailed depth people person worth explore explores exploring appear
-    appears occur occurs occurring ask asks think thinks best good interesting useful make makes
-    involve involves involving feature contents content relate relates start series""".split()
+    """tells include includes including contain contains containing featuring help helps interested
+    learn learning understand understanding want wanted need related relevant concern concerns
+    concerned concerning focus focuses focused focusing dedicated address addresses addressing treat
+    treats dealing covering discussing mentioning describing explaining bringing referring speaking
+    touching naming teach teaches taught teaching exist exists existing available total altogether
+    overall whole worth explore explores exploring appear appears occur occurs involve involves
+    among amongst involving best good useful relate relates""".split()
+)
+# The same in several words.
+_PHRASES = re.compile(
+    r"\b(?:in|of|across) (?:the |this )?(?:whole |entire )?(?:collection|corpus|summaries)\b"
+    r"|\bthe (?:exact )?(?:words?|terms?|phrases?|subjects?|themes?)(?: of)?\b"
+    r"|\bin (?:any )?detail\b"
+    r"|\b(?:a (?:lot|number|series)|the (?:ideas?|concepts?|notion)) of\b|\bby name\b"
+    r"|\b(?:to )?start(?: with)?(?= for\b| on\b|\W*$)",
+    re.IGNORECASE,
 )
 # Words of one term stand so much farther apart at most than in the question.
-SLACK = 3
+SLACK = 2
 # Of several words that belong together, one alone counts so much.
 LONE = 0.5
 # A word that begins the names of so many services is their maker's, and often left out.
@@ -36,6 +44,8 @@ SHORTEST_PART = 3
 _BRACKETED = re.compile(r"\(([^()]*)\)")
 _OR = re.compile(r"\b(?:and/or|or)\b", re.IGNORECASE)
 _AND = re.compile(r"\b(?:and|as well as|plus)\b|[,;&:]", re.IGNORECASE)
+# What a follow-up carries along from earlier questions.
+_CARRIED = re.compile(r"(?<=\?)\s*\(([^()]*)\)\s*$")
 # What may stand between two words of one term.
 _WITHIN = re.compile(r"[ \-‑–/'’\"“”]*(?:\bof (?:the |an? )?)?", re.IGNORECASE)
 
@@ -113,7 +123,9 @@ def _weight(part: Sequence[Term]) -> float:
 
 def read_topic(text: str, index: Index) -> Topic | None:
     """The topic that `text`, without what else a question demands, asks for; None if none."""
-    text = " ".join(text.split())
+    text = " ".join(_PHRASES.sub(" ", text).split())
+    asked = _CARRIED.sub("", text)
+    text = asked if _topical(asked) else text
     bracketed = _BRACKETED.findall(text)
     outside = _BRACKETED.sub(" ; ", text)
     found = []
@@ -161,11 +173,15 @@ def _rows(text: str) -> Iterator[list[str]]:
 
 
 def _topical(text: str) -> list[re.Match[str]]:
-    return [
-        match
-        for match in terms.WORD.finditer(text)
-        if not terms.is_unasked(match.group()) and fold(match.group()) not in _LISTING
-    ]
+    """The words of `text` that say what is asked about."""
+    found: list[re.Match[str]] = []
+    for match in terms.WORD.finditer(text):
+        if terms.is_unasked(match.group()):
+            continue
+        after = found and not text[found[-1].end() : match.start()].strip(" -")
+        if after or fold(match.group()) not in _LISTING:
+            found.append(match)
+    return found
 
 
 class _Reader:
