@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sessionqa.datatypes import Session
     from sessionqa.filters import Filter
 
-ANSWERED, REFUSED, INTERRUPTED, UNEXPECTED = 0, 1, 130, 3
+ANSWERED, REFUSED, WRONG, INTERRUPTED, UNEXPECTED = 0, 1, 1, 130, 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -100,6 +100,13 @@ def _parser() -> argparse.ArgumentParser:
     chat.add_argument("--host", metavar="H", help="the address to listen on (127.0.0.1)")
     chat.add_argument("--port", type=_positive, metavar="N", help="the port to listen on (7860)")
     eval_options.add(command("eval", _eval, as_json))
+    command("verify", _verify, as_json).add_argument(
+        "answers",
+        nargs="+",
+        type=Path,
+        metavar="ANSWER.json",
+        help="what `ask --json` printed, one or several of them in a file; - for stdin",
+    )
     command("doctor", _doctor).add_argument("--port", type=_positive, metavar="N")
     return parser
 
@@ -236,6 +243,22 @@ def _eval(arguments: argparse.Namespace) -> int:
     from sessionqa.eval_command import measure
 
     return measure(arguments, terminal.Progress(), lambda: _assistant(arguments))
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    """Check the citations of saved answers against the sessions, one by one."""
+    from sessionqa import verify
+    from sessionqa.saved import read_answers
+
+    answers = [answer for path in arguments.answers for answer in read_answers(path)]
+    session_of = _assistant(arguments).index.session
+    checked = {saved.place: verify.verify(saved.record, session_of) for saved in answers}
+    if arguments.json:
+        terminal.print_json(verify.as_json(checked))
+    else:
+        print(verify.as_text(checked))
+    held = all(check.holds for checks in checked.values() for check in checks)
+    return ANSWERED if held else WRONG
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
