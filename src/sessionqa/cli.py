@@ -8,10 +8,11 @@ from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from sessionqa import __version__, eval_options, terminal
+from sessionqa import __version__, eval_options, feedback_options, terminal
 from sessionqa.errors import SessionQAError, UsageError
 from sessionqa.facets import FIELDS
 from sessionqa.settings import Chunking, Settings
+from sessionqa.terminal import positive
 
 if TYPE_CHECKING:
     from sessionqa.assistant import Assistant
@@ -58,14 +59,11 @@ def _parser() -> argparse.ArgumentParser:
         "index, corpus or model",
     )
     parser.add_argument("--version", action="version", version=f"sessionqa {__version__}")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--corpus", type=Path, metavar="DIR", help="the folder of session files")
-    common.add_argument("--index", type=Path, metavar="DIR", help="the folder of the index")
-    common.add_argument("--debug", action="store_true", help="show tracebacks")
-    as_json = argparse.ArgumentParser(add_help=False)
-    as_json.add_argument("--json", action="store_true", help="print one JSON object")
+    common, as_json = _common_options(), _json_option()
+    # What stands before a command's own command is not to be undone by what is not said after it.
+    inner = [_common_options(argparse.SUPPRESS), _json_option(argparse.SUPPRESS)]
     hits = argparse.ArgumentParser(add_help=False)
-    hits.add_argument("-k", type=_positive, metavar="N", help="how many passages to look at")
+    hits.add_argument("-k", type=positive, metavar="N", help="how many passages to look at")
     turns = argparse.ArgumentParser(add_help=False)
     turns.add_argument(
         "--history", action="append", default=[], metavar="EARLIER", help="an earlier question"
@@ -98,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument("--chunking", choices=get_args(Chunking), help="how sessions are cut")
     chat = command("chat", _chat)
     chat.add_argument("--host", metavar="H", help="the address to listen on (127.0.0.1)")
-    chat.add_argument("--port", type=_positive, metavar="N", help="the port to listen on (7860)")
+    chat.add_argument("--port", type=positive, metavar="N", help="the port to listen on (7860)")
     eval_options.add(command("eval", _eval, as_json))
     command("verify", _verify, as_json).add_argument(
         "answers",
@@ -107,7 +105,23 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ANSWER.json",
         help="what `ask --json` printed, one or several of them in a file; - for stdin",
     )
-    command("doctor", _doctor).add_argument("--port", type=_positive, metavar="N")
+    feedback_options.add(command("feedback", _feedback, as_json), [*inner, turns])
+    feedback_options.add_gold(command("gold", _gold), inner[:1])
+    command("doctor", _doctor).add_argument("--port", type=positive, metavar="N")
+    return parser
+
+
+def _common_options(default: Any = None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False, argument_default=default)
+    parser.add_argument("--corpus", type=Path, metavar="DIR", help="the folder of session files")
+    parser.add_argument("--index", type=Path, metavar="DIR", help="the folder of the index")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    return parser
+
+
+def _json_option(default: Any = None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False, argument_default=default)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
 
@@ -261,6 +275,20 @@ def _verify(arguments: argparse.Namespace) -> int:
     return ANSWERED if held else WRONG
 
 
+def _feedback(arguments: argparse.Namespace) -> int:
+    """Say whether an answer is right, or list what was said."""
+    from sessionqa.feedback_command import run
+
+    return run(arguments, _settings(arguments), lambda: _assistant(arguments))
+
+
+def _gold(arguments: argparse.Namespace) -> int:
+    """Make gold questions of feedback that was reviewed."""
+    from sessionqa.feedback_command import grow
+
+    return grow(arguments, _settings(arguments), lambda: _assistant(arguments))
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     """Check everything that an answer needs, and say how to mend what is wrong."""
     from sessionqa.doctor import examine
@@ -317,13 +345,3 @@ def _without_text(session: "Session") -> dict[str, Any]:
     record = session.to_dict()
     del record["text"]
     return record
-
-
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is below 1")
-    return number

@@ -12,6 +12,8 @@ Lookup = Callable[[str], Session]
 # How much of a session is shown on either side of a quote that stands in no passage found.
 CONTEXT_CHARS = 160
 CLOSEST = 3
+# More would take long to load; any other code can be typed.
+MOST_OFFERED = 500
 
 _HEADING = re.compile(r"^#{1,6} +(.+)\n*", re.MULTILINE)
 _NOTHING_YET = (
@@ -85,6 +87,20 @@ def problem(message: str) -> str:
     """A message of the chat about what went wrong."""
     sentence = f"{message[:1].upper()}{message[1:]}"
     return f'<div class="problem" role="alert"><p>{escape(sentence)}</p></div>'
+
+
+def thanks(sessions: Sequence[str] = ()) -> str:
+    """A note below the chat, that a judgement was kept; with the sessions it named."""
+    named = f" {' and '.join(sessions)} is kept as the right session." if sessions else ""
+    return f'<p class="thanks" role="status">Thank you, noted.{escape(named)}</p>'
+
+
+def offered(given: Answer, sessions: Sequence[Session]) -> list[tuple[str, str]]:
+    """Sessions to choose the right one from, as shown and by code: the closest ones first."""
+    by_code = {session.code: session for session in sessions}
+    nearest = [hit.passage.session_code for hit in given.hits]
+    codes = list(dict.fromkeys([*nearest, *by_code]))[:MOST_OFFERED]
+    return [(f"{code}: {by_code[code].title}", code) for code in codes if code in by_code]
 
 
 def growing(given: Answer) -> list[str]:

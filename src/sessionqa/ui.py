@@ -11,10 +11,11 @@ from logging import CRITICAL, getLogger
 from pathlib import Path
 from typing import Any
 
-from sessionqa import page
+from sessionqa import feedback, page
 from sessionqa.assistant import Assistant
 from sessionqa.datatypes import Answer
 from sessionqa.errors import ServerError, SessionQAError
+from sessionqa.feedback import Verdict
 
 # Gradio would call home, and reads this when it is imported.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -59,8 +60,9 @@ _HEAD = f'<title>sessionqa</title><link rel="icon" href="data:image/svg+xml,{_IC
 _WELCOME = "<h2>Ask about the sessions</h2>Type a question below{}."
 
 Answers = tuple[Answer, ...]
-# What an event hands to the page: the chat, the sources, the answers so far, the question box.
-Shown = tuple[Any, Any, Any, Any]
+# What an event hands to the page: the chat, the sources, the answers so far, the question box,
+# and what stands below the chat once an answer is judged.
+Shown = tuple[Any, Any, Any, Any, Any]
 
 
 def build(assistant: Assistant) -> gr.Blocks:
@@ -75,19 +77,23 @@ def build(assistant: Assistant) -> gr.Blocks:
         with gr.Row(elem_id="desk"):
             with gr.Column(scale=3, min_width=300, elem_id="conversation"):
                 chat, box, clear = _conversation(starters)
+                judgement, said, right = _judgement()
             with gr.Column(scale=2, min_width=300, elem_id="panel"):
                 sources = gr.HTML(talk.no_sources, elem_id="sources", apply_default_css=False)
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         shared: dict[str, Any] = {
-            "outputs": [chat, sources, answers, box],
-            "show_progress": "hidden",
-            "api_visibility": "private",
+            "outputs": [chat, sources, answers, box, judgement],
             "concurrency_limit": ASKING_AT_ONCE,
+            **quiet,
         }
         running = [
             box.submit(talk.ask, [box, answers], **shared),
             chat.example_select(talk.pick, [answers], **shared),
         ]
         gr.on([clear.click, chat.clear], talk.forget, cancels=running, **shared)
+        turn = gr.State(0)
+        chat.like(talk.judge, [answers], [judgement, said, right, turn], **quiet)
+        right.input(talk.name_right, [right, answers, turn], [said], **quiet)
     blocks.queue(api_open=False)
     return blocks
 
@@ -116,8 +122,22 @@ def _conversation(starters: Sequence[str]) -> tuple[gr.Chatbot, gr.Textbox, gr.B
     return chat, box, clear
 
 
+def _judgement() -> tuple[gr.Column, gr.HTML, gr.Dropdown]:
+    """What stands below the chat once an answer is judged."""
+    with gr.Column(visible=False, elem_id="judgement") as judgement:
+        said = gr.HTML(elem_id="said", apply_default_css=False)
+        right = gr.Dropdown(
+            [],
+            label="The right session is",
+            info="Choose it, or type its code",
+            allow_custom_value=True,
+            elem_id="right",
+        )
+    return judgement, said, right
+
+
 class _Talk:
-    """What happens when somebody asks, picks an example, or clears the conversation."""
+    """What happens when somebody asks, judges an answer, or clears the conversation."""
 
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
@@ -126,16 +146,16 @@ class _Talk:
     def ask(self, question: str, before: Answers) -> Iterator[Shown]:
         """Question, then answer, by the sentence; a question that fails stays in the box."""
         if not question.strip():
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
             return
         earlier = _messages(before)
         asked = _message("user", page.question(question))
-        yield [*earlier, asked], gr.skip(), gr.skip(), ""
+        yield [*earlier, asked], gr.skip(), gr.skip(), "", gr.Column(visible=False)
         try:
             answer = self._assistant.ask(question, history=[one.question for one in before])
         except SessionQAError as error:
             problem = _message("assistant", page.problem(str(error)))
-            yield [*earlier, problem], gr.skip(), gr.skip(), question
+            yield [*earlier, problem], gr.skip(), gr.skip(), question, gr.skip()
             return
         answers = (*before, answer)
         sources = page.sources(answers, self._assistant.session)
@@ -144,7 +164,7 @@ class _Talk:
             if step:
                 time.sleep(min(SENTENCE_SECONDS, ANSWER_SECONDS / len(steps)))
             given = _message("assistant", page.answer(answer, len(before), text))
-            yield [*earlier, asked, given], sources, answers, gr.skip()
+            yield [*earlier, asked, given], sources, answers, gr.skip(), gr.skip()
 
     def pick(self, picked: gr.SelectData, before: Answers) -> Iterator[Shown]:
         """Asks the example that was picked."""
@@ -152,7 +172,38 @@ class _Talk:
 
     def forget(self) -> Shown:
         """An empty page again."""
-        return [], self.no_sources, (), ""
+        return [], self.no_sources, (), "", gr.Column(visible=False)
+
+    def judge(self, judged: gr.LikeData, answers: Answers) -> tuple[Any, Any, Any, Any]:
+        """Keeps a thumb; after one that points down the right session may be named."""
+        # Each turn is a question and an answer; the message of a problem is none of them.
+        turn = int(judged.index) // 2
+        verdict: Verdict = "up" if judged.liked is True else "down"
+        if not 0 <= turn < len(answers):
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        note = self._keep(verdict, answers, turn)
+        choices = page.offered(answers[turn], self._assistant.sessions())
+        right = gr.Dropdown(choices, value=None, visible=verdict == "down")
+        return gr.Column(visible=True), note, right, turn
+
+    def name_right(self, code: str | None, answers: Answers, turn: int) -> Any:
+        """Keeps the session that has the answer, beside the thumb that is kept already."""
+        if not code or not 0 <= turn < len(answers):
+            return gr.skip()
+        return self._keep("down", answers, turn, code)
+
+    def _keep(self, verdict: Verdict, answers: Answers, turn: int, code: str = "") -> str:
+        """Adds a judgement to the feedback; what to say of it."""
+        history = [answer.question for answer in answers[:turn]]
+        build = self._assistant.index.manifest.build
+        try:
+            sessions = [self._assistant.session(code).code] if code else []
+            record = answers[turn].to_dict()
+            made = feedback.judged(record, verdict, history, sessions, build=build)
+            feedback.append(self._assistant.settings.feedback, made)
+        except SessionQAError as error:
+            return page.problem(str(error))
+        return page.thanks(sessions)
 
 
 def _messages(answers: Answers) -> list[dict[str, Any]]:
