@@ -10,7 +10,7 @@ LIST, UP, DOWN, REVIEW = "list", "up", "down", "review"
 
 
 def add(parser: argparse.ArgumentParser, parents: Sequence[argparse.ArgumentParser]) -> None:
-    """Adds the commands of `feedback`, with the options of `parents`, the places of the index first."""
+    """Adds the commands of `feedback`; the first of `parents` has the places of the index."""
     parser.set_defaults(action=LIST)
     actions = parser.add_subparsers(metavar="up|down|review")
     for action, purpose in (

@@ -7,6 +7,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from logging import CRITICAL, getLogger
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,9 @@ Answers = tuple[Answer, ...]
 # What an event hands to the page: the chat, the sources, the answers so far, the question box,
 # and what stands below the chat once an answer is judged.
 Shown = tuple[Any, Any, Any, Any, Any]
+# What a thumb changes: the chat, what stands below it, its note, its box, and what is judged.
+Judging = tuple[Any, Any, Any, Any, Any]
+_UP, _DOWN = "Like", "Dislike"
 
 
 def build(assistant: Assistant) -> gr.Blocks:
@@ -76,8 +80,9 @@ def build(assistant: Assistant) -> gr.Blocks:
         answers = gr.State(())
         with gr.Row(elem_id="desk"):
             with gr.Column(scale=3, min_width=300, elem_id="conversation"):
-                chat, box, clear = _conversation(starters)
+                chat = _conversation(starters)
                 judgement, said, right = _judgement()
+                box, clear = _asking()
             with gr.Column(scale=2, min_width=300, elem_id="panel"):
                 sources = gr.HTML(talk.no_sources, elem_id="sources", apply_default_css=False)
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -90,16 +95,18 @@ def build(assistant: Assistant) -> gr.Blocks:
             box.submit(talk.ask, [box, answers], **shared),
             chat.example_select(talk.pick, [answers], **shared),
         ]
-        gr.on([clear.click, chat.clear], talk.forget, cancels=running, **shared)
-        turn = gr.State(0)
-        chat.like(talk.judge, [answers], [judgement, said, right, turn], **quiet)
-        right.input(talk.name_right, [right, answers, turn], [said], **quiet)
+        judged = gr.State(_Judged())
+        emptied = {**shared, "outputs": [*shared["outputs"], judged]}
+        gr.on([clear.click, chat.clear], talk.forget, cancels=running, **emptied)
+        told = [chat, judgement, said, right, judged]
+        chat.like(talk.judge, [answers, judged], told, **quiet)
+        right.input(talk.name_right, [right, answers, judged], [said, judged], **quiet)
     blocks.queue(api_open=False)
     return blocks
 
 
-def _conversation(starters: Sequence[str]) -> tuple[gr.Chatbot, gr.Textbox, gr.Button]:
-    chat = gr.Chatbot(
+def _conversation(starters: Sequence[str]) -> gr.Chatbot:
+    return gr.Chatbot(
         label="Conversation",
         show_label=False,
         buttons=[],
@@ -109,6 +116,9 @@ def _conversation(starters: Sequence[str]) -> tuple[gr.Chatbot, gr.Textbox, gr.B
         height=None,
         elem_id="chat",
     )
+
+
+def _asking() -> tuple[gr.Textbox, gr.Button]:
     box = gr.Textbox(
         label="Your question",
         show_label=False,
@@ -119,12 +129,12 @@ def _conversation(starters: Sequence[str]) -> tuple[gr.Chatbot, gr.Textbox, gr.B
         elem_id="question",
     )
     clear = gr.Button("Clear the conversation", size="sm", elem_id="clear")
-    return chat, box, clear
+    return box, clear
 
 
 def _judgement() -> tuple[gr.Column, gr.HTML, gr.Dropdown]:
     """What stands below the chat once an answer is judged."""
-    with gr.Column(visible=False, elem_id="judgement") as judgement:
+    with gr.Column(scale=0, visible=False, elem_id="judgement") as judgement:
         said = gr.HTML(elem_id="said", apply_default_css=False)
         right = gr.Dropdown(
             [],
@@ -134,6 +144,18 @@ def _judgement() -> tuple[gr.Column, gr.HTML, gr.Dropdown]:
             elem_id="right",
         )
     return judgement, said, right
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The thumb of each answer, as the chat calls it, and the turn that was judged last.
+
+    `code` is the session that was named for it, empty before that.
+    """
+
+    thumbs: tuple[str | None, ...] = ()
+    turn: int = 0
+    code: str = ""
 
 
 class _Talk:
@@ -170,27 +192,32 @@ class _Talk:
         """Asks the example that was picked."""
         yield from self.ask(picked.value["text"], before)
 
-    def forget(self) -> Shown:
-        """An empty page again."""
-        return [], self.no_sources, (), "", gr.Column(visible=False)
+    def forget(self) -> tuple[Any, ...]:
+        """An empty page again, and nothing judged."""
+        chat = gr.Chatbot([], feedback_value=[])
+        return chat, self.no_sources, (), "", gr.Column(visible=False), _Judged()
 
-    def judge(self, judged: gr.LikeData, answers: Answers) -> tuple[Any, Any, Any, Any]:
+    def judge(self, picked: gr.LikeData, answers: Answers, before: _Judged) -> Judging:
         """Keeps a thumb; after one that points down the right session may be named."""
         # Each turn is a question and an answer; the message of a problem is none of them.
-        turn = int(judged.index) // 2
-        verdict: Verdict = "up" if judged.liked is True else "down"
-        if not 0 <= turn < len(answers):
-            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
-        note = self._keep(verdict, answers, turn)
+        turn = picked.index // 2 if isinstance(picked.index, int) else -1
+        thumb = _UP if picked.liked is True else _DOWN if picked.liked is False else None
+        if thumb is None or not 0 <= turn < len(answers):
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        note = self._keep("up" if thumb == _UP else "down", answers, turn)
+        thumbs = [*before.thumbs, *[None] * len(answers)][: len(answers)]
+        thumbs[turn] = thumb
         choices = page.offered(answers[turn], self._assistant.sessions())
-        right = gr.Dropdown(choices, value=None, visible=verdict == "down")
-        return gr.Column(visible=True), note, right, turn
+        right = gr.Dropdown(choices, value=None, visible=thumb == _DOWN)
+        chat = gr.Chatbot(feedback_value=thumbs)
+        return chat, gr.Column(visible=True), note, right, _Judged(tuple(thumbs), turn)
 
-    def name_right(self, code: str | None, answers: Answers, turn: int) -> Any:
+    def name_right(self, code: str | None, answers: Answers, judged: _Judged) -> tuple[Any, Any]:
         """Keeps the session that has the answer, beside the thumb that is kept already."""
-        if not code or not 0 <= turn < len(answers):
-            return gr.skip()
-        return self._keep("down", answers, turn, code)
+        # The box tells of what stands in it again when something else is typed.
+        if not code or code == judged.code or not 0 <= judged.turn < len(answers):
+            return gr.skip(), gr.skip()
+        return self._keep("down", answers, judged.turn, code), replace(judged, code=code)
 
     def _keep(self, verdict: Verdict, answers: Answers, turn: int, code: str = "") -> str:
         """Adds a judgement to the feedback; what to say of it."""
