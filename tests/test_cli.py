@@ -309,6 +309,7 @@ def test_ask_json_has_every_field_with_its_type(shipped: Settings, capsys: Captu
         "start": int,
         "end": int,
         "quote": str,
+        "sha256": str,
     }
     first = answer["hits"][0]
     assert {name: type(value) for name, value in first.items()} == {

@@ -55,8 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sessionqa",
         description="Answers questions about talks from their summaries, and cites the sessions.",
-        epilog="exit codes: 0 answered or done, 1 refused, 2 wrong usage, 3 a problem with the "
-        "index, corpus or model",
+        epilog="exit codes: 0 answered or done, 1 refused, or not all that was checked holds, "
+        "2 wrong usage, 3 a problem with the index, corpus, model or a file to write to",
     )
     parser.add_argument("--version", action="version", version=f"sessionqa {__version__}")
     common, as_json = _common_options(), _json_option()
