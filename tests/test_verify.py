@@ -136,7 +136,8 @@ def test_each_answer_to_a_dev_question_holds(assistant: Assistant) -> None:
         ({"start": 18.0}, "malformed", "start is 18.0", "ask"),
         ({"end": True}, "malformed", "end is True", "ask"),
         ({"end": None}, "malformed", "end is None", "ask"),
-        ({"number": 0}, "malformed", "number is 0, below 1", "ask"),
+        ({"number": 0}, "malformed", "number is 0, and should be a whole number from 1", "ask"),
+        ({"number": 10**3000}, "malformed", "number is 1000", "ask"),
         ({"number": [1]}, "malformed", "number is [1]", "ask"),
         ({"quote": " "}, "malformed", "quote is ' '", "ask"),
         ({"quote": {"a": 1}}, "malformed", "quote is {'a': 1}", "ask"),
@@ -153,6 +154,7 @@ def test_what_was_changed_is_named_with_its_remedy(
     assert remedy in check.remedy
     assert not check.holds
     assert check.verbatim is (verdict == "changed")
+    assert len(as_text({"a.json": [check]})) < 400
 
 
 @pytest.mark.parametrize("name", ["number", "session_code", "start", "end", "quote"])

@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
+from itertools import islice
 
 from sessionqa.datatypes import Answer, Citation, Hit, Session
 
@@ -95,12 +96,10 @@ def thanks(sessions: Sequence[str] = ()) -> str:
     return f'<p class="thanks" role="status">Thank you, noted.{escape(named)}</p>'
 
 
-def offered(given: Answer, sessions: Sequence[Session]) -> list[tuple[str, str]]:
-    """Sessions to choose the right one from, as shown and by code: the closest ones first."""
-    by_code = {session.code: session for session in sessions}
-    nearest = [hit.passage.session_code for hit in given.hits]
-    codes = list(dict.fromkeys([*nearest, *by_code]))[:MOST_OFFERED]
-    return [(f"{code}: {by_code[code].title}", code) for code in codes if code in by_code]
+def offered(given: Answer, codes: Iterable[str]) -> list[str]:
+    """Those of `codes` to choose the right session from: the closest first, and not too many."""
+    nearest = (hit.passage.session_code for hit in given.hits)
+    return list(islice(dict.fromkeys([*nearest, *codes]), MOST_OFFERED))
 
 
 def growing(given: Answer) -> list[str]:

@@ -207,10 +207,18 @@ class _Talk:
         note = self._keep("up" if thumb == _UP else "down", answers, turn)
         thumbs = [*before.thumbs, *[None] * len(answers)][: len(answers)]
         thumbs[turn] = thumb
-        choices = page.offered(answers[turn], self._assistant.sessions())
-        right = gr.Dropdown(choices, value=None, visible=thumb == _DOWN)
+        right = gr.Dropdown(visible=False)
+        if thumb == _DOWN:
+            right = gr.Dropdown(self._choices(answers[turn]), value=None, visible=True)
         chat = gr.Chatbot(feedback_value=thumbs)
         return chat, gr.Column(visible=True), note, right, _Judged(tuple(thumbs), turn)
+
+    def _choices(self, answer: Answer) -> list[tuple[str, str]]:
+        """The sessions to choose the right one from, as they are shown, and their codes."""
+        index = self._assistant.index
+        codes = page.offered(answer, index.values("session").values())
+        titles = {session.code: session.title for session in index.sessions(codes)}
+        return [(f"{code}: {titles[code]}", code) for code in codes]
 
     def name_right(self, code: str | None, answers: Answers, judged: _Judged) -> tuple[Any, Any]:
         """Keeps the session that has the answer, beside the thumb that is kept already."""

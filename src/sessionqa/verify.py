@@ -16,6 +16,8 @@ SessionOf = Callable[[str], Session | None]
 _MARKER = re.compile(r"\[([0-9]{1,9})\]")
 _ASK_AGAIN = "ask the question again"
 _MOST_SHOWN = 60
+# The largest number that a citation may have.
+_MOST = 999_999_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,12 @@ def verify(answer: Answer | Mapping[str, Any], session_of: SessionOf) -> list[Ch
     record = answer.to_dict() if isinstance(answer, Answer) else answer
     citations: list[Any] = record["citations"]
     checks = [_checked(citation, session_of) for citation in citations]
-    numbers = [check.number for check in checks]
-    for at, number in enumerate(numbers):
-        if number is not None and number in numbers[:at]:
+    before: set[int] = set()
+    for at, number in enumerate([check.number for check in checks]):
+        if number in before:
             checks[at] = _malformed(citations[at], f"an earlier citation is [{number}] too")
+        elif number is not None:
+            before.add(number)
     return _in_text(record, citations, checks, session_of)
 
 
@@ -83,13 +87,17 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
 # A citation's fields, each with a test of its value and what that should be.
 _FIELDS: tuple[tuple[str, Callable[[object], bool], str], ...] = (
-    ("number", _is_whole, "a whole number"),
+    ("number", _is_number, f"a whole number from 1 to {_MOST:,}"),
     ("start", _is_whole, "a whole number"),
     ("end", _is_whole, "a whole number"),
     ("session_code", _is_text, "a text"),
@@ -107,8 +115,6 @@ def _problem(citation: object) -> str:
             if name not in citation:
                 return f"it has no {name}"
             return f"{name} is {shown(citation[name])}, and should be {wanted}"
-    if citation["number"] < 1:
-        return f"number is {shown(citation['number'])}, below 1"
     if not 0 <= citation["start"] < citation["end"]:
         return f"{_span(citation['start'], citation['end'])} is no stretch of text"
     return ""
@@ -118,7 +124,7 @@ def _malformed(citation: object, problem: str) -> Check:
     fields = citation if isinstance(citation, dict) else {}
     number, code = fields.get("number"), fields.get("session_code")
     return Check(
-        number if _is_whole(number) else None,
+        number if _is_number(number) else None,
         code if isinstance(code, str) else "",
         "malformed",
         problem,
