@@ -1,16 +1,18 @@
 """Question and Hits -> Answer: the Answerer protocol, and the answerer that only quotes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from sessionqa import card, terms
 from sessionqa.confidence import probability
-from sessionqa.datatypes import Answer, Citation, Hit, Sentence, Session
+from sessionqa.datatypes import Answer, Citation, Hit, Sentence
 from sessionqa.encode import Encoder
-from sessionqa.evidence import Evidence, Examiner, covered
+from sessionqa.evidence import Evidence, Examiner
 from sessionqa.index import Index
+from sessionqa.listing import Lister
 from sessionqa.mentions import named_codes
+from sessionqa.overview import Overviewer
 from sessionqa.question import read
+from sessionqa.reply import Reply
 
 # A further sentence must score so close to the best one (closer if it is of another session),
 # and not say the same. Chosen on the dev questions: docs/decisions/0006.
@@ -18,16 +20,19 @@ CLOSE, CLOSE_ELSEWHERE, SAME = 0.2, 0.1, 0.95
 MOST_SENTENCES = 3
 # For a question that asks for several things.
 CLOSE_OF_SEVERAL, MOST_OF_SEVERAL = 0.4, 6
-# A listed session's sentence has such a share of the most that any sentence has of the topic.
-LIST_SHARE = 0.75
 CLOSEST_SESSIONS = 3
 
 
 class Answerer(Protocol):
     """Turns what was found into an answer."""
 
-    def answer(self, question: str, hits: Sequence[Hit]) -> Answer:
-        """The answer to a question that stands alone, from `hits`, best first."""
+    def answer(
+        self, question: str, hits: Sequence[Hit], within: Collection[str] | None = None
+    ) -> Answer:
+        """The answer to a question that stands alone, from `hits`, best first.
+
+        The codes `within`, if given, are those of the sessions that may be cited.
+        """
 
 
 class ExtractiveAnswerer:
@@ -39,12 +44,19 @@ class ExtractiveAnswerer:
         self._index = index
         self._refuse_below = refuse_below
         self._examiner = Examiner(index, encoder)
+        self._lister = Lister(index, encoder)
+        self._overviewer = Overviewer(index, encoder)
 
-    def answer(self, question: str, hits: Sequence[Hit]) -> Answer:
+    def answer(
+        self, question: str, hits: Sequence[Hit], within: Collection[str] | None = None
+    ) -> Answer:
         """See Answerer. `text` has a paragraph for each session, each sentence with its [n]."""
+        _, unknown = named_codes(question, self._index.facets)
+        reply = None if unknown else self._about_sessions(question, hits, within)
+        if reply:
+            return self._replied(question, hits, reply)
         evidence = self._examiner.examine(question, hits)
         confidence = self._confidence(question, evidence)
-        _, unknown = named_codes(question, self._index.facets)
         if unknown or not evidence or confidence < self._refuse_below:
             return self._refusal(question, hits, 0.0 if unknown else confidence, unknown)
         citations = self._cite(self._choose(question, evidence), hits)
@@ -56,42 +68,35 @@ class ExtractiveAnswerer:
         features = self._examiner.features(question, evidence)
         return probability(features, self._index.manifest.confidence)
 
-    def _choose(self, question: str, evidence: Sequence[Evidence]) -> list[Sentence]:
+    def _about_sessions(
+        self,
+        question: str,
+        hits: Sequence[Hit],
+        within: Collection[str] | None,
+    ) -> Reply | None:
+        """What is said of sessions as such; None if the question is for a fact."""
         asked = read(question)
-        if about := self._only_about(question, evidence):
-            return [sentence for session in about for sentence in self._overview(session)]
-        if asked.sessions:
-            return self._of_each_session(question, evidence)
-        if asked.several:
+
+        def confidence() -> float:
+            return self._confidence(question, self._examiner.examine(question, hits))
+
+        if reply := self._overviewer.reply(question, asked, hits, within):
+            return reply
+        if asked.sessions or asked.collection:
+            return self._lister.reply(question, asked, hits, within, confidence, self._refuse_below)
+        return None
+
+    def _replied(self, question: str, hits: Sequence[Hit], reply: Reply) -> Answer:
+        citations = self._cite(reply.sentences, hits)
+        if not citations or reply.confidence < self._refuse_below:
+            text = reply.heading or "The summaries do not say."
+            return self._refused(question, hits, text, reply.closest, reply.confidence)
+        return self._made(question, hits, _replied(reply, citations), citations, reply.confidence)
+
+    def _choose(self, question: str, evidence: Sequence[Evidence]) -> list[Sentence]:
+        if read(question).several:
             return self._best(evidence, CLOSE_OF_SEVERAL, MOST_OF_SEVERAL)
         return self._best(evidence, CLOSE, MOST_SENTENCES)
-
-    def _only_about(self, question: str, evidence: Sequence[Evidence]) -> list[Session]:
-        """The sessions that a question names and says nothing else: "What is ARC310 about?".
-
-        Only those with evidence: a filter may have left the others out.
-        """
-        named, _ = named_codes(question, self._index.facets)
-        rest = question
-        for code in named:
-            rest = rest.replace(code, " ")
-        if terms.content_words(rest) or read(question).fields:
-            return []
-        found = {e.session.code: e.session for e in evidence}
-        return [found[code] for code in named if code in found]
-
-    def _overview(self, session: Session) -> list[Sentence]:
-        """The sentences of a session's body that are nearest to all of it, in their order.
-
-        Centroid-based summarisation (Radev et al. 2004).
-        """
-        code, end = session.code, len(session.text)
-        sentences = self._index.sentences(code, card.end_of(session.text), end)
-        if not sentences:
-            return self._index.sentences(code, 0, end)
-        vectors = self._index.sentence_vectors([sentence.row for sentence in sentences])
-        nearest = (-(vectors @ vectors.mean(axis=0))).argsort(kind="stable")[:MOST_SENTENCES]
-        return [sentences[row] for row in sorted(nearest)]
 
     def _best(self, evidence: Sequence[Evidence], close: float, most: int) -> list[Sentence]:
         """The best sentence, and those that are nearly as good and say something else."""
@@ -110,17 +115,6 @@ class ExtractiveAnswerer:
     def _repeats(self, candidate: Sentence, chosen: Sequence[Sentence]) -> bool:
         vectors = self._index.sentence_vectors([candidate.row, *(s.row for s in chosen)])
         return float((vectors[1:] @ vectors[0]).max()) > SAME
-
-    def _of_each_session(self, question: str, evidence: Sequence[Evidence]) -> list[Sentence]:
-        """For each session its best sentence, if it has nearly as much of the topic as any."""
-        topic = self._examiner.known(self._examiner.rarity(question))
-        shares = [covered(topic, terms.stems(e.sentence.text)) for e in evidence]
-        least = LIST_SHARE * max(shares)
-        best: dict[str, Sentence] = {}
-        for candidate, share in zip(evidence, shares, strict=True):
-            if share >= least:
-                best.setdefault(candidate.sentence.session_code, candidate.sentence)
-        return list(best.values())
 
     def _cite(self, chosen: Sequence[Sentence], hits: Sequence[Hit]) -> tuple[Citation, ...]:
         """The sentences numbered from 1, session by session, in the order of their best ones."""
@@ -158,9 +152,19 @@ class ExtractiveAnswerer:
         text = "The summaries do not say."
         if unknown:
             text = f"There is no session {' or '.join(unknown)} here."
-        closest = list(dict.fromkeys(hit.passage.session_code for hit in hits))[:CLOSEST_SESSIONS]
-        titles = self._titles(closest)
-        named = [f"{code} ({titles[code]})" for code in closest]
+        closest = list(dict.fromkeys(hit.passage.session_code for hit in hits))
+        return self._refused(question, hits, text, closest, confidence)
+
+    def _refused(
+        self,
+        question: str,
+        hits: Sequence[Hit],
+        text: str,
+        closest: Sequence[str],
+        confidence: float,
+    ) -> Answer:
+        titles = self._titles(closest[:CLOSEST_SESSIONS])
+        named = [f"{code} ({titles[code]})" for code in closest[:CLOSEST_SESSIONS]]
         if named:
             text += f" The closest sessions: {'; '.join(named)}."
         return self._made(question, hits, text, (), confidence)
@@ -195,3 +199,14 @@ def _text(citations: Sequence[Citation]) -> str:
             quotes.append(f"{citation.session_code}:")
         quotes.append(f"{citation.quote} [{citation.number}]")
     return "\n\n".join(" ".join(quotes) for quotes in paragraphs.values())
+
+
+def _replied(reply: Reply, citations: Sequence[Citation]) -> str:
+    """The heading, then for each session what leads in and its quotes."""
+    numbered = iter(citations)
+    paragraphs = [reply.heading] if reply.heading else []
+    for paragraph in reply.paragraphs:
+        own = [next(numbered) for _ in paragraph.sentences]
+        quotes = (f"{citation.quote} [{citation.number}]" for citation in own)
+        paragraphs.append(" ".join((paragraph.lead, *quotes)))
+    return "\n\n".join(paragraphs)

@@ -133,7 +133,7 @@ class Assistant:
         barred = self._barred(clear, wanted, passing)
         hits = [] if barred else self._found(clear, k, passing)
         retrieved = time.perf_counter()
-        answer = self._answerer.answer(clear, hits)
+        answer = self._answerer.answer(clear, hits, passing)
         answered = time.perf_counter()
         return replace(
             answer,

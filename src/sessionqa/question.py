@@ -6,15 +6,65 @@ from dataclasses import dataclass
 
 from sessionqa import terms
 
-_MANY = r"sessions|talks|presentations|videos|recordings|lectures|ones|codes"
+_ONE = r"(?:session|talk|presentation|video|recording|lecture)"
+_MANY = r"(?:sessions|talks|presentations|videos|recordings|lectures)"
+_ANY = rf"{_ONE}s?"
+_WORDS = r"(?:[\w'’:-]+ )"
+_YOU = r"(?:i|we|you|one|someone|people|he|she|they)"
 _LIST = re.compile(
-    rf"\b(?:which|what|list|name|show|every|all|any|how many|give me|find|are there|the)\b"
-    rf"[^?.!]*\b(?:{_MANY})\b"
-    rf"|^\s*(?:{_MANY})\b"
-    r"|\bwhich of the (?:speakers|presenters)\b"
-    r"|\bwhat (?:should|could|can) (?:i|we) (?:watch|see|attend)\b"
+    rf"\b(?:which|what|how many) (?:{_WORDS}{{0,5}}?{_MANY}|ones)\b"
+    r"|\b(?:which|how many) of (?:these|those|them) "
+    r"(?:is|are|was|were|have|mention|cover|discuss|talk|name|deal)\b"
+    rf"|\b(?:list|name|show|find|give|tell|get|enumerate) (?:me )?{_WORDS}{{0,6}}?{_MANY}\b"
+    rf"|\b(?:every|each|any|all|all the|all of the) {_WORDS}{{0,3}}?{_ANY}\b"
+    rf"|\b(?:is|are|were) there {_WORDS}{{0,4}}?{_ANY}\b"
+    rf"|^\W*{_WORDS}{{0,2}}?{_MANY}\b"
+    rf"|\b(?:which|what|how many) (?:of the )?(?:speakers|presenters)\b(?![^?.!]*\b{_ONE}\b)"
     r"|\bwhere (?:does|do|is|are|did|was|were)\b[^?.!]*\b(?:come up|mentioned|covered|discussed)\b"
     r"|\b(?:covered|mentioned|discussed) anywhere\b",
+    re.IGNORECASE,
+)
+_RECOMMEND = re.compile(
+    rf"\b(?:what|which|where)\b[^?.!]*\b(?:should|could|can|must|shall|would|do) {_YOU} "
+    r"(?:\w+ ){0,2}?(?:watch|see|attend|start|view|recommend|suggest|advise)\b"
+    rf"|\b(?:recommend|suggest)(?: me| us)? {_WORDS}{{0,4}}?{_ANY}\b"
+    rf"|\brecommendations?\b|\b{_ANY} (?:to watch|to see|worth \w+)\b|\bwhat to watch\b"
+    rf"|\bwhich {_ANY} (?:is|are|would be|might be|fits?|suits?)(?: \w+)? "
+    r"(?:for|good|best|right|useful|suitable|suited|most useful|helpful)\b",
+    re.IGNORECASE,
+)
+# What follows the question proper: "Who talks about cells? List the sessions."
+_DIRECTIVE = re.compile(
+    rf"[.?!]\s+(?:please )?(?:list|name|show|give)\b[^?.!]*\b{_MANY}\W*$", re.IGNORECASE
+)
+_EVERY = re.compile(r"\b(?:all|every|everything|each)\b", re.IGNORECASE)
+_MENTION = re.compile(
+    r"\b(?:mention\w*|by name|(?:bring|brings|brought|come|comes|came) up|refers? to|names?"
+    r"|uses?)\b",
+    re.IGNORECASE,
+)
+# A field of the card of the whole collection.
+_ALL_THE = (
+    r"\b(?:who (?:are|were)|list|name|show(?: me)?|give me|which|what(?: are)?|how many|all)"
+    r"(?: (?:all|of|the|different|every|various))* "
+)
+_COLLECTIONS = {
+    "speakers": re.compile(rf"{_ALL_THE}(?:speakers|presenters)\b", re.IGNORECASE),
+    "services": re.compile(rf"{_ALL_THE}(?:{_WORDS}{{0,2}})?services\b", re.IGNORECASE),
+    "facts": re.compile(rf"{_ALL_THE}(?:levels|tracks|events|years)\b", re.IGNORECASE),
+}
+_SUMMARY = re.compile(
+    r"\b(?:summar(?:y|i[sz]e|i[sz]ing)|tl;?dr|overview|gist|nutshell|recap|sum up"
+    r"|(?:key|main|central|most important) (?:points?|takeaways?|messages?|ideas?)|takeaways"
+    r"|highlights)\b"
+    r"|\bwhat(?:['’]?s| is| was| are| were| did| does| do)\b[^?.!]*\b(?:about|cover|discuss)\W*$"
+    r"|^\W*(?:(?:please|can you|could you) )*tell me (?:more )?about\b",
+    re.IGNORECASE,
+)
+_COMPARE = re.compile(
+    r"\b(?:compar(?:e|es|ed|ing|ison)|differ(?:s|ences?|ent)?|versus|vs|in common|contrast)\b"
+    r"|\bwhich of\b[^?.!]*\b(?:and|or)\b|\b(?:more|less) \w+ than\b"
+    r"|\bor\b[^?.!]*\b(?:more|less)\b|\bmore\b[^?.!]*\bor\b",
     re.IGNORECASE,
 )
 _SEVERAL = re.compile(
@@ -41,7 +91,7 @@ _FIELDS = {
         re.IGNORECASE,
     ),
     "title": re.compile(
-        rf"\b(?:title|titled|code|called|headed)\b|\bname of (?:the )?{_TALK}\b"
+        rf"\b(?:(?<!job )title|titled|code|called|headed)\b|\bname of (?:the )?{_TALK}\b"
         rf"|\b(?:which|what) {_TALK}\b",
         re.IGNORECASE,
     ),
@@ -95,11 +145,21 @@ _SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[^\W\d_])")
 class Asked:
     """What kind of answer a question wants.
 
+    `sessions` is a list of them, `recommend` what to watch, if not `every` one then the best;
+    `mention` says that they must have the very words. `collection` is the field of the card that
+    is asked of all sessions, or empty. `summary` and `compare` are of sessions that it names.
+
     `fields` are names of lines of the card; `defined` holds the stems of the term that a question
     for a definition asks about, in order, and is empty for another question.
     """
 
     sessions: bool
+    recommend: bool
+    every: bool
+    mention: bool
+    collection: str
+    summary: bool
+    compare: bool
     several: bool
     fields: frozenset[str]
     person: bool
@@ -109,10 +169,19 @@ class Asked:
 
 def read(question: str) -> Asked:
     """What `question` asks for, by the wording of the part that asks."""
+    directive = _DIRECTIVE.search(question[-MOST_CHARS:])
     question = focus(question)
+    recommend = bool(_RECOMMEND.search(question))
+    collection = next((name for name, of in _COLLECTIONS.items() if of.search(question)), "")
     named = frozenset(name for name, asked in _FIELDS.items() if asked.search(question))
     return Asked(
-        sessions=bool(_LIST.search(question)),
+        sessions=bool(recommend or directive or _LIST.search(question)),
+        recommend=recommend,
+        every=bool(_EVERY.search(question)),
+        mention=bool(_MENTION.search(question)),
+        collection=collection,
+        summary=bool(_SUMMARY.search(question)),
+        compare=bool(_COMPARE.search(question)),
         several=bool(_SEVERAL.search(question)),
         fields=named,
         person=bool(_PERSON.search(question)),

@@ -78,6 +78,11 @@ class Index(Protocol):
         A stem that is repeated counts as often as it is repeated.
         """
 
+    def having(
+        self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
+    ) -> Ranked:
+        """The same for passages that have all of `stems`; none without stems."""
+
     def session_scores(self, stems: Sequence[str], ids: Sequence[str]) -> Vectors:
         """The BM25 score of the whole session of each of these passages, shape (len(ids),)."""
 

@@ -68,14 +68,25 @@ class LexicalArm:
     def search(
         self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
     ) -> list[tuple[int, float]]:
-        """Rows and BM25 scores of the `k` best texts, best first.
+        """Rows and BM25 scores of the `k` best texts that have any of the stems, best first.
 
         A stem that is repeated counts as often as it is repeated.
         """
+        return self._ranked(tantivy.Occur.Should, stems, k, sessions)
+
+    def having(
+        self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
+    ) -> list[tuple[int, float]]:
+        """The same of the texts that have all of the stems."""
+        return self._ranked(tantivy.Occur.Must, stems, k, sessions)
+
+    def _ranked(
+        self, occur: tantivy.Occur, stems: Sequence[str], k: int, sessions: Collection[str] | None
+    ) -> list[tuple[int, float]]:
         if not stems:
             return []
         query = tantivy.Query.boolean_query(
-            [(tantivy.Occur.Should, self._of(*counted)) for counted in Counter(stems).items()]
+            [(occur, self._of(*counted)) for counted in Counter(stems).items()]
         )
         if sessions is not None:
             allowed = tantivy.Query.term_set_query(self._schema, _SESSION, list(sessions))

@@ -117,6 +117,12 @@ class LocalIndex:
         # The engine takes memory for as many as it is asked for.
         return self._with_ids(self._lexical.search(stems, min(k, self._vectors.ntotal), sessions))
 
+    def having(
+        self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
+    ) -> Ranked:
+        """See Index."""
+        return self._with_ids(self._lexical.having(stems, min(k, self._vectors.ntotal), sessions))
+
     def session_scores(self, stems: Sequence[str], ids: Sequence[str]) -> Vectors:
         """See Index."""
         codes = self.codes(ids)

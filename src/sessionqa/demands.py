@@ -1,0 +1,406 @@
+"""What a question for sessions demands of them besides a topic: "level 300", "by Mike Hagen".
+
+Every value comes from the index, whose facets the question is compared with.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from sessionqa import terms
+from sessionqa.errors import UsageError
+from sessionqa.facets import fold
+from sessionqa.filters import Condition
+from sessionqa.index import Index
+from sessionqa.mentions import named_codes
+from sessionqa.topic import keys
+
+# So many passages are looked at for speakers of a role.
+ROLE_PASSAGES = 400
+# A name or a role has so many words at most.
+LONGEST_NAME, LONGEST_ROLE = 4, 6
+
+TALKS = r"(?:sessions?|talks?|presentations?|videos?|recordings?|lectures?|ones)"
+PEOPLE = r"(?:speakers?|presenters?|people|persons?|somebody|someone|anybody|anyone|hosts?)"
+_LEVEL = r"(?:level[- ]?)?(\d{1,4})(?:[- ]?levels?)?"
+# Each comparison of a level, as people put it; "level" stands somewhere in it.
+_LEVELS = (
+    (">=", rf"{_LEVEL} (?:and|or) (?:up|above|higher|more|over|beyond|upwards?)"),
+    ("<=", rf"{_LEVEL} (?:and|or) (?:below|lower|under|less|down|downwards?)"),
+    (">=", rf"(?:at least|no lower than|starting (?:at|from)|from) {_LEVEL}(?: up(?:wards?)?)?"),
+    ("<=", rf"(?:at most|up to|no higher than|not above) {_LEVEL}"),
+    (">", rf"(?:above|over|higher than|beyond|more advanced than|greater than) {_LEVEL}"),
+    ("<", rf"(?:below|under|lower than|less advanced than|less than) {_LEVEL}"),
+)
+_EQUAL = re.compile(
+    r"\b(?:levels? |level-|l)(\d{1,4})((?:(?:,| or| and|/)+ ?(?:level )?\d{1,4})*)\b"
+    r"|\b(\d{1,4})((?:(?:,| or| and|/)+ ?\d{1,4})*)[- ]level\b",
+    re.IGNORECASE,
+)
+_LOWEST = re.compile(
+    r"\bfor (?:absolute |complete )?(?:beginners|newcomers|novices)\b"
+    rf"|\b(?:beginner(?:'s|s)?|introductory|entry)[- ]?(?:level)? (?={TALKS}\b)"
+    r"|\b(?:lowest level|easiest|least advanced)\b",
+    re.IGNORECASE,
+)
+_HIGHEST = re.compile(
+    r"\b(?:the )?(?:highest level|hardest|most (?:advanced|difficult))\b", re.IGNORECASE
+)
+_YEAR = re.compile(
+    rf"\b(in|from|of|during|since|before|after|until|year)(?: the year)? ((?:19|20)\d\d)\b"
+    rf"|\b()((?:19|20)\d\d) (?={TALKS}\b)",
+    re.IGNORECASE,
+)
+_YEAR_SIGNS = {"since": ">=", "before": "<", "after": ">", "until": "<="}
+_NUMBERS = {
+    word: number
+    for number, words in enumerate(
+        ("", "1 one single", "2 two", "3 three", "4 four", "5 five", "6 six", "7 seven")
+    )
+    for word in words.split()
+}
+_COUNTED = (
+    rf"(?P<number>{'|'.join(_NUMBERS)}|more than one|several|multiple|a couple of)[ -]"
+    r"(?:(?:named|different|listed) )*(?:speakers?|presenters?|hosts?|people on stage)"
+)
+_SPEAKERS = re.compile(
+    rf"\b(?:with |by |has |have |having |had |list |name )*(?P<how>(?:just|only|exactly|at least|"
+    rf"more than|at most|fewer than|a|the) )*{_COUNTED}\b",
+    re.IGNORECASE,
+)
+_NOBODY = re.compile(
+    r"\b(?:(?:that|which|who) )?(?:with no|without|have no|has no|no|lack(?:s|ing)?|(?:do|does|did)"
+    r"(?:n['’]t| not) (?:name|have|list|give|mention|say))(?: (?:any|named|known|the|a|who))* "
+    r"(?:speakers?|presenters?)(?: names?| named| given)?\b",
+    re.IGNORECASE,
+)
+_TRACK = re.compile(
+    r"\b(?:(?:the )?(?P<one>[\w-]+) track|track (?P<other>[\w-]+))\b", re.IGNORECASE
+)
+_AT = re.compile(r"\b(?:at|from|of|during) (?:the )?", re.IGNORECASE)
+_BY = re.compile(
+    r"\b(?:(?:presented|given|hosted|led|delivered|held|taught|done|run|made) )?by ", re.IGNORECASE
+)
+_CALLED = re.compile(
+    rf"\b(?:with )?(?:an? )?{PEOPLE}(?: on stage)? (?:who (?:is|was) )?(?:called|named) ",
+    re.IGNORECASE,
+)
+_WITH = re.compile(r"\b(?:with|of|from|featuring|starring) ", re.IGNORECASE)
+_STAGE = re.compile(
+    r" (?:presents?|presented|presenting|gave|gives?|giving|spoke|speaks?|hosts?|hosted|led|leads?"
+    r"|delivers?|delivered|held|holds?|teach(?:es)?|taught|appears?|appeared|on stage|in)\b"
+    rf"|(?:['’]s?)? (?={TALKS}\b)",
+    re.IGNORECASE,
+)
+_PERSON = re.compile(
+    rf"\b(?:(?:with|by) )?(?:an? |the )?{PEOPLE}(?:(?: (?:who|that|which))? (?:is|are|was|were|"
+    r"works?|worked|comes?|came)(?P<at> (?:as|at|for|from|with))?|(?P<from> (?:from|at|working at|"
+    r"working for|working as)))(?: (?P<article>an?|the))? ",
+    re.IGNORECASE,
+)
+_ONE = re.compile(r"\b(?:with|by) (?P<article>an?) ", re.IGNORECASE)
+_FROM = re.compile(r"\b(?:from|at) (?=[^\W\d_])", re.IGNORECASE)
+_ANY_RANK = re.compile(r"^\W*of (?:whatever|any|whichever) \w+", re.IGNORECASE)
+_BUT = re.compile(
+    r"\b(?:other than|except(?: for| from)?|apart from|besides|excluding|aside from) "
+    r"(?P<what>[^?.!;]+)",
+    re.IGNORECASE,
+)
+_NOT = re.compile(
+    r"(?:\b(?:that|which|but) )?\b(?:(?:do|does|did)(?:n['’]t| not) (?:mention|cover|discuss|name|"
+    r"talk about|speak of|bring up|deal with|touch on|refer to|say anything about|contain|use)"
+    r"|(?:(?:are|is)n['’]t|(?:are |is )?not) (?:about|mentioning|on|covering)"
+    r"|without (?:mentioning|(?:a |any )?mention of|talking about|covering)) (?P<what>[^?.!;]+)",
+    re.IGNORECASE,
+)
+# A clause that goes on with something else.
+_CLAUSE = re.compile(r"[,;:?!()]|\b(?:and|or|that|which|who|about|on|mention\w*)\b", re.IGNORECASE)
+
+# The codes of the sessions that say what is in a text.
+Saying = Callable[[str], Collection[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What was recognised, and the `rest` of the question.
+
+    `passing` are the codes of the sessions that have it all, None without demands; `said` puts
+    each demand in words, and `field` is the line of the card that shows it. `missing` tells of a
+    value that no session has.
+    """
+
+    passing: frozenset[str] | None
+    said: tuple[str, ...]
+    rest: str
+    field: str
+    missing: str
+
+
+def read_demands(question: str, index: Index, saying: Saying) -> Demands:
+    """Reads every demand of `question`; what one has read, the next does not see."""
+    reader = _Reader(question, index, saying)
+    for step in (
+        reader.excluded,
+        reader.levels,
+        reader.years,
+        reader.nobody,
+        reader.speaker_count,
+        reader.tracks,
+        reader.events,
+        reader.names,
+        reader.roles,
+        reader.codes,
+    ):
+        step()
+    return Demands(
+        passing=reader.passing,
+        said=tuple(reader.said),
+        rest=reader.text,
+        field=reader.field,
+        missing=reader.missing,
+    )
+
+
+class _Reader:
+    def __init__(self, question: str, index: Index, saying: Saying) -> None:
+        self.text = " ".join(question.split())
+        self.passing: frozenset[str] | None = None
+        self.said: list[str] = []
+        self.field = "title"
+        self.missing = ""
+        self._index = index
+        self._saying = saying
+
+    def excluded(self) -> None:
+        """Reads "besides ARC310" and "that do not mention Lambda"."""
+        for pattern in (_BUT, _NOT):
+            match = pattern.search(self.text)
+            if not match or _NOBODY.search(match.group()):
+                continue
+            what = match["what"].strip()
+            codes, _ = named_codes(what, self._index.facets)
+            out = set(codes) or set(self._saying(what))
+            if out or pattern is _NOT:
+                everything = set(self._index.values("session").values())
+                self._keep(frozenset(everything - out), f"without “{what}”", "title")
+                self._blank(match.start(), match.end())
+
+    def levels(self) -> None:
+        for sign, pattern in _LEVELS:
+            for match in re.finditer(rf"\b{pattern}\b", self.text, re.IGNORECASE):
+                if "level" in match.group().casefold():
+                    self._take(match, [Condition("level", sign, match.group(1))])
+        for match in _EQUAL.finditer(self.text):
+            numbers = re.findall(r"\d+", match.group())
+            self._take(match, [Condition("level", "=", number) for number in numbers])
+        known = [int(level) for level in self._index.values("level")]
+        for extreme, choose in ((_LOWEST, min), (_HIGHEST, max)):
+            if known and (match := extreme.search(self.text)):
+                self._take(match, [Condition("level", "=", str(choose(known)))])
+
+    def years(self) -> None:
+        known = self._index.values("year")
+        for match in _YEAR.finditer(self.text):
+            word, year = (match[1] or match[3] or "").casefold(), match[2] or match[4]
+            told = word in _YEAR_SIGNS or year in known
+            # A year that no session is of may be one that is talked about.
+            if told or not self._index.sentence_counts([year]):
+                self._take(match, [Condition("year", _YEAR_SIGNS.get(word, "="), year)])
+
+    def nobody(self) -> None:
+        if match := _NOBODY.search(self.text):
+            self._count(match, "no speakers named", lambda count: count == 0)
+
+    def speaker_count(self) -> None:
+        match = _SPEAKERS.search(self.text)
+        if not match:
+            return
+        word, how = match["number"].casefold(), (match["how"] or "").strip().casefold()
+        if word == "one" and how in {"", "a", "the"} and not re.match("with|by", match.group()):
+            return
+        number = _NUMBERS.get(word, 2)
+        compare = how if word in _NUMBERS else "at least"
+        tests: dict[str, tuple[str, Callable[[int], bool]]] = {
+            "at least": ("at least ", lambda count: count >= number),
+            "more than": ("more than ", lambda count: count > number),
+            "at most": ("at most ", lambda count: 0 < count <= number),
+            "fewer than": ("fewer than ", lambda count: 0 < count < number),
+        }
+        words, test = tests.get(compare, ("", lambda count: count == number))
+        noun = "speaker" if number == 1 else "speakers"
+        self._count(match, f"{words}{number} {noun}", test)
+
+    def tracks(self) -> None:
+        tracks = self._index.values("track")
+        for form, track in sorted(tracks.items(), key=lambda pair: -len(pair[0])):
+            name = re.escape(form)
+            named = rf"(?:{name} track|track {name}|{name} (?={TALKS}\b))"
+            pattern = rf"\b(?:(?:in|on|of|from) )?(?:the )?{named}"
+            if match := re.search(pattern, self.text, re.IGNORECASE):
+                self._take(match, [Condition("track", "=", track)])
+        match = _TRACK.search(self.text)
+        if match and tracks:
+            name = match["one"] or match["other"]
+            if name[0].isupper() and not terms.is_unasked(name):
+                self._take(match, [Condition("track", "=", name)])
+
+    def events(self) -> None:
+        for form, event in self._index.values("event").items():
+            whole = terms.words(form)
+            for first in range(len(whole)):
+                words = r"\W+".join(map(re.escape, whole[first:]))
+                cue = "" if first == 0 else _AT.pattern
+                if match := re.search(rf"{cue}\b{words}\b", self.text, re.IGNORECASE):
+                    self._take(match, [Condition("event", "=", event)])
+                    break
+
+    def names(self) -> None:
+        """Speakers, by any of their names, where the wording says that one is meant."""
+        for pattern, strong in ((_CALLED, True), (_BY, True), (_WITH, False)):
+            for match in pattern.finditer(self.text):
+                if end := self._name_after(match.end(), strong):
+                    self._take_speaker(match.start(), match.end(), end)
+                    return
+                if strong and (unknown := self._unknown_name(match, pattern is _CALLED)):
+                    self.missing = f"no speaker “{unknown}”"
+                    return
+        for match in _STAGE.finditer(self.text):
+            words = list(terms.WORD.finditer(self.text, 0, match.start()))[-LONGEST_NAME:]
+            for first in range(len(words)):
+                name = [word.group() for word in words[first:]]
+                if self._is_name(name, strong=len(name) > 1):
+                    self._take_speaker(words[first].start(), words[first].start(), words[-1].end())
+                    return
+
+    def roles(self) -> None:
+        """Reads "by a solutions architect", "speakers from Vanguard": what speakers are called."""
+        for pattern in (_PERSON, _ONE, _BY, _FROM):
+            for match in pattern.finditer(self.text):
+                groups = match.groupdict()
+                told = bool(groups.get("article") or groups.get("at") or groups.get("from"))
+                if self._take_role(match, told and pattern is _PERSON):
+                    return
+
+    def codes(self) -> None:
+        """Codes that are named are the sessions to choose from."""
+        named, _ = named_codes(self.text, self._index.facets)
+        if named:
+            self._keep(frozenset(named), f"of {', '.join(named)}", "title")
+        for code in named:
+            self.text = self.text.replace(code, " ; ")
+
+    def _take_role(self, match: re.Match[str], told: bool) -> bool:
+        rest = self.text[match.end() :]
+        clause = rest[: m.start()] if (m := _CLAUSE.search(rest)) else rest
+        words = list(terms.WORD.finditer(clause))[:LONGEST_ROLE]
+        for last in range(len(words), 0, -1):
+            if terms.is_unasked(words[last - 1].group()):
+                continue
+            role = clause[: words[last - 1].end()]
+            wanted = {k for w in terms.words(role) if not terms.is_unasked(w) for k in keys(w)}
+            if wanted and (codes := self._with_role(wanted)):
+                self._keep(codes, f"a speaker who is “{role.strip()}”", "speakers")
+                end = match.end() + words[last - 1].end()
+                if rank := _ANY_RANK.match(self.text[end:]):
+                    end += rank.end()
+                self._blank(match.start(), end)
+                return True
+        asked = [w.group() for w in words if not terms.is_unasked(w.group())]
+        if told and asked:
+            self.missing = f"no speaker who is “{clause.strip(' .?!')}”"
+            return True
+        return False
+
+    def _with_role(self, wanted: Collection[str]) -> frozenset[str]:
+        stems = sorted({terms.stem(key) for key in wanted})
+        ids = [id_ for id_, _ in self._index.having(stems, ROLE_PASSAGES)]
+        sessions = self._index.sessions(set(self._index.codes(ids)))
+        return frozenset(
+            session.code
+            for session in sessions
+            if any(set(wanted) <= set(keys(speaker.role)) for speaker in session.speakers)
+        )
+
+    def _name_after(self, start: int, strong: bool) -> int:
+        """Where a speaker's name that begins at `start` ends; 0 if none begins there."""
+        words: list[re.Match[str]] = []
+        for match in terms.WORD.finditer(self.text, start):
+            gap = self.text[words[-1].end() if words else start : match.start()]
+            if gap.strip(" .’'") or len(words) == LONGEST_NAME:
+                break
+            words.append(match)
+        for last in range(len(words), 0, -1):
+            if self._is_name([word.group() for word in words[:last]], strong):
+                return words[last - 1].end()
+        return 0
+
+    def _is_name(self, words: Sequence[str], strong: bool) -> bool:
+        """Whether a speaker has all these words in their name, whole."""
+        written = strong or words[0][0].isupper()
+        folded = [fold(terms.bare(word)) for word in words]
+        if not written or any(word in terms.UNASKED for word in folded):
+            return False
+        known = self._index.values("speaker", folded)
+        return any(set(folded) <= set(terms.words(name)) for name in known)
+
+    def _unknown_name(self, cue: re.Match[str], called: bool) -> str:
+        """The capitalised words after a cue; after "called", whatever stands there."""
+        capital = r"[^\W\d_a-z][\w.'’-]*"
+        most = 1 if called else 2
+        pattern = rf"(?:{capital})(?: {capital})*"
+        match = re.match(pattern, self.text[cue.end() :])
+        if not match or len(match.group().split()) < most:
+            return ""
+        stems = [terms.stem(word) for word in terms.words(match.group())]
+        # What is talked about, or what somebody does, may have capitals too.
+        known = self._index.having(stems, 1)
+        return "" if known else match.group()
+
+    def _take_speaker(self, start: int, name: int, end: int) -> None:
+        """Demands the speaker named from `name` to `end`; the words from `start` say so."""
+        plain = " ".join(terms.bare(word) for word in terms.words(self.text[name:end]))
+        self._select([Condition("speaker", "=", plain)], "speakers")
+        self._blank(start, end)
+
+    def _count(self, match: re.Match[str], words: str, test: Callable[[int], bool]) -> None:
+        everyone = self._index.facets("speaker", list(self._index.values("speaker")))
+        counts = dict.fromkeys(self._index.values("session").values(), 0)
+        for _, _, code in everyone:
+            counts[code] += 1
+        passing = frozenset(code for code, count in counts.items() if test(count))
+        self._keep(passing, words, "speakers")
+        self._blank(match.start(), match.end())
+
+    def _take(self, match: re.Match[str], conditions: Sequence[Condition]) -> None:
+        self._select(conditions, "facts")
+        self._blank(match.start(), match.end())
+
+    def _select(self, conditions: Sequence[Condition], field: str) -> None:
+        """Keeps the sessions that pass one of the conditions."""
+        found: set[str] = set()
+        problems = []
+        for condition in conditions:
+            try:
+                found |= condition.select(self._index)
+            except UsageError as problem:
+                problems.append(str(problem))
+        if problems and not found:
+            self.missing = problems[0]
+        self._keep(frozenset(found), _in_words(conditions), field)
+
+    def _keep(self, codes: frozenset[str], words: str, field: str) -> None:
+        self.passing = codes if self.passing is None else self.passing & codes
+        self.said.append(words)
+        if self.field in {"title", "facts"}:
+            self.field = field
+
+    def _blank(self, start: int, end: int) -> None:
+        """Takes what was read out of the text; its length stays, for matches still to come."""
+        gap = " ; ".ljust(end - start)[: max(end - start, 1)]
+        self.text = f"{self.text[:start]}{gap}{self.text[end:]}"
+
+
+def _in_words(conditions: Iterable[Condition]) -> str:
+    signs = {"=": "", ">=": "at least ", "<=": "at most ", ">": "above ", "<": "below "}
+    parts = [(c.field, f"{signs[c.sign]}{c.value}") for c in conditions]
+    return f"{parts[0][0]} {' or '.join(value for _, value in parts)}" if parts else ""

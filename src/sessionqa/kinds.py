@@ -1,0 +1,246 @@
+"""The kind of answer that a question wants (a person, a year, a reason ...), and who has it."""
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from sessionqa import terms
+
+_UNITS = "seconds?|minutes?|hours?|days?|nights?|weeks?|months?|years?|decades?|centuries"
+_MONEY = "dollars?|euros?|cents?|pounds?|francs?|yen|usd|eur|gbp"
+_MUCH = "dozens?|hundreds?|thousands?|millions?|billions?"
+_COUNTED = (
+    "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|"
+    rf"seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|{_MUCH}"
+)
+_NUMBER = rf"(?:\d[\d,.]*|\b(?:{_COUNTED}|one|a|an|half|several|few)\b)"
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text, re.IGNORECASE)
+
+
+# How people ask for each kind of answer. The coarse classes of Li and Roth (2002), "Learning
+# question classifiers", numbers in their fine ones, and reasons and manners.
+_ASKS = {
+    "person": _pattern(
+        r"\b(?:who|whom|whose)\b|\b(?:which|what|names? of the) (?:\w+ )?"
+        r"(?:person|people|speakers?|presenters?|author|inventor|founder|president|leader)\b"
+        r"|^\W*(?:speakers?|presenters?)\b"
+    ),
+    "money": _pattern(
+        r"\bhow (?:pricey|costly|expensive|much money)\b|\bhow much\b[^?.!]*\b(?:cost|costs|pay|"
+        r"paid|save|saved|earn|earned|charge|charged|worth)\b|\bwhat (?:does|do|did|would|will)\b"
+        r"[^?.!]*\bcost\s*(?:[?.,]|$|per\b|to\b|in\b|for\b)|\b(?:price|prices|fee|salary|budget|cost|costs) of (?:a|an|one|the)\b"
+        r"|\bwhat (?:is|was|'s) the (?:\w+ )?(?:price|fee|cost|salary)\b|\bin dollars\b"
+    ),
+    "percentage": _pattern(
+        r"\b(?:percent|percentage|proportion|fraction)\b|\b(?:what|which) share\b"
+    ),
+    "year": _pattern(r"\b(?:what|which) year\b|\bhow (?:long|many years) ago\b"),
+    "time": _pattern(
+        r"^\W*(?:(?:and|so|since|until|by) )?when\b|[,;:]\s*when\b"
+        r"|\b(?:what|which) (?:\w+ )?(?:date|day|month|decade|century|season|era|period)\b"
+        r"|\b(?:what|which) time\b"
+    ),
+    "duration": _pattern(
+        rf"\bhow long\b|\bhow (?:many|much) (?:{_UNITS}|time)\b|\bin (?:{_UNITS})\b"
+    ),
+    "frequency": _pattern(
+        r"\bhow (?:often|frequent|frequently|regularly)\b|\bhow many times\b|\bfrequency of\b"
+        r"|\b(?:what|which) interval\b"
+    ),
+    "count": _pattern(r"\bhow many\b|\bnumber of\b"),
+    "measure": _pattern(
+        r"\bhow (?:old|big|large|far|high|fast|tall|deep|heavy|warm|hot|cold|wide|small)\b"
+        r"|\b(?:what|which) (?:is |was )?(?:the )?(?:\w+ )?(?:population|temperature|speed|score|"
+        r"rate|size|height|depth|distance|weight)\b"
+    ),
+    "place": _pattern(
+        r"^\W*(?:and |so )?where\b|\b(?:which|what) (?:\w+ )?(?:city|town|country|state|continent|"
+        r"region|island|river|street)\b"
+    ),
+    "reason": _pattern(
+        r"\bwhy\b|\bhow come\b|\bwhat for\b|\b(?:what|which|for what) (?:\w+ )?(?:reasons?|purpose|"
+        r"causes?|motives?)\b|\bwhat (?:caused|causes|led)\b"
+    ),
+    "manner": _pattern(
+        r"^\W*(?:(?:and|so|but) )?how (?:do|does|did|is|are|was|were|can|could|should|would|might|"
+        r"to|will|has|have|exactly|else)\b|[,;:]\s*how (?:do|does|did|is|are|was|were|can|to)\b"
+        r"|\b(?:in|by) (?:what|which) (?:way|means|method|manner)\b"
+    ),
+    "name": _pattern(
+        r"\b(?:which|what)(?: (?:kind|sort|type)s? of)? (?!(?:is|are|was|were|do|does|did|can|"
+        r"could|should|would|will|has|have|had|if|about|to|else|happen\w*|the|an?|makes?|"
+        r"[a-z]+ (?:is|are|was|were) (?:the )?difference)\b)[^\W\d_]{2,}"
+        r"|\bnames? of\b|\b(?:called|named)\b"
+    ),
+}
+# Whether a sentence has one of these can be told by its form; a reason may stand in any form.
+FORMAL = frozenset(
+    {"person", "money", "percentage", "year", "duration", "frequency", "count", "measure"}
+)
+# What is asked for more closely is not asked for more widely as well.
+_CLOSER = {
+    "person": {"name"},
+    "year": {"time", "count", "name"},
+    "time": {"name"},
+    "duration": {"count", "time", "measure"},
+    "frequency": {"count", "name"},
+    "percentage": {"count", "name", "money"},
+    "money": {"measure", "name", "manner"},
+    "count": {"name"},
+    "measure": {"name"},
+    "place": {"name"},
+    "reason": {"name"},
+}
+
+_HAS_MONEY = _pattern(
+    rf"[$€£¥]\s?\d|\d[\d,.]*\s*(?:{_MUCH})?\s*(?:{_MONEY}|k)\b|\b(?:{_COUNTED}) (?:{_MONEY})\b"
+    r"|\bfree of charge\b|\bfor free\b"
+)
+_HAS_PERCENTAGE = _pattern(
+    r"\d\s?%|\bper ?cent\b|\b(?:half|third|thirds|quarter|quarters|majority|most|all)\b"
+    rf"|{_NUMBER} (?:in|out of|of) {_NUMBER}"
+)
+_HAS_YEAR = _pattern(r"\b(?:1\d{3}|20\d{2})\b")
+_HAS_TIME = _pattern(
+    rf"\b(?:1\d{{3}}|20\d{{2}})s?\b|\b\d{{1,2}}(?:[:.]\d{{2}}|\s?[ap]\.?m\b)|\b(?:{_UNITS}|january|"
+    r"february|march|april|may|june|july|august|september|october|november|december|mondays?|"
+    r"tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|spring|summer|autumn|winter|"
+    r"mornings?|evenings?|noon|midnight|today|yesterday|tomorrow|century|centuries|before|after|"
+    r"during|until|since|when|whenever|while|once|as soon as|if)\b"
+)
+_HAS_DURATION = _pattern(rf"{_NUMBER}(?:\s|-)(?:\w+\s){{0,2}}(?:{_UNITS})\b|\bovernight\b")
+_HAS_FREQUENCY = _pattern(
+    rf"\b(?:once|twice|thrice|daily|weekly|monthly|yearly|hourly|every|always|never|regularly|"
+    rf"continuously|constantly|often|rarely)\b|{_NUMBER} times\b|\b(?:a|per|each) (?:{_UNITS})\b"
+)
+_HAS_COUNT = _pattern(rf"\d[\d,.]*|\b(?:{_COUNTED}|once|twice|half|single|only one|both)\b")
+_HAS_PLACE = re.compile(r"\b(?:in|at|from|near)\s+(?:the\s+)?([A-Z][\w-]+)")
+_HAS_REASON = _pattern(
+    r"\b(?:because|since|due to|owing to|thanks to|so that|so as to|in order (?:to|that)|therefore|"
+    r"thus|hence|as a result|reasons?|caused?|causes|leads? to|led to|otherwise|in case|which "
+    r"(?:lets|allows|makes|helps|means)|to (?:avoid|prevent|keep|make|ensure|reduce|help|allow|"
+    r"protect|improve))\b"
+)
+_HAS_MANNER = _pattern(
+    r"\b(?:by (?:\w+ )?\w+ing|through|via|using|with|by means of|uses?|used|steps?|first|then)\b"
+)
+_COUNTED_NOUN = _pattern(r"\b(?:how many|number of) ([^\W\d_]+(?: [^\W\d_]+)?)")
+_NAMED_NOUN = _pattern(
+    r"\b(?:which|what)(?: (?:kind|sort|type)s? of)? ([^\W\d_]+(?: [^\W\d_]+)?)"
+)
+# A word that does not begin a sentence.
+_INSIDE = re.compile(r"(?<![.?!:]\s)(?<!^)\b\w[\w.-]*")
+# So many words may stand between a number and what it counts.
+_BETWEEN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The kinds of answer that a question wants, the stems that it has, and those of the noun
+    that it counts or wants named.
+    """
+
+    kinds: tuple[str, ...]
+    stems: frozenset[str]
+    noun: frozenset[str]
+
+
+@lru_cache(maxsize=256)
+def wanted(question: str) -> Wanted:
+    """The kinds of answer that `question` wants, by its wording; of most statements none."""
+    found = [kind for kind, asks in _ASKS.items() if asks.search(question)]
+    wider = {other for kind in found for other in _CLOSER.get(kind, ())}
+    noun = (_COUNTED_NOUN if "count" in found else _NAMED_NOUN).search(question)
+    words = terms.content_words(noun[1]) if noun else []
+    return Wanted(
+        kinds=tuple(kind for kind in found if kind not in wider),
+        stems=frozenset(terms.stems(question)),
+        noun=frozenset(map(terms.stem, words)),
+    )
+
+
+def fit(want: Wanted, text: str, people: Collection[str] = ()) -> float:
+    """How far `text` has what is wanted and the question did not bring: from 0 to 1, or 1.
+
+    `people` are the names of those on stage.
+    """
+    if not want.kinds:
+        return 1.0
+    return sum(_HAS[kind](want, text, people) for kind in want.kinds) / len(want.kinds)
+
+
+def formal_fit(want: Wanted, text: str, people: Collection[str] = ()) -> float:
+    """The same for the FORMAL kinds alone."""
+    kinds = tuple(kind for kind in want.kinds if kind in FORMAL)
+    return fit(replace(want, kinds=kinds), text, people)
+
+
+def names(text: str) -> list[str]:
+    """The words of `text` that look like names: capitals inside a sentence, or digits in a word."""
+    return [word for word in _INSIDE.findall(text) if is_name(word)]
+
+
+def is_name(word: str) -> bool:
+    """Whether a word begins with a capital, or has a digit."""
+    return word[0].isupper() or any(character.isdigit() for character in word)
+
+
+Has = Callable[[Wanted, str, Collection[str]], float]
+
+
+def _person(want: Wanted, text: str, people: Collection[str]) -> float:
+    if any(name in text and not terms.stems(name) <= want.stems for name in people):
+        return 1.0
+    return 0.5 * _new(want, names(text))
+
+
+def _count(want: Wanted, text: str, _: Collection[str]) -> float:
+    """A number of what is counted; half of that for any number."""
+    found = [match for match in _HAS_COUNT.finditer(text) if _new(want, [match.group()])]
+    for match in found:
+        after = terms.words(text[match.end() :])[: _BETWEEN + 1]
+        if want.noun & {terms.stem(word) for word in after}:
+            return 1.0
+    return 0.5 * bool(found)
+
+
+def _place(want: Wanted, text: str, _: Collection[str]) -> float:
+    return float(_new(want, _HAS_PLACE.findall(text)))
+
+
+def _name(want: Wanted, text: str, _: Collection[str]) -> float:
+    """A name, or what the named thing is: half for each."""
+    return 0.5 * _new(want, names(text)) + 0.5 * bool(want.noun & terms.stems(text))
+
+
+def _new(want: Wanted, found: Iterable[str]) -> bool:
+    return any(not terms.stems(words) <= want.stems for words in found)
+
+
+def _says(pattern: re.Pattern[str]) -> Has:
+    return lambda _, text, __: float(bool(pattern.search(text)))
+
+
+def _says_new(pattern: re.Pattern[str]) -> Has:
+    return lambda want, text, _: float(_new(want, (m.group() for m in pattern.finditer(text))))
+
+
+_HAS: dict[str, Has] = {
+    "person": _person,
+    "money": _says_new(_HAS_MONEY),
+    "percentage": _says_new(_HAS_PERCENTAGE),
+    "year": _says_new(_HAS_YEAR),
+    "time": _says(_HAS_TIME),
+    "duration": _says_new(_HAS_DURATION),
+    "frequency": _says_new(_HAS_FREQUENCY),
+    "count": _count,
+    "measure": _says_new(_HAS_COUNT),
+    "place": _place,
+    "reason": _says(_HAS_REASON),
+    "manner": _says(_HAS_MANNER),
+    "name": _name,
+}

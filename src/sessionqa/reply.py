@@ -1,0 +1,43 @@
+"""What an answer about sessions is made of before it is cited."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sessionqa.datatypes import Sentence, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """What is said of one session: words that lead in, and the sentences that are quoted."""
+
+    lead: str
+    sentences: tuple[Sentence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A heading and a paragraph for each session; a refusal, by its heading, has none.
+
+    `closest` are the codes of sessions that a refusal offers.
+    """
+
+    heading: str
+    paragraphs: tuple[Paragraph, ...]
+    confidence: float
+    closest: tuple[str, ...] = ()
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        """Everything that is quoted, in order."""
+        return [sentence for paragraph in self.paragraphs for sentence in paragraph.sentences]
+
+
+def presented(session: Session) -> str:
+    """A session in a few words: "ARC310 Gray failures (Mike Hagen)"."""
+    speakers = ", ".join(speaker.name for speaker in session.speakers)
+    return f"{session.code} {session.title}" + (f" ({speakers})" if speakers else "")
+
+
+def listed(names: Sequence[str], joint: str = "and") -> str:
+    """The names as people write them: "a, b and c"."""
+    return f" {joint} ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
