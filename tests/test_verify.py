@@ -81,6 +81,8 @@ def test_of_a_quote_that_stands_twice_either_place_holds() -> None:
 def test_brackets_of_a_quote_or_a_title_are_no_markers() -> None:
     record = answer(citation(1, BRACKETS), citation(2, WORMS))
     assert [check.verdict for check in verify(record, session_of)] == ["holds", "holds"]
+    record = answer(citation(1, WORMS), text=f"GAR101 Composting [1]: {TEXT[:17]} [1]")
+    assert only(record).holds
     refusal = answer(text="The summaries do not say. The closest: GAR101 (Composting [1]).")
     assert only(refusal).verdict == "uncited"
     assert verify(refusal | {"hits": [{"session_code": "GAR101"}, 5]}, session_of) == []

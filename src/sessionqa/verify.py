@@ -236,12 +236,12 @@ def _markers(text: str, quoted: Sequence[str]) -> Iterator[re.Match[str]]:
 
 
 def _titles(record: Mapping[str, Any], session_of: SessionOf) -> list[str]:
-    """The titles of the sessions that the answer's text names, as far as its hits tell."""
+    """The titles of the sessions that the answer's text names, of those that it cites or found."""
     hits = record.get("hits")
     codes = [
-        hit["session_code"]
-        for hit in (hits if isinstance(hits, list) else [])
-        if isinstance(hit, dict) and isinstance(hit.get("session_code"), str)
+        part["session_code"]
+        for part in (*record["citations"], *(hits if isinstance(hits, list) else ()))
+        if isinstance(part, dict) and isinstance(part.get("session_code"), str)
     ]
     named = (code for code in dict.fromkeys(codes) if code and code in record["text"])
     return [session.title for code in named if (session := session_of(clean(code)))]
