@@ -14,7 +14,10 @@ import pytest
 from sessionqa import Settings, __version__
 from sessionqa.cli import main
 
-COMMANDS = ("ask", "search", "explain-miss", "sessions", "index", "chat", "eval", "doctor")
+COMMANDS = (
+    *("ask", "search", "explain-miss", "sessions", "index", "chat"),
+    *("eval", "verify", "feedback", "gold", "doctor"),
+)
 QUESTION = "What is shuffle sharding?"
 ACID = "Why is citrus peel left out?"
 
@@ -86,6 +89,13 @@ def test_each_command_explains_itself_on_stdout(command: str, capsys: Capture) -
         ("explain-miss", "x", "ARC310", "-k", "3"),
         ("eval",),
         ("index", "--chunking", "words"),
+        ("verify",),
+        ("feedback", "sideways", "x"),
+        ("feedback", "up", "x", "--session"),
+        ("feedback", "review"),
+        ("feedback", "review", "one"),
+        ("gold",),
+        ("gold", "add"),
         ("doctor", "--port", "http"),
     ],
 )
@@ -115,6 +125,80 @@ def test_an_unusable_question_is_2(
 def test_a_port_out_of_range_is_2(shipped: Settings, capsys: Capture) -> None:
     assert main(["doctor", *place(shipped), "--port", "70000"]) == 2
     assert "port is 70000" in capsys.readouterr().err
+
+
+# --- verify
+
+
+def test_verify_holds_what_was_answered_and_names_what_was_changed(
+    shipped: Settings, tmp_path: Path, capsys: Capture
+) -> None:
+    assert main(["ask", QUESTION, "--json", *place(shipped)]) == 0
+    saved, changed = tmp_path / "answer.json", tmp_path / "changed.json"
+    saved.write_text(capsys.readouterr().out, encoding="utf-8")
+    record = json.loads(saved.read_text(encoding="utf-8"))
+    record["citations"][0]["quote"] += " Always."
+    changed.write_text(json.dumps(record), encoding="utf-8")
+
+    assert main(["verify", str(saved), *place(shipped)]) == 0
+    assert capsys.readouterr().out == "1 answer, 1 citation, 1 holds\n"
+    assert main(["verify", str(saved), str(changed), *place(shipped)]) == 1
+    shown = capsys.readouterr()
+    wrong, summary = shown.out.splitlines()
+    assert wrong.startswith(f"{changed}: [1] ARC306 altered: the quote stands nowhere in it; at ")
+    assert summary == "2 answers, 2 citations, 1 holds"
+    assert shown.err == ""
+    assert main(["verify", "--json", str(changed), *place(shipped)]) == 1
+    made = json.loads(capsys.readouterr().out)
+    assert (made["answers"], made["citations"], made["holding"]) == (1, 1, 0)
+    [check] = made["checks"]
+    assert (check["answer"], check["number"], check["session_code"]) == (str(changed), 1, "ARC306")
+    assert (check["verdict"], check["remedy"]) == ("altered", "ask the question again")
+
+
+def test_verify_notices_that_a_summary_has_changed_since(
+    planted: Settings, tmp_path: Path, capsys: Capture
+) -> None:
+    assert main(["ask", ACID, "--json", *place(planted)]) == 0
+    saved = tmp_path / "answer.json"
+    saved.write_text(capsys.readouterr().out, encoding="utf-8")
+    [path] = planted.corpus.glob("GAR101*")
+    path.write_text(path.read_text(encoding="utf-8") + "\nAnd more.\n", encoding="utf-8")
+    assert main(["index", *place(planted)]) == 0
+    capsys.readouterr()
+    assert main(["verify", str(saved), *place(planted)]) == 1
+    out = capsys.readouterr().out
+    assert "[1] GAR101 changed: the summary has changed since; the quote still stands, at " in out
+
+
+@pytest.mark.parametrize("content", ["", "no JSON", "{}", "[" * 100_000, '{"text": 1}', "[1]"])
+def test_verify_of_what_is_no_answer_is_2(
+    content: str, shipped: Settings, tmp_path: Path, capsys: Capture
+) -> None:
+    path = tmp_path / "answer.json"
+    path.write_text(content, encoding="utf-8")
+    assert main(["verify", str(path), *place(shipped)]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(f"sessionqa: {path}")
+    assert shown.err.count("\n") == 1
+
+
+def test_verify_without_an_index_is_3(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "answer.json"
+    path.write_text('{"text": "", "citations": []}', encoding="utf-8")
+    assert main(["verify", str(path), "--index", str(tmp_path / "none")]) == 3
+    assert "sessionqa index" in capsys.readouterr().err
+
+
+def test_verify_prints_what_no_terminal_can_show_without_a_traceback(shipped: Settings) -> None:
+    hostile = {"number": 1, "session_code": "\ud800", "start": 0, "end": 1, "quote": "\udfff"}
+    saved = json.dumps({"text": "\ud83d [3]", "citations": [hostile, [[[]]], None]})
+    done = run("verify", "-", *place(shipped), input=saved)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.count("\n") == 5
+    done = run("verify", "--json", "-", *place(shipped), input=saved)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 # --- explain-miss
@@ -225,6 +309,7 @@ def test_ask_json_has_every_field_with_its_type(shipped: Settings, capsys: Captu
         "start": int,
         "end": int,
         "quote": str,
+        "sha256": str,
     }
     first = answer["hits"][0]
     assert {name: type(value) for name, value in first.items()} == {

@@ -100,6 +100,7 @@ def test_json_has_the_scores_of_answers(planted: Settings, tmp_path: Path, evalu
     }
     assert (made["questions"], made["left_out"], made["left_out_lines"]) == (2, 0, [])
     assert made["scores"]["hit@1"] == made["scores"]["nuggets"] == 1
+    assert made["scores"]["citation_precision"] == made["scores"]["citation_relevance"] == 1
     assert made["scores"]["refusal_recall"] == 1
     assert set(made["scores"]) >= {"hit@3", "hit@5", "RR", "citation_precision", "latency_p50_ms"}
     assert made["by_kind"]["no"]["questions"] == 1

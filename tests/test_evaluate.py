@@ -9,6 +9,7 @@ import pytest
 from sessionqa import Answer, Assistant, Citation, Hit, Passage
 from sessionqa.evaluate import Outcome, evaluated, interval, ranked, run, values_of
 from sessionqa.gold import GoldQuestion, GoldSet, read_gold_set
+from sessionqa.verify import Check
 
 GOLD = Path(__file__).parents[1] / "corpus" / "gold.jsonl"
 
@@ -76,16 +77,14 @@ def test_nuggets_are_the_share_of_groups_with_an_alternative_stated() -> None:
 
 def test_a_refused_question_has_no_nuggets_whatever_its_text_says() -> None:
     one = outcome(text="The closest: data plane", facts=(("data plane",),), refused=True)
-    without_facts = outcome(refused=True)
-    assert samples([one, without_facts])["nuggets"] == [0, 0]
-    assert samples([one, without_facts])["correct"] == [0, 0]
+    assert samples([one])["nuggets"] == samples([one])["correct"] == [0]
 
 
 def test_a_list_is_measured_by_what_is_cited() -> None:
     values = samples([outcome("ABCD", "ABCD", cited="AABX", kind="list")])
     assert values["list_recall"] == [2 / 4]
     assert values["list_precision"] == [2 / 3]
-    assert values["hit@1"] == values["RR"] == values["citation_precision"] == []
+    assert values["hit@1"] == values["RR"] == values["citation_relevance"] == []
 
 
 def test_a_list_without_citations_has_no_recall_and_no_precision() -> None:
@@ -94,9 +93,23 @@ def test_a_list_without_citations_has_no_recall_and_no_precision() -> None:
     assert values["list_precision"] == []
 
 
-def test_citation_precision_counts_each_citation() -> None:
+def test_citation_relevance_counts_each_citation() -> None:
     values = samples([outcome("A", cited="AAB"), outcome("A", cited="B"), outcome("A", cited="")])
-    assert values["citation_precision"] == [2 / 3, 0]
+    assert values["citation_relevance"] == [2 / 3, 0]
+
+
+def test_citation_precision_is_the_share_of_quotes_that_stand_where_they_are_cited() -> None:
+    right = Check(1, "A", "holds", "")
+    wrong = replace(right, verdict="moved")
+    nowhere = replace(right, verdict="uncited")
+    cases = [(right, right), (right, wrong, nowhere), (wrong,), ()]
+    values = samples([replace(outcome(cited="AA"), checks=checks) for checks in cases])
+    assert values["citation_precision"] == [1, 1 / 2, 0]
+
+
+def test_a_question_that_names_no_fact_is_not_judged_by_facts() -> None:
+    values = samples([outcome(text="Anything."), outcome(refused=True)])
+    assert values["nuggets"] == values["correct"] == []
 
 
 def test_refusals_are_measured_both_ways() -> None:
@@ -110,7 +123,7 @@ def test_refusals_are_measured_both_ways() -> None:
     values = samples(outcomes)
     assert values["refusal_precision"] == [1, 1, 0]
     assert values["refusal_recall"] == [1, 1, 0]
-    assert len(values["hit@1"]) == len(values["nuggets"]) == 2
+    assert len(values["hit@1"]) == 2
 
 
 def test_an_evaluation_means_them_by_kind_and_leaves_out_what_has_no_value() -> None:

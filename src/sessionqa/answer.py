@@ -94,17 +94,18 @@ class ExtractiveAnswerer:
     def _cite(self, chosen: Sequence[Sentence], hits: Sequence[Hit]) -> tuple[Citation, ...]:
         """The sentences numbered from 1, session by session, in the order of their best ones."""
         order = list(dict.fromkeys(sentence.session_code for sentence in chosen))
-        titles = self._titles(order)
+        sessions = {session.code: session for session in self._index.sessions(order)}
         ordered = sorted(chosen, key=lambda sentence: order.index(sentence.session_code))
         return tuple(
             Citation(
                 number=number,
                 session_code=sentence.session_code,
-                title=titles[sentence.session_code],
+                title=sessions[sentence.session_code].title,
                 passage_id=self._passage_of(sentence, hits),
                 start=sentence.start,
                 end=sentence.end,
                 quote=sentence.text,
+                sha256=sessions[sentence.session_code].sha256,
             )
             for number, sentence in enumerate(ordered, 1)
         )

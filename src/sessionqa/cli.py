@@ -8,17 +8,18 @@ from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from sessionqa import __version__, eval_options, terminal
+from sessionqa import __version__, eval_options, feedback_options, terminal
 from sessionqa.errors import SessionQAError, UsageError
 from sessionqa.facets import FIELDS
 from sessionqa.settings import Chunking, Settings
+from sessionqa.terminal import positive
 
 if TYPE_CHECKING:
     from sessionqa.assistant import Assistant
     from sessionqa.datatypes import Session
     from sessionqa.filters import Filter
 
-ANSWERED, REFUSED, INTERRUPTED, UNEXPECTED = 0, 1, 130, 3
+ANSWERED, REFUSED, WRONG, INTERRUPTED, UNEXPECTED = 0, 1, 1, 130, 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,18 +55,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sessionqa",
         description="Answers questions about talks from their summaries, and cites the sessions.",
-        epilog="exit codes: 0 answered or done, 1 refused, 2 wrong usage, 3 a problem with the "
-        "index, corpus or model",
+        epilog="exit codes: 0 answered or done, 1 refused, or not all that was checked holds, "
+        "2 wrong usage, 3 a problem with the index, corpus, model or a file to write to",
     )
     parser.add_argument("--version", action="version", version=f"sessionqa {__version__}")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--corpus", type=Path, metavar="DIR", help="the folder of session files")
-    common.add_argument("--index", type=Path, metavar="DIR", help="the folder of the index")
-    common.add_argument("--debug", action="store_true", help="show tracebacks")
-    as_json = argparse.ArgumentParser(add_help=False)
-    as_json.add_argument("--json", action="store_true", help="print one JSON object")
+    common, as_json = _common_options(), _json_option()
+    # What stands before a command's own command is not to be undone by what is not said after it.
+    inner = [_common_options(argparse.SUPPRESS), _json_option(argparse.SUPPRESS)]
     hits = argparse.ArgumentParser(add_help=False)
-    hits.add_argument("-k", type=_positive, metavar="N", help="how many passages to look at")
+    hits.add_argument("-k", type=positive, metavar="N", help="how many passages to look at")
     turns = argparse.ArgumentParser(add_help=False)
     turns.add_argument(
         "--history", action="append", default=[], metavar="EARLIER", help="an earlier question"
@@ -98,9 +96,32 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument("--chunking", choices=get_args(Chunking), help="how sessions are cut")
     chat = command("chat", _chat)
     chat.add_argument("--host", metavar="H", help="the address to listen on (127.0.0.1)")
-    chat.add_argument("--port", type=_positive, metavar="N", help="the port to listen on (7860)")
+    chat.add_argument("--port", type=positive, metavar="N", help="the port to listen on (7860)")
     eval_options.add(command("eval", _eval, as_json))
-    command("doctor", _doctor).add_argument("--port", type=_positive, metavar="N")
+    command("verify", _verify, as_json).add_argument(
+        "answers",
+        nargs="+",
+        type=Path,
+        metavar="ANSWER.json",
+        help="what `ask --json` printed, one or several of them in a file; - for stdin",
+    )
+    feedback_options.add(command("feedback", _feedback, as_json), [*inner, turns])
+    feedback_options.add_gold(command("gold", _gold), inner[:1])
+    command("doctor", _doctor).add_argument("--port", type=positive, metavar="N")
+    return parser
+
+
+def _common_options(default: Any = None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False, argument_default=default)
+    parser.add_argument("--corpus", type=Path, metavar="DIR", help="the folder of session files")
+    parser.add_argument("--index", type=Path, metavar="DIR", help="the folder of the index")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    return parser
+
+
+def _json_option(default: Any = None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False, argument_default=default)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
 
@@ -238,6 +259,36 @@ def _eval(arguments: argparse.Namespace) -> int:
     return measure(arguments, terminal.Progress(), lambda: _assistant(arguments))
 
 
+def _verify(arguments: argparse.Namespace) -> int:
+    """Check the citations of saved answers against the sessions, one by one."""
+    from sessionqa import verify
+    from sessionqa.saved import read_answers
+
+    answers = [answer for path in arguments.answers for answer in read_answers(path)]
+    session_of = _assistant(arguments).index.session
+    checked = {saved.place: verify.verify(saved.record, session_of) for saved in answers}
+    if arguments.json:
+        terminal.print_json(verify.as_json(checked))
+    else:
+        print(verify.as_text(checked))
+    held = all(check.holds for checks in checked.values() for check in checks)
+    return ANSWERED if held else WRONG
+
+
+def _feedback(arguments: argparse.Namespace) -> int:
+    """Say whether an answer is right, or list what was said."""
+    from sessionqa.feedback_command import run
+
+    return run(arguments, _settings(arguments), lambda: _assistant(arguments))
+
+
+def _gold(arguments: argparse.Namespace) -> int:
+    """Make gold questions of feedback that was reviewed."""
+    from sessionqa.feedback_command import grow
+
+    return grow(arguments, _settings(arguments), lambda: _assistant(arguments))
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     """Check everything that an answer needs, and say how to mend what is wrong."""
     from sessionqa.doctor import examine
@@ -294,13 +345,3 @@ def _without_text(session: "Session") -> dict[str, Any]:
     record = session.to_dict()
     del record["text"]
     return record
-
-
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is below 1")
-    return number

@@ -20,7 +20,7 @@ PRESETS = {
 # Settings that an index is made by, or that an evaluation does not read.
 FIXED = (
     *("corpus", "index", "model", "backend", "chunking", "chunk_tokens", "chunk_overlap"),
-    *("host", "port"),
+    *("feedback", "host", "port"),
 )
 RESAMPLES = 10_000
 # Bounds the memory of a test: so many resamples at a time.

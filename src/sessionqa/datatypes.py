@@ -96,7 +96,11 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where a quoted sentence stands: `session.text[start:end] == quote`, always."""
+    """Where a quoted sentence stands: `session.text[start:end] == quote`, always.
+
+    `sha256` is the session's, by which a later change of its file is noticed; empty where it has
+    none.
+    """
 
     number: int
     session_code: str
@@ -105,6 +109,7 @@ class Citation:
     start: int
     end: int
     quote: str
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@
     |   |-- IndexMissing  nothing has been built there yet
     |   `-- IndexDamaged  truncated, altered, or made by another version
     |-- ModelError        a model's weights are absent or altered         (exit code 3)
+    |-- WriteError        a file of the user's cannot be written to       (exit code 3)
     `-- ServerError       the chat cannot be served there                 (exit code 3)
 
 A message is one line: what happened, where, and how to mend it.
@@ -50,6 +51,10 @@ class IndexDamaged(IndexUnusable):
 
 class ModelError(SessionQAError):
     """A model's weights are absent or altered, or it is not of the kind that is needed."""
+
+
+class WriteError(SessionQAError):
+    """A file of the user's cannot be written to."""
 
 
 class ServerError(SessionQAError):

@@ -10,6 +10,7 @@ from sessionqa import measures
 from sessionqa.assistant import Assistant
 from sessionqa.datatypes import Answer, Hit
 from sessionqa.gold import GoldQuestion, GoldSet
+from sessionqa.verify import Check, verify
 
 RESAMPLES = 1000
 # So many passages are asked for to rank one session: long ones have several each.
@@ -18,7 +19,8 @@ HITS = {"Success@1": "hit@1", "Success@3": "hit@3", "Success@5": "hit@5", "RR": 
 # The measures of our own format, in the order in which they are shown.
 OF_ANSWERS = (
     *HITS.values(),
-    *("nuggets", "correct", "citation_precision", "list_recall", "list_precision"),
+    *("nuggets", "correct", "citation_precision", "citation_relevance"),
+    *("list_recall", "list_precision"),
     *("refusal_precision", "refusal_recall"),
 )
 
@@ -32,12 +34,14 @@ class Outcome:
 
     `ranking` holds the sessions found with their scores, each once by its best passage, best
     first. `answer` is None where the set judges rankings only. `latency` is in ms, 0 if unknown.
+    `checks` are what verifying the answer's citations gave.
     """
 
     gold: GoldQuestion
     ranking: tuple[tuple[str, float], ...]
     answer: Answer | None
     latency: float
+    checks: tuple[Check, ...] = ()
 
     @property
     def ranked_sessions(self) -> list[str]:
@@ -80,7 +84,8 @@ def run(
         answer, latency = _timed(assistant, question, gold.answered)
         clear = assistant.standalone(question.question, question.history)
         hits = assistant.retrieve(clear, PASSAGES_PER_SESSION * depth)
-        outcomes.append(Outcome(question, ranked(hits)[:depth], answer, latency))
+        checks = tuple(verify(answer, assistant.index.session)) if answer else ()
+        outcomes.append(Outcome(question, ranked(hits)[:depth], answer, latency, checks))
         if progress:
             progress(len(outcomes), len(questions))
     return outcomes
@@ -131,10 +136,12 @@ def values_of(outcomes: Sequence[Outcome], names: Sequence[str] = ()) -> dict[st
 
     Where there are answers, first hit@k: a right session is among the first k sessions found;
     RR: 1 / the rank of the first right one. Both leave lists and unanswerable questions out.
-    nuggets: the share of the facts stated. correct: 1 if all are. citation_precision: share of
-    the citations that point to an expected session. list_recall, list_precision: of the expected
-    sessions, the cited ones, and the other way round. refusal_precision: share of refusals that
-    are right. refusal_recall: share of unanswerable questions that are refused.
+    nuggets: the share of the facts stated, where the gold question names any. correct: 1 if all
+    are. citation_precision: share of the citations whose quote is a verbatim span of the cited
+    session. citation_relevance: share of those that point to an expected session.
+    list_recall, list_precision: of the expected sessions, the cited ones, and the other way
+    round. refusal_precision: share of refusals that are right. refusal_recall: share of
+    unanswerable questions that are refused.
 
     Then `names`, measures of ir-measures over all questions with a right session.
     """
@@ -170,12 +177,15 @@ def _answer_values(answered: Sequence[tuple[Outcome, Answer]]) -> dict[str, Valu
     single = [(o, a) for o, a in answerable if o.gold.kind != "list"]
     lists = [(o, a) for o, a in answerable if o.gold.kind == "list"]
     found = _ranking_values([o for o, _ in single if o.gold.sessions], list(HITS))
-    stated = {o.gold.id: nuggets(o.gold, a) for o, a in answerable}
+    stated = {o.gold.id: nuggets(o.gold, a) for o, a in answerable if o.gold.answer_any}
     return {
         **{ours: found[theirs] for theirs, ours in HITS.items()},
         "nuggets": stated,
         "correct": {id_: float(share == 1) for id_, share in stated.items()},
         "citation_precision": {
+            o.gold.id: _verbatim(o.checks) for o, a in answered if a.citations and o.checks
+        },
+        "citation_relevance": {
             o.gold.id: _cited_right(o.gold, a) for o, a in single if a.citations
         },
         "list_recall": {o.gold.id: _share(cited(a), o.gold.sessions) for o, a in lists},
@@ -206,6 +216,11 @@ def missing_facts(gold: GoldQuestion, answer: Answer) -> tuple[tuple[str, ...], 
 def cited(answer: Answer) -> set[str]:
     """The sessions that the answer cites."""
     return {citation.session_code for citation in answer.citations}
+
+
+def _verbatim(checks: Sequence[Check]) -> float:
+    of_citations = [check.verbatim for check in checks if check.verdict != "uncited"]
+    return sum(of_citations) / len(of_citations)
 
 
 def _cited_right(gold: GoldQuestion, answer: Answer) -> float:

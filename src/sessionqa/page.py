@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
+from itertools import islice
 
 from sessionqa.datatypes import Answer, Citation, Hit, Session
 
@@ -12,6 +13,8 @@ Lookup = Callable[[str], Session]
 # How much of a session is shown on either side of a quote that stands in no passage found.
 CONTEXT_CHARS = 160
 CLOSEST = 3
+# More would take long to load; any other code can be typed.
+MOST_OFFERED = 500
 
 _HEADING = re.compile(r"^#{1,6} +(.+)\n*", re.MULTILINE)
 _NOTHING_YET = (
@@ -85,6 +88,18 @@ def problem(message: str) -> str:
     """A message of the chat about what went wrong."""
     sentence = f"{message[:1].upper()}{message[1:]}"
     return f'<div class="problem" role="alert"><p>{escape(sentence)}</p></div>'
+
+
+def thanks(sessions: Sequence[str] = ()) -> str:
+    """A note below the chat, that a judgement was kept; with the sessions it named."""
+    named = f" {' and '.join(sessions)} is kept as the right session." if sessions else ""
+    return f'<p class="thanks" role="status">Thank you, noted.{escape(named)}</p>'
+
+
+def offered(given: Answer, codes: Iterable[str]) -> list[str]:
+    """Those of `codes` to choose the right session from: the closest first, and not too many."""
+    nearest = (hit.passage.session_code for hit in given.hits)
+    return list(islice(dict.fromkeys([*nearest, *codes]), MOST_OFFERED))
 
 
 def growing(given: Answer) -> list[str]:

@@ -12,13 +12,14 @@ from sessionqa.errors import SettingsError
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 FILE_NAME = "sessionqa.toml"
+FEEDBACK_NAME = "feedback.jsonl"
 
 _PLAIN = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
     str: "a text",
-    Path: "a folder",
+    Path: "a path",
 }
 
 Chunking = Literal["sentences", "document"]
@@ -54,11 +55,12 @@ class Settings:
     reranker: str = ""  # a cross-encoder that orders the best hits; none comes with the package
     rerank_top: int = 50
     refuse_below: float = 0.5
+    feedback: Path = Path(FEEDBACK_NAME)  # what people say of answers: docs/feedback.md
     host: str = "127.0.0.1"
     port: int = 7860
 
     def __post_init__(self) -> None:
-        for name in ("corpus", "index"):
+        for name in ("corpus", "index", "feedback"):
             object.__setattr__(self, name, Path(getattr(self, name)))
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
@@ -91,7 +93,8 @@ class Settings:
         """
         environ = os.environ if environ is None else environ
         home = Path(environ["SESSIONQA_HOME"]) if environ.get("SESSIONQA_HOME") else None
-        chosen = _read_file((home or Path.cwd()) / FILE_NAME)
+        base = home or Path.cwd()
+        chosen = {"feedback": base / FEEDBACK_NAME, **_read_file(base / FILE_NAME)}
         for name, value in given.items():
             if name not in _names():
                 raise SettingsError(f"{name} is not a setting; known: {', '.join(_names())}")

@@ -1,5 +1,6 @@
 """Answers, hits and their sources as text for a terminal, and how far a long task is."""
 
+import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -50,6 +51,17 @@ def scores(hit: Hit) -> str:
 def print_json(value: Any) -> None:
     """One JSON value on stdout, readable for people too."""
     print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def positive(text: str) -> int:
+    """A whole number from 1, for an option. Raises ArgumentTypeError."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return number
 
 
 def _wrapped(text: str) -> str:

@@ -7,14 +7,16 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from logging import CRITICAL, getLogger
 from pathlib import Path
 from typing import Any
 
-from sessionqa import page
+from sessionqa import feedback, page
 from sessionqa.assistant import Assistant
 from sessionqa.datatypes import Answer
 from sessionqa.errors import ServerError, SessionQAError
+from sessionqa.feedback import Verdict
 
 # Gradio would call home, and reads this when it is imported.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -59,8 +61,12 @@ _HEAD = f'<title>sessionqa</title><link rel="icon" href="data:image/svg+xml,{_IC
 _WELCOME = "<h2>Ask about the sessions</h2>Type a question below{}."
 
 Answers = tuple[Answer, ...]
-# What an event hands to the page: the chat, the sources, the answers so far, the question box.
-Shown = tuple[Any, Any, Any, Any]
+# What an event hands to the page: the chat, the sources, the answers so far, the question box,
+# and what stands below the chat once an answer is judged.
+Shown = tuple[Any, Any, Any, Any, Any]
+# What a thumb changes: the chat, what stands below it, its note, its box, and what is judged.
+Judging = tuple[Any, Any, Any, Any, Any]
+_UP, _DOWN = "Like", "Dislike"
 
 
 def build(assistant: Assistant) -> gr.Blocks:
@@ -74,26 +80,33 @@ def build(assistant: Assistant) -> gr.Blocks:
         answers = gr.State(())
         with gr.Row(elem_id="desk"):
             with gr.Column(scale=3, min_width=300, elem_id="conversation"):
-                chat, box, clear = _conversation(starters)
+                chat = _conversation(starters)
+                judgement, said, right = _judgement()
+                box, clear = _asking()
             with gr.Column(scale=2, min_width=300, elem_id="panel"):
                 sources = gr.HTML(talk.no_sources, elem_id="sources", apply_default_css=False)
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         shared: dict[str, Any] = {
-            "outputs": [chat, sources, answers, box],
-            "show_progress": "hidden",
-            "api_visibility": "private",
+            "outputs": [chat, sources, answers, box, judgement],
             "concurrency_limit": ASKING_AT_ONCE,
+            **quiet,
         }
         running = [
             box.submit(talk.ask, [box, answers], **shared),
             chat.example_select(talk.pick, [answers], **shared),
         ]
-        gr.on([clear.click, chat.clear], talk.forget, cancels=running, **shared)
+        judged = gr.State(_Judged())
+        emptied = {**shared, "outputs": [*shared["outputs"], judged]}
+        gr.on([clear.click, chat.clear], talk.forget, cancels=running, **emptied)
+        told = [chat, judgement, said, right, judged]
+        chat.like(talk.judge, [answers, judged], told, **quiet)
+        right.input(talk.name_right, [right, answers, judged], [said, judged], **quiet)
     blocks.queue(api_open=False)
     return blocks
 
 
-def _conversation(starters: Sequence[str]) -> tuple[gr.Chatbot, gr.Textbox, gr.Button]:
-    chat = gr.Chatbot(
+def _conversation(starters: Sequence[str]) -> gr.Chatbot:
+    return gr.Chatbot(
         label="Conversation",
         show_label=False,
         buttons=[],
@@ -103,6 +116,9 @@ def _conversation(starters: Sequence[str]) -> tuple[gr.Chatbot, gr.Textbox, gr.B
         height=None,
         elem_id="chat",
     )
+
+
+def _asking() -> tuple[gr.Textbox, gr.Button]:
     box = gr.Textbox(
         label="Your question",
         show_label=False,
@@ -113,11 +129,37 @@ def _conversation(starters: Sequence[str]) -> tuple[gr.Chatbot, gr.Textbox, gr.B
         elem_id="question",
     )
     clear = gr.Button("Clear the conversation", size="sm", elem_id="clear")
-    return chat, box, clear
+    return box, clear
+
+
+def _judgement() -> tuple[gr.Column, gr.HTML, gr.Dropdown]:
+    """What stands below the chat once an answer is judged."""
+    with gr.Column(scale=0, visible=False, elem_id="judgement") as judgement:
+        said = gr.HTML(elem_id="said", apply_default_css=False)
+        right = gr.Dropdown(
+            [],
+            label="The right session is",
+            info="Choose it, or type its code",
+            allow_custom_value=True,
+            elem_id="right",
+        )
+    return judgement, said, right
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The thumb of each answer, as the chat calls it, and the turn that was judged last.
+
+    `code` is the session that was named for it, empty before that.
+    """
+
+    thumbs: tuple[str | None, ...] = ()
+    turn: int = 0
+    code: str = ""
 
 
 class _Talk:
-    """What happens when somebody asks, picks an example, or clears the conversation."""
+    """What happens when somebody asks, judges an answer, or clears the conversation."""
 
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
@@ -126,16 +168,16 @@ class _Talk:
     def ask(self, question: str, before: Answers) -> Iterator[Shown]:
         """Question, then answer, by the sentence; a question that fails stays in the box."""
         if not question.strip():
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
             return
         earlier = _messages(before)
         asked = _message("user", page.question(question))
-        yield [*earlier, asked], gr.skip(), gr.skip(), ""
+        yield [*earlier, asked], gr.skip(), gr.skip(), "", gr.Column(visible=False)
         try:
             answer = self._assistant.ask(question, history=[one.question for one in before])
         except SessionQAError as error:
             problem = _message("assistant", page.problem(str(error)))
-            yield [*earlier, problem], gr.skip(), gr.skip(), question
+            yield [*earlier, problem], gr.skip(), gr.skip(), question, gr.skip()
             return
         answers = (*before, answer)
         sources = page.sources(answers, self._assistant.session)
@@ -144,15 +186,59 @@ class _Talk:
             if step:
                 time.sleep(min(SENTENCE_SECONDS, ANSWER_SECONDS / len(steps)))
             given = _message("assistant", page.answer(answer, len(before), text))
-            yield [*earlier, asked, given], sources, answers, gr.skip()
+            yield [*earlier, asked, given], sources, answers, gr.skip(), gr.skip()
 
     def pick(self, picked: gr.SelectData, before: Answers) -> Iterator[Shown]:
         """Asks the example that was picked."""
         yield from self.ask(picked.value["text"], before)
 
-    def forget(self) -> Shown:
-        """An empty page again."""
-        return [], self.no_sources, (), ""
+    def forget(self) -> tuple[Any, ...]:
+        """An empty page again, and nothing judged."""
+        chat = gr.Chatbot([], feedback_value=[])
+        return chat, self.no_sources, (), "", gr.Column(visible=False), _Judged()
+
+    def judge(self, picked: gr.LikeData, answers: Answers, before: _Judged) -> Judging:
+        """Keeps a thumb; after one that points down the right session may be named."""
+        # Each turn is a question and an answer; the message of a problem is none of them.
+        turn = picked.index // 2 if isinstance(picked.index, int) else -1
+        thumb = _UP if picked.liked is True else _DOWN if picked.liked is False else None
+        if thumb is None or not 0 <= turn < len(answers):
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        note = self._keep("up" if thumb == _UP else "down", answers, turn)
+        thumbs = [*before.thumbs, *[None] * len(answers)][: len(answers)]
+        thumbs[turn] = thumb
+        right = gr.Dropdown(visible=False)
+        if thumb == _DOWN:
+            right = gr.Dropdown(self._choices(answers[turn]), value=None, visible=True)
+        chat = gr.Chatbot(feedback_value=thumbs)
+        return chat, gr.Column(visible=True), note, right, _Judged(tuple(thumbs), turn)
+
+    def _choices(self, answer: Answer) -> list[tuple[str, str]]:
+        """The sessions to choose the right one from, as they are shown, and their codes."""
+        index = self._assistant.index
+        codes = page.offered(answer, index.values("session").values())
+        titles = {session.code: session.title for session in index.sessions(codes)}
+        return [(f"{code}: {titles[code]}", code) for code in codes]
+
+    def name_right(self, code: str | None, answers: Answers, judged: _Judged) -> tuple[Any, Any]:
+        """Keeps the session that has the answer, beside the thumb that is kept already."""
+        # The box tells of what stands in it again when something else is typed.
+        if not code or code == judged.code or not 0 <= judged.turn < len(answers):
+            return gr.skip(), gr.skip()
+        return self._keep("down", answers, judged.turn, code), replace(judged, code=code)
+
+    def _keep(self, verdict: Verdict, answers: Answers, turn: int, code: str = "") -> str:
+        """Adds a judgement to the feedback; what to say of it."""
+        history = [answer.question for answer in answers[:turn]]
+        build = self._assistant.index.manifest.build
+        try:
+            sessions = [self._assistant.session(code).code] if code else []
+            record = answers[turn].to_dict()
+            made = feedback.judged(record, verdict, history, sessions, build=build)
+            feedback.append(self._assistant.settings.feedback, made)
+        except SessionQAError as error:
+            return page.problem(str(error))
+        return page.thanks(sessions)
 
 
 def _messages(answers: Answers) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """A real server in a process of its own, and a tab of a real browser that is watched."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Dialog, Locator, Page, Request
 
@@ -19,6 +21,7 @@ ANSWER_SECONDS = 10
 class Server:
     url: str
     process: subprocess.Popen[str]
+    home: Path
 
     def wait(self) -> None:
         """Until the chat says where it is."""
@@ -46,10 +49,16 @@ def running(*corpora: Settings) -> Iterator[list[Server]]:
         for settings in corpora:
             with socket.create_server(("127.0.0.1", 0)) as free:
                 port = free.getsockname()[1]
-            started = subprocess.Popen(command(settings, port), stderr=subprocess.PIPE, text=True)
+            home = settings.index.parent
+            started = subprocess.Popen(
+                command(settings, port),
+                stderr=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "SESSIONQA_HOME": str(home)},
+            )
             stack.enter_context(started)
             stack.callback(started.kill)
-            servers.append(Server(f"http://127.0.0.1:{port}", started))
+            servers.append(Server(f"http://127.0.0.1:{port}", started, home))
         for server in servers:
             server.wait()
         yield servers

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -99,7 +100,8 @@ def clean(text: str) -> str:
 
 def shown(value: object) -> str:
     """A value as a message shows it: in one short line."""
-    text = repr(value)
+    # reprlib, because repr fails on what is nested as deeply as JSON may be.
+    text = reprlib.repr(value) if isinstance(value, (list, dict)) else repr(value)
     return text if len(text) <= 60 else f"{text[:60]}..."
 
 

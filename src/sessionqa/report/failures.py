@@ -10,9 +10,10 @@ from sessionqa.evaluate import Evaluation, Outcome, missing_facts
 class Failure:
     """A question that went wrong, for reasons in words.
 
-    `severity` adds up 1 - RR where sessions are judged, 1 - nuggets where the answer is, and 1 for
-    a question that was wrongly answered or refused. `elsewhere` gives, for each other
-    configuration, the rank of the first relevant session, 0 if it was not found.
+    `severity` adds up 1 - RR where sessions are judged, 1 - nuggets where the answer is, and 1
+    each for a question that was wrongly answered or refused, and for citations that do not hold.
+    `elsewhere` gives, for each other configuration, the rank of the first relevant session, 0 if
+    it was not found.
     """
 
     outcome: Outcome
@@ -67,6 +68,9 @@ def _reasons(outcome: Outcome) -> Iterator[str]:
         yield "refused, though the corpus answers it"
     elif missing := missing_facts(gold, answer):
         yield f"{len(missing)} of {len(gold.answer_any)} facts missing"
+    for check in outcome.checks:
+        if not check.holds:
+            yield f"[{check.number}] {check.verdict}: {check.finding}"
 
 
 def _severity(outcome: Outcome) -> float:
@@ -77,4 +81,5 @@ def _severity(outcome: Outcome) -> float:
     if answer is not None:
         severity += answer.refused != gold.refuse
         severity += len(missing_facts(gold, answer)) / max(len(gold.answer_any), 1)
+        severity += any(not check.holds for check in outcome.checks)
     return severity
