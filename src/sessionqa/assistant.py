@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from sessionqa.index.cut import Report
 
 MAX_QUESTION_CHARS = 80_000
-# So many earlier questions are looked at.
+# So many earlier questions are looked at, and of each what it ends with.
 MOST_TURNS = 20
+MOST_EARLIER_CHARS = 2_000
 # A question for a list of sessions looks at so many passages.
 LIST_HITS = 400
 # So many sessions are named where a filter leaves out those that a question names.
@@ -163,7 +164,7 @@ class Assistant:
     ) -> Corrected:
         """The same, with the words that were read otherwise than they were written."""
         read_as = self.mended(question)
-        turns = [turn for turn in history if turn.strip()][-MOST_TURNS:]
+        turns = [turn[-MOST_EARLIER_CHARS:] for turn in history if turn.strip()][-MOST_TURNS:]
         memory = _Memory(self, self.passing(filter))
         return replace(read_as, question=standalone(read_as.question, turns, memory))
 

@@ -241,21 +241,25 @@ def topic_of(question: str, codes: Sequence[str]) -> str:
     """
     if codes or len(question) > MOST_CHARS:
         return ""
-    run = _RUN.sub("", question)
-    words = [match for match in terms.WORD.finditer(run) if not terms.is_unasked(match.group())]
+    words = [match for match in terms.WORD.finditer(question) if _says_something(match, question)]
     if not words or len(words) > MOST_OF_TOPIC:
         return ""
     start, end = words[0].start(), words[-1].end()
-    phrase = run[start:end]
+    phrase = question[start:end]
     if len(terms.words(phrase)) != len(words) or re.search(r"[^\w\s'’.&/-]", phrase):
         return ""
-    if _BEFORE_VERB.search(run[:start]) and not _WHOLE_VERB.match(run[end:]):
+    if _BEFORE_VERB.search(question[:start]) and not _WHOLE_VERB.match(question[end:]):
         return ""
-    article = _ARTICLE_LAST.search(run[:start])
+    article = _ARTICLE_LAST.search(question[:start])
     return (article.group() if article else "") + terms.bare(phrase)
 
 
-_RUN = re.compile(r"\(.*?\)")
+def _says_something(word: re.Match[str], question: str) -> bool:
+    """Whether it is no word of asking, or one that is part of a name: "Lauren Don"."""
+    name = word.start() > 0 and word.group()[0].isupper() and not question.isupper()
+    return name or not terms.is_unasked(word.group())
+
+
 _ARTICLE = re.compile(r"^(?:the|an?) ", re.IGNORECASE)
 _ARTICLE_LAST = re.compile(r"\b(?:the|an?) $", re.IGNORECASE)
 # After "what does" there is a verb in the phrase unless one follows it: "do", "mean", "talk about".
@@ -266,7 +270,9 @@ _BEFORE_VERB = re.compile(
 _WHOLE_VERB = re.compile(r"\W*(?!to\b)\w", re.IGNORECASE)
 
 
-_TELLS = re.compile(r"(?:tell|give|show|list|name|summari[sz]e|explain|describe)\b", re.IGNORECASE)
+_TELLS = re.compile(
+    r"(?:tell|give|show|list|name|summari[sz]e|explain|describe|compare)\b", re.IGNORECASE
+)
 
 
 def _put(question: str, pointer: Pointer, said: str) -> str:

@@ -59,10 +59,13 @@ _PLACE = re.compile(
     re.IGNORECASE,
 )
 _WITH_COMPLEMENT = (
-    r"(?! (?:on|about|of|that|which|where|with|by|from|for|in|at|who|whose)\b| called \w)"
+    r"(?! (?:on|about|of|that|which|where|with|by|from|for|in|at|who|whose)\b"
+    r"| called \w| (?:url|link|code|title|number|level|name|address)\b)"
 )
 _SESSION = re.compile(
-    rf"\b(?:this|that|the same) {_TALK}\b|\bthe {_TALK}\b{_WITH_COMPLEMENT}", re.IGNORECASE
+    rf"\b(?:this|that|the same) {_TALK}\b|\bthe {_TALK}\b{_WITH_COMPLEMENT}"
+    r"|(?<=\bin )there(?=\W*$)",
+    re.IGNORECASE,
 )
 _PERSON = re.compile(
     rf"\b(?:this|that|the same|the other) (?:{_STAGE}|person|man|woman|guy)\b"
@@ -149,7 +152,7 @@ _OF_SOMETHING = {
 _QUALIFIERS = {
     terms.stem(word)
     for word in """main key biggest important common possible concrete good real please ok whats
-    whos""".split()
+    whos deliver delivered led spoke ran taught""".split()
 }
 
 
@@ -263,10 +266,10 @@ def _stands_outside(kind: Kind, words: str, before: str) -> bool:
     """Whether nothing that stands before it in the question can be meant."""
     if kind in (Kind.OWNER, Kind.PERSON) and _named(before):
         return False
-    if kind is Kind.OWNER or words in ("he", "she", "they"):
-        asked_of = bool(_AUXILIARY_LAST.search(before))
-        # Not "how does a bank test its plan", nor "the figures they look at".
-        return asked_of or len(terms.content_words(before)) < ENOUGH_FOR_OWNER
+    begins_clause = kind is Kind.OWNER or words in ("he", "she", "they")
+    if begins_clause and not _AUXILIARY_LAST.search(before):
+        # "How does a bank test its plan", "the figures they look at".
+        return len(terms.content_words(before)) < ENOUGH_FOR_OWNER
     return _in_earlier_clauses(before) == 0
 
 
