@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MAX_QUESTION_CHARS = 80_000
 # So many earlier questions are looked at, and of each what it ends with.
 MOST_TURNS = 20
-MOST_EARLIER_CHARS = 2_000
+MOST_EARLIER_CHARS = 1_000
 # A question for a list of sessions looks at so many passages.
 LIST_HITS = 400
 # So many sessions are named where a filter leaves out those that a question names.

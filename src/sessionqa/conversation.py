@@ -14,6 +14,7 @@ from typing import Protocol
 
 from sessionqa import followup, terms
 from sessionqa.followup import Kind, Pointer
+from sessionqa.joining import LONGEST
 from sessionqa.question import MOST_CHARS, read
 
 # A topic of more words is no phrase that could stand where a pronoun stood.
@@ -138,7 +139,8 @@ def _completed(question: str, pointers: Sequence[Pointer], last: Turn, named: bo
     if last.sessions:
         return _ended(question, f"in {last.sessions[0]}")
     own = {terms.stem(word) for word in terms.content_words(question)}
-    topic = terms.content_words(last.topic or last.standalone)
+    said_before = terms.content_words(last.topic or last.standalone)
+    topic = [word for word in said_before if len(word) <= LONGEST]
     lacking = [word for word in topic if terms.stem(word) not in own][:MOST_WORDS]
     return f"{question} ({' '.join(lacking)})" if lacking else question
 
@@ -198,7 +200,7 @@ def _other_name(question: str, last: Turn) -> str:
     A question for sessions is asked again of anything.
     """
     name = followup.named_alone(question) if followup.is_elliptic(question) else ""
-    if not name or not last.topic or not followup.own_words(name):
+    if not followup.own_words(name) or not last.topic or last.topic not in last.standalone:
         return ""
     alike = _is_name(name) and _is_name(last.topic)
     return name if alike or read(last.standalone).sessions else ""
