@@ -211,7 +211,7 @@ def test_the_topic_is_a_phrase_without_a_verb(question: str, topic: str) -> None
 
 texts = st.text(max_size=40) | st.lists(
     st.sampled_from(
-        "and who presented it the second one what about ARC310 why that its they ? ( : more 堆肥".split()
+        "and who presented it the second one what about ARC310 why its ? ( : more 堆肥".split()
     ),
     max_size=8,
 ).map(" ".join)
