@@ -1,17 +1,22 @@
 """The assistant as a user has it: ask, search, sessions, session, open."""
 
 import sys
+import time
 import unicodedata
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from sessionqa import Assistant, SessionQAError, Settings, build_index, terms
+from sessionqa import Answer, Assistant, SessionQAError, Settings, build_index, terms
 from sessionqa.answer import ExtractiveAnswerer
 from sessionqa.assistant import MAX_QUESTION_CHARS as LIMIT
 from sessionqa.corpus import read_corpus
+from sessionqa.datatypes import Hit
+from sessionqa.encode import Encoder
 from sessionqa.errors import IndexMissing, UsageError
+from sessionqa.index import Index
 from sessionqa.index.local import LocalIndex
 
 WORDS = ("resilience", "observability", "Lambda", "downtime", "retries", "caching", "regions")
@@ -108,10 +113,74 @@ def test_more_hits_than_there_are_is_all_of_them(assistant: Assistant, k: int) -
 def test_a_follow_up_takes_its_topic_from_history(assistant: Assistant) -> None:
     alone = assistant.ask("Who presented it?")
     answer = assistant.ask("Who presented it?", history=["What is differential observability?"])
-    assert "differential observability" in answer.standalone_question
+    assert answer.standalone_question == "Who presented ARC310?"
     assert answer.question == "Who presented it?"
+    assert answer.topic_added
     assert "Mike Hagen" in answer.text
     assert alone.standalone_question == "Who presented it?"
+
+
+def test_a_place_in_a_list_is_that_of_the_sessions_shown(assistant: Assistant) -> None:
+    history = ["Which sessions mention chaos engineering?"]
+    shown = [c.session_code for c in assistant.ask(history[0]).citations]
+    order = list(dict.fromkeys(shown))
+    assert len(order) > 1
+    for place, code in (("first", order[0]), ("second", order[1]), ("last", order[-1])):
+        answer = assistant.ask(f"who presented the {place} one?", history=history)
+        assert answer.standalone_question == f"Who presented {code}?"
+        assert {citation.session_code for citation in answer.citations} == {code}
+
+
+def test_a_follow_up_is_read_within_the_filter(assistant: Assistant) -> None:
+    history = ["Which sessions mention resilience?"]
+    filter = "session=ARC308 or session=ARC310"
+    for question in ("who presented the first one?", "who presented the last one?"):
+        read = assistant.understood(question, history, filter).question
+        assert read in ("Who presented ARC308?", "Who presented ARC310?")
+        assert not assistant.ask(question, history=history, filter=filter).refused
+
+
+def test_a_conversation_asks_each_question_once(shipped: Settings) -> None:
+    assistant = Assistant.open(shipped)
+    counted = _Counting(assistant.index, assistant.encoder)
+    chat = Assistant(assistant.index, assistant.encoder, counted, shipped)
+    history: list[str] = []
+    for question in ("What is shuffle sharding?", "why?", "who presented it?", "got a link?"):
+        chat.ask(question, history=history)
+        history.append(question)
+    assert len(counted.asked) == len(history)
+
+
+class _Counting(ExtractiveAnswerer):
+    """Remembers what it was asked."""
+
+    def __init__(self, index: Index, encoder: Encoder) -> None:
+        super().__init__(index, encoder)
+        self.asked: list[str] = []
+
+    def answer(self, question: str, hits: Sequence[Hit]) -> Answer:
+        self.asked.append(question)
+        return super().answer(question, hits)
+
+
+def test_a_code_spelt_otherwise_is_no_other_question(assistant: Assistant) -> None:
+    for question in (
+        "who presented arc 310?",
+        "Who presented ARC-310?",
+        "What is zonal autoshfit?",
+    ):
+        answer = assistant.ask(question, history=["What is FinOps?"])
+        assert not answer.refused
+        assert not answer.topic_added
+
+
+@pytest.mark.parametrize("turn", ["it " * 26_000, "堆肥" * 40_000, "who presented it? " * 4_000])
+def test_long_turns_before_a_question_cost_no_more_than_seconds(
+    turn: str, assistant: Assistant
+) -> None:
+    started = time.perf_counter()
+    assistant.ask("who presented it?", history=[turn] * 20)
+    assert time.perf_counter() - started < 20
 
 
 def test_a_question_that_stands_alone_ignores_history(assistant: Assistant) -> None:

@@ -371,7 +371,7 @@ def test_history_gives_a_question_its_topic(shipped: Settings, capsys: Capture) 
     earlier = ["--history", "What is FinOps?", "--history", "Which session covers gray failures?"]
     assert main(["ask", "Who gave it?", *earlier, *place(shipped)]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("(asked as: Who gave it?")
+    assert out.startswith("(asked as: Who gave ARC310?)\n\n")
     assert "Mike Hagen" in out
     assert "FinOps" not in out
 

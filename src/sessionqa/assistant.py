@@ -4,12 +4,12 @@ import time
 import unicodedata
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from sessionqa import rerank
 from sessionqa.answer import Answerer, ExtractiveAnswerer
-from sessionqa.conversation import standalone
+from sessionqa.conversation import Remembered, standalone
 from sessionqa.datatypes import Answer, Hit, Session
 from sessionqa.encode import (
     Encoder,
@@ -22,7 +22,7 @@ from sessionqa.errors import IndexDamaged, IndexMissing, ModelError, SessionQAEr
 from sessionqa.filters import Filter, parse
 from sessionqa.index import Index, Manifest
 from sessionqa.index.local import ENCODERS, RERANKERS, LocalIndex
-from sessionqa.mentions import named_sessions, with_codes
+from sessionqa.mentions import named_codes, named_sessions, with_codes
 from sessionqa.question import read
 from sessionqa.rerank import CrossEncoderReranker, OnnxReranker, Reranker
 from sessionqa.retrieve import Retriever
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from sessionqa.index.cut import Report
 
 MAX_QUESTION_CHARS = 80_000
-# So many earlier questions are looked at.
+# So many earlier questions are looked at, and of each what it ends with.
 MOST_TURNS = 20
+MOST_EARLIER_CHARS = 1_000
 # A question for a list of sessions looks at so many passages.
 LIST_HITS = 400
 # So many sessions are named where a filter leaves out those that a question names.
@@ -87,6 +88,7 @@ class Assistant:
         self.settings = settings
         self.encoder = encoder
         self._answerer = answerer
+        self._remembered = Remembered()
         self.retriever = Retriever(index, encoder, settings, reranker)
 
     @classmethod
@@ -127,7 +129,7 @@ class Assistant:
         for turn in history:
             self._checked(turn, k)
         wanted = _filter(filter)
-        read_as = self.understood(question, history)
+        read_as = self.understood(question, history, wanted)
         clear = read_as.question
         passing = self.passing(wanted)
         barred = self._barred(clear, wanted, passing)
@@ -135,6 +137,8 @@ class Assistant:
         retrieved = time.perf_counter()
         answer = self._answerer.answer(clear, hits, frozenset() if barred else passing)
         answered = time.perf_counter()
+        if k == self.settings.top_k:
+            self._remember(answer, passing)
         return replace(
             answer,
             question=question,
@@ -152,12 +156,35 @@ class Assistant:
         """The question as it is searched: with the topic of earlier ones, and spelt right."""
         return self.understood(question, history).question
 
-    def understood(self, question: str, history: Sequence[str] = ()) -> Corrected:
+    def understood(
+        self,
+        question: str,
+        history: Sequence[str] = (),
+        filter: Filter | str | None = None,
+    ) -> Corrected:
         """The same, with the words that were read otherwise than they were written."""
-        turns = [unicodedata.normalize("NFC", turn.strip()) for turn in (*history, question)]
-        whole = standalone(turns[-1], turns[-MOST_TURNS:-1])
-        known = with_codes(whole, self.index.facets)
-        return correct(known, self.index, self.encoder)
+        read_as = self.mended(question)
+        turns = [turn[-MOST_EARLIER_CHARS:] for turn in history if turn.strip()][-MOST_TURNS:]
+        memory = _Memory(self, self.passing(filter))
+        return replace(read_as, question=standalone(read_as.question, turns, memory))
+
+    def cited(self, standalone_question: str, passing: Collection[str] | None) -> tuple[str, ...]:
+        """The sessions that the answer cites, in order; remembered if it was asked lately."""
+        kept = self._remembered.get((standalone_question, passing))
+        if kept is not None:
+            return kept
+        hits = self._found(standalone_question, self.settings.top_k, passing)
+        return self._remember(self._answerer.answer(standalone_question, hits), passing)
+
+    def _remember(self, answer: Answer, passing: Collection[str] | None) -> tuple[str, ...]:
+        codes = tuple(dict.fromkeys(citation.session_code for citation in answer.citations))
+        self._remembered.keep((answer.standalone_question, passing), codes)
+        return codes
+
+    def mended(self, question: str) -> Corrected:
+        """The question with misspelt words and codes as the corpus writes them."""
+        composed = unicodedata.normalize("NFC", question.strip())
+        return correct(with_codes(composed, self.index.facets), self.index, self.encoder)
 
     def retrieve(
         self, standalone_question: str, k: int, filter: Filter | str | None = None
@@ -226,6 +253,27 @@ class Assistant:
         if k is not None and k < 1:
             raise UsageError(f"k is {k}: ask for 1 hit or more")
         return k or self.settings.top_k
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """What follow-ups are resolved from, among the sessions that pass. See conversation.Memory."""
+
+    assistant: Assistant
+    passing: frozenset[str] | None
+
+    def mended(self, question: str) -> str:
+        """A question with its words and codes spelt right."""
+        return self.assistant.mended(question).question
+
+    def codes(self, question: str) -> list[str]:
+        """The session codes that a question names, known ones and others."""
+        known, unknown = named_codes(question, self.assistant.index.facets)
+        return [*known, *unknown]
+
+    def cited(self, question: str) -> tuple[str, ...]:
+        """The sessions that its answer cites."""
+        return self.assistant.cited(question, self.passing)
 
 
 def _filter(given: Filter | str | None) -> Filter | None:

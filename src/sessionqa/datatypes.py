@@ -1,6 +1,7 @@
 """The values that pass from one module to the next. All are frozen; offsets count code points."""
 
 import re
+import unicodedata
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -141,12 +142,12 @@ class Answer:
 
     @property
     def topic_added(self) -> bool:
-        """Whether it was searched otherwise than asked, by more than the corrections."""
+        """Whether it was searched otherwise than asked, by more than how words are spelt."""
         asked = self.question.strip()
         for correction in self.corrections:
             whole_word = rf"\b{re.escape(correction.written)}\b"
             asked = re.sub(whole_word, correction.read, asked)
-        return asked != self.standalone_question.strip()
+        return _letters(asked) != _letters(self.standalone_question)
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON-ready values, as `sessionqa ask --json` prints it."""
@@ -156,3 +157,8 @@ class Answer:
         record["timings"] = dict(self.timings)
         record["hits"] = [hit.to_dict() for hit in self.hits]
         return record
+
+
+def _letters(text: str) -> str:
+    """`text` without case, spaces and hyphens, by which two spellings of a code differ."""
+    return re.sub(r"[\s\-_]", "", unicodedata.normalize("NFC", text)).casefold()

@@ -13,7 +13,7 @@ from sessionqa import terms
 from sessionqa.datatypes import Correction
 from sessionqa.encode import Encoder
 from sessionqa.index import Index, KnownWord
-from sessionqa.joining import joinings, written_together
+from sessionqa.joining import LONGEST, joinings, written_together
 
 # A text with more words than this was pasted, not typed.
 MOST_WORDS = 100
@@ -127,7 +127,7 @@ class _Speller:
         """Whether the corpus lacks it, and it is no code, abbreviation or word of asking."""
         return (
             word.read == word.written
-            and len(word.written) >= SHORTEST - 1
+            and SHORTEST - 1 <= len(word.written) <= LONGEST
             and word.written.isalpha()
             and (self._shouted or not word.written.isupper())
             and terms.fold(word.written) not in terms.UNASKED
