@@ -1,7 +1,7 @@
 """A question and its evidence -> the features by which a confidence is computed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -23,8 +23,17 @@ MANY_WORDS = 20
 _ROLE = re.compile(
     r"\b(?:role|position|job(?: title)?|profession|employer|works? as)\b", re.IGNORECASE
 )
+# What the question itself denies, not a clause of it that begins with "that".
 _DENIES = re.compile(
-    r"\b(?:not|no|never|without|cannot|nor|neither|none|unable)\b|n['’]t\b", re.IGNORECASE
+    r"\b(?:what|which|who|whom|whose|where|when|why|how)\b"
+    r"(?:\s+(?!(?:that|who|which|because|if)\b)\w+){0,5}?(?:\s+(?:not|never)\b|n['’]t\b)",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(
+    r"\b(?:not|never|no|nor|neither|none|nothing|nobody|without|cannot|unable|fail\w*|lack\w*|"
+    r"avoid\w*|prevent\w*|refus\w*|reject\w*|exclu\w*|except|instead|rather|hardly|rarely)\b"
+    r"|n['’]t\b",
+    re.IGNORECASE,
 )
 
 
@@ -51,9 +60,9 @@ class Support:
             absent=_absent(alignment, body[0], _hits(evidence), naming),
             names_missing=_names_missing(question, body[0]),
             fits=_fits(question, evidence),
-            negated=float(_denies(focus(question)) and not _denies(body[0].sentence.text)),
+            negated=float(_negated(question, body[0])),
             length=min(len(rarity), MANY_WORDS) / MANY_WORDS,
-            field=float(best.is_field),
+            field=_field(best, topic),
         )
 
     def _naming(self, question: str) -> set[str]:
@@ -119,6 +128,13 @@ def _fits(question: str, evidence: Sequence[Evidence]) -> float:
     return max((kinds.formal_fit(want, e.sentence.text, _people(e)) for e in near), default=0.0)
 
 
+def _field(best: Evidence, topic: Mapping[str, float]) -> float:
+    """Of a line of the card that was asked for: how far its session is what was asked about."""
+    if not best.is_field:
+        return 0.0
+    return covered(topic, terms.stems(best.session.text)) if topic else 1.0
+
+
 def _roles(question: str, evidence: Sequence[Evidence]) -> list[str]:
     """The roles, empty where the card has none, of those on stage whom the question names."""
     asked = terms.stems(question)
@@ -130,5 +146,6 @@ def _people(evidence: Evidence) -> list[str]:
     return [speaker.name for speaker in evidence.session.speakers]
 
 
-def _denies(text: str) -> bool:
-    return bool(_DENIES.search(text))
+def _negated(question: str, best: Evidence) -> bool:
+    """Whether the question denies what the best sentence states."""
+    return bool(_DENIES.search(focus(question))) and not _DENIED.search(best.sentence.text)
