@@ -93,6 +93,7 @@ _STAGE_VERB = (
     r"(?:present(?:s|ed|ing)?|gave|gives?|giv(?:en|ing)|deliver(?:s|ed)?|host(?:s|ed)?|spoke|"
     r"speaks?|speaking|led|leads?|ran|held|taught|teaches|on stage|behind)"
 )
+_ROLE = r"\brole\b(?![^?.!]*\bplay)|\b(?:position|job(?: title)?|works? as|profession|employer)\b"
 # The speaker who does or says something is not asked for.
 _NOT_DOING = "".join(
     rf"(?<!\b{verb} the )" for verb in ("did", "does", "do", "has", "have", "had", "that", "by")
@@ -104,7 +105,7 @@ _FIELDS = {
         rf"|{_NOT_DOING}\b(?:speakers?|presenters?)\b"
         rf"|\bwho(?:'s| is| was| are| were)\b[^?.!]*\b{_TALK}\b"
         rf"|\bon stage\b|\bhow many (?:people|persons) {_STAGE_VERB}\b"
-        r"|\brole\b(?![^?.!]*\bplay)|\b(?:position|job(?: title)?|works? as|profession|employer)\b"
+        rf"|{_ROLE}"
         r"|^\W*who(?:'s| is| was)\b",
         re.IGNORECASE,
     ),
@@ -164,7 +165,8 @@ class Asked:
     that it names.
 
     `several` says that it wants several things, and `things` has the stems of what they may be.
-    `fields` are names of lines of the card; `defined` holds the stems of the term that a question
+    `fields` are names of lines of the card, `role` says that it is for what somebody on stage does
+    for a living; `defined` holds the stems of the term that a question
     for a definition asks about, in order, and is empty for another question.
     """
 
@@ -178,6 +180,7 @@ class Asked:
     several: bool
     things: frozenset[str]
     fields: frozenset[str]
+    role: bool
     defined: tuple[str, ...]
 
 
@@ -199,6 +202,7 @@ def read(question: str) -> Asked:
         several=bool(_SEVERAL.search(question)),
         things=_things(question),
         fields=named,
+        role=bool(re.search(_ROLE, question, re.IGNORECASE)),
         # "What is the title of X" does not ask what X is.
         defined=() if named else _term(question),
     )

@@ -10,19 +10,16 @@ from sessionqa.alignment import Alignment
 from sessionqa.confidence import Features
 from sessionqa.datatypes import Hit
 from sessionqa.encode import Encoder
-from sessionqa.evidence import Evidence, Examiner, covered, with_name
+from sessionqa.evidence import Evidence, Examiner, covered, name_of
 from sessionqa.index import Index
-from sessionqa.mentions import named_sessions
-from sessionqa.question import focus
+from sessionqa.mentions import named_roles, named_sessions
+from sessionqa.question import focus, read
 
 # So many of the best sentences, and of the best passages, are looked at.
 TOP = 3
 # Sentences so close behind the best are looked at for the kind of answer that was asked for.
 NEAR = 0.35
 MANY_WORDS = 20
-_ROLE = re.compile(
-    r"\b(?:role|position|job(?: title)?|profession|employer|works? as)\b", re.IGNORECASE
-)
 # What the question itself denies, not a clause of it that begins with "that".
 _DENIES = re.compile(
     r"\b(?:what|which|who|whom|whose|where|when|why|how)\b"
@@ -109,7 +106,7 @@ def _absent(alignment: Alignment, best: Evidence, hits: Sequence[Hit], naming: s
 
 def _names_missing(question: str, best: Evidence) -> float:
     names = [name for name in kinds.names(question) if not terms.is_unasked(name)]
-    there = terms.stems(with_name(best.hit, best.sentence.text))
+    there = terms.stems(best.sentence.text) | terms.stems(name_of(best.hit))
     missing = [name for name in names if terms.stem(name) not in there]
     return len(missing) / len(names) if names else 0.0
 
@@ -117,8 +114,10 @@ def _names_missing(question: str, best: Evidence) -> float:
 def _fits(question: str, evidence: Sequence[Evidence]) -> float:
     """How far the best sentences have what is asked for, where its form can be told."""
     best = evidence[0]
-    if _ROLE.search(question) and (roles := _roles(question, evidence)):
-        return float(any(roles))
+    if read(question).role:
+        roles = named_roles(question, [e.session for e in evidence])
+        if roles and not any(roles):
+            return 0.0
     if best.is_field:
         return 1.0
     want = kinds.wanted(focus(question))
@@ -133,13 +132,6 @@ def _field(best: Evidence, topic: Mapping[str, float]) -> float:
     if not best.is_field:
         return 0.0
     return covered(topic, terms.stems(best.session.text)) if topic else 1.0
-
-
-def _roles(question: str, evidence: Sequence[Evidence]) -> list[str]:
-    """The roles, empty where the card has none, of those on stage whom the question names."""
-    asked = terms.stems(question)
-    people = {speaker for e in evidence for speaker in e.session.speakers}
-    return [person.role for person in people if terms.stems(person.name) <= asked]
 
 
 def _people(evidence: Evidence) -> list[str]:
