@@ -8,7 +8,7 @@ from html import escape
 from itertools import groupby, islice
 
 from sessionqa.datatypes import Answer, Citation, Hit, Session
-from sessionqa.wording import Place, places
+from sessionqa.quotes import Place, places
 
 Lookup = Callable[[str], Session]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sessionqa.datatypes import Answer, Correction, Hit, Session
-from sessionqa.wording import places
+from sessionqa.quotes import places
 
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[22m"
 

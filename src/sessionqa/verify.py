@@ -255,7 +255,7 @@ def _stands_before(text: str, at: int, quote: str) -> bool:
     wanted = quote.rstrip()
     while True:
         before = text[:at].rstrip()
-        if before.endswith((wanted, f"{wanted}”")):
+        if before.endswith((wanted, f"{quote}”")):
             return True
         marker = re.search(r"\[[0-9]{1,9}\]$", before[-11:])
         if not marker:

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sessionqa import card, kinds
-from sessionqa.datatypes import Answer, Citation, Sentence, Session
+from sessionqa.datatypes import Citation, Sentence, Session
 from sessionqa.index import Index
 from sessionqa.question import focus
+from sessionqa.quotes import marked
 from sessionqa.reply import Paragraph, Reply
 
 # A sentence of more words is not quoted in front of one that needs it, be that the first of its
@@ -46,41 +47,6 @@ _SPEAKER = r"\b(?:the (?:speaker|presenter))\b"
 # Somebody whom a sentence is not about: its subject would be taken for the answer.
 _OBLIQUE = re.compile(r"\b(?:whom|whose)\b", re.IGNORECASE)
 _HEADING = re.compile(r"^#{1,6} +(.+?)\s*$", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a citation stands in the text of its answer: its quote, and the end of its [n].
-
-    `text[start:end] == citation.quote`.
-    """
-
-    citation: Citation
-    start: int
-    end: int
-    marked: int
-
-    @property
-    def emphasis(self) -> tuple[int, int] | None:
-        """Where the citation's emphasis is in that text."""
-        if self.citation.emphasis is None:
-            return None
-        first, last = self.citation.emphasis
-        moved = self.start - self.citation.start
-        return first + moved, last + moved
-
-
-def places(answer: Answer) -> list[Place]:
-    """Where each citation stands in the answer's text. A quote may have a [2] of its own."""
-    found: list[Place] = []
-    at = 0
-    for citation in answer.citations:
-        marked = _marked(citation)
-        start = answer.text.find(marked, at)
-        if start >= 0:
-            at = start + len(marked)
-            found.append(Place(citation, start + 1, start + 1 + len(citation.quote), at))
-    return found
 
 
 def by_session(chosen: Sequence[Sentence]) -> tuple[Paragraph, ...]:
@@ -140,9 +106,10 @@ class Wording:
                 made.append(sentence)
                 continue
             told = [at for at, other in enumerate(made) if _holds(other, before)]
+            short = len(before.text.split()) <= (LATER_SHORT if made else SHORT)
             if told:
                 made.insert(told[0] + 1, sentence)
-            elif len(before.text.split()) <= (LATER_SHORT if made else SHORT):
+            elif short or before in chosen:
                 made.append(_joined(before, sentence, sessions[sentence.session_code]))
             else:
                 made.append(sentence)
@@ -158,7 +125,7 @@ class Wording:
             return None
         first = max(card.end_of(session.text), sentence.start - _BEFORE)
         before = self._index.sentences(session.code, first, sentence.start)
-        if not before or session.text[before[-1].end : sentence.start].strip(" ") != "":
+        if not before or not _follows(session, before[-1].end, sentence.start):
             return None
         joined = replace(sentence, start=before[-1].start)
         return before[-1] if self._index.holding(joined) else None
@@ -179,11 +146,11 @@ def _paragraph(lead: str, own: Sequence[Citation], sessions: Mapping[str, Sessio
     last: Citation | None = None
     for citation in own:
         session = sessions[citation.session_code]
-        follows = last is not None and not session.text[last.end : citation.start].strip(" ")
+        follows = last is not None and _follows(session, last.end, citation.start)
         words = "" if follows else _lead(session, citation, " ".join([lead, *parts]))
         if last is None and lead:
             words = f"{lead.removesuffix(':')}, {words}" if words else lead
-        parts.append(f"{words} {_marked(citation)}".lstrip())
+        parts.append(f"{words} {marked(citation)}".lstrip())
         last = citation
     return " ".join(parts)
 
@@ -258,6 +225,11 @@ def _named(name: str, text: str) -> str:
     return rf"\b(?:{'|'.join(map(re.escape, [name, *names]))})\b"
 
 
+def _follows(session: Session, end: int, start: int) -> bool:
+    """Whether nothing but space, and no new line, is between an end and a later start."""
+    return end <= start and not session.text[end:start].strip(" ")
+
+
 def _joined(before: Sentence, sentence: Sentence, session: Session) -> Sentence:
     text = session.text[before.start : sentence.end]
     return replace(sentence, start=before.start, text=text)
@@ -265,7 +237,3 @@ def _joined(before: Sentence, sentence: Sentence, session: Session) -> Sentence:
 
 def _holds(whole: Sentence, part: Sentence) -> bool:
     return whole.start <= part.start and part.end <= whole.end
-
-
-def _marked(citation: Citation) -> str:
-    return f"“{citation.quote}” [{citation.number}]"
