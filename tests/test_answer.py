@@ -33,11 +33,14 @@ def assert_cites_exactly(answer: Answer, assistant: Assistant) -> None:
         session = texts[citation.session_code]
         assert session.text[citation.start : citation.end] == citation.quote
         assert citation.title == session.title
-        assert f"{citation.quote} [{citation.number}]" in answer.text
+        assert f"“{citation.quote}” [{citation.number}]" in answer.text
     rest = answer.text
     for citation in answer.citations:
-        rest = rest.replace(f"{citation.quote} [{citation.number}]", "", 1)
-    assert set(rest.split()) <= {f"{c.session_code}:" for c in answer.citations}
+        rest = rest.replace(f"“{citation.quote}” [{citation.number}]", "", 1)
+    leads = {f"{c.session_code}:" for c in answer.citations}
+    for session in texts.values():
+        leads |= {f"{session.code},", *(f"{s.name}:" for s in session.speakers)}
+    assert all(words in " ".join(leads) for words in rest.split())
 
 
 @pytest.fixture(scope="module")

@@ -310,6 +310,7 @@ def test_ask_json_has_every_field_with_its_type(shipped: Settings, capsys: Captu
         "end": int,
         "quote": str,
         "sha256": str,
+        "emphasis": type(None),
     }
     first = answer["hits"][0]
     assert {name: type(value) for name, value in first.items()} == {

@@ -47,7 +47,7 @@ def test_every_quote_is_a_span_with_its_number(asked: dict[str, Answer], bakery:
         for number, citation in enumerate(answer.citations, 1):
             assert citation.number == number
             assert texts[citation.session_code][citation.start : citation.end] == citation.quote
-            assert f"{citation.quote} [{number}]" in answer.text
+            assert f"“{citation.quote}” [{number}]" in answer.text
 
 
 def test_a_list_is_counted_and_has_a_line_for_each_session(assistant: Assistant) -> None:

@@ -83,7 +83,7 @@ def test_every_quote_stands_in_the_text_and_in_its_session(assistant: Assistant)
         for number, citation in enumerate(answer.citations, 1):
             session = assistant.session(citation.session_code)
             assert session.text[citation.start : citation.end] == citation.quote
-            assert f"{citation.quote} [{number}]" in answer.text
+            assert f"“{citation.quote}” [{number}]" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -225,6 +225,14 @@ def test_a_right_citation_of_any_text_holds(case: tuple[Session, Citation]) -> N
     assert [check.verdict for check in about(*case)][:1] == ["holds"]
 
 
+@given(cited())
+def test_a_right_citation_in_quotation_marks_holds(case: tuple[Session, Citation]) -> None:
+    session, one = case
+    text = f"X1, somebody: “{one.quote}” [{one.number}]"
+    made = Answer("?", "?", text, (one,), (), 0.9, False, "by hand", {})
+    assert [check.verdict for check in verify(made, {"X1": session}.get)][:1] == ["holds"]
+
+
 @given(cited(), st.text(max_size=80))
 def test_another_quote_is_always_noticed(case: tuple[Session, Citation], quote: str) -> None:
     session, one = case

@@ -15,6 +15,7 @@ from sessionqa.question import read
 from sessionqa.reply import Reply
 from sessionqa.selection import Selector
 from sessionqa.support import Support
+from sessionqa.wording import Wording, by_session, emphasised
 
 CLOSEST_SESSIONS = 3
 
@@ -44,6 +45,7 @@ class ExtractiveAnswerer:
         self._selector = Selector(index)
         self._lister = Lister(index, encoder)
         self._overviewer = Overviewer(index, encoder)
+        self._wording = Wording(index)
 
     def answer(
         self, question: str, hits: Sequence[Hit], within: Collection[str] | None = None
@@ -57,8 +59,8 @@ class ExtractiveAnswerer:
         confidence = self._confidence(question, evidence)
         if unknown or not evidence or confidence < self._refuse_below:
             return self._refusal(question, hits, 0.0 if unknown else confidence, unknown)
-        citations = self._cite(self._selector.choose(evidence, read(question)), hits)
-        return self._made(question, hits, _text(citations), citations, confidence)
+        chosen = self._selector.choose(evidence, read(question))
+        return self._replied(question, hits, Reply("", by_session(chosen), confidence))
 
     def _confidence(self, question: str, evidence: Sequence[Evidence]) -> float:
         if not evidence:
@@ -85,18 +87,21 @@ class ExtractiveAnswerer:
         return None
 
     def _replied(self, question: str, hits: Sequence[Hit], reply: Reply) -> Answer:
-        citations = self._cite(reply.sentences, hits)
-        if not citations or reply.confidence < self._refuse_below:
+        if not reply.sentences or reply.confidence < self._refuse_below:
             text = reply.heading or "The summaries do not say."
             return self._refused(question, hits, text, reply.closest, reply.confidence)
-        return self._made(question, hits, _replied(reply, citations), citations, reply.confidence)
+        worded = self._wording.complete(reply)
+        citations = self._cite(question, worded.sentences, hits)
+        text = self._wording.text(worded, citations)
+        return self._made(question, hits, text, citations, reply.confidence)
 
-    def _cite(self, chosen: Sequence[Sentence], hits: Sequence[Hit]) -> tuple[Citation, ...]:
-        """The sentences numbered from 1, session by session, in the order of their best ones."""
-        order = list(dict.fromkeys(sentence.session_code for sentence in chosen))
-        sessions = {session.code: session for session in self._index.sessions(order)}
-        ordered = sorted(chosen, key=lambda sentence: order.index(sentence.session_code))
-        return tuple(
+    def _cite(
+        self, question: str, quoted: Sequence[Sentence], hits: Sequence[Hit]
+    ) -> tuple[Citation, ...]:
+        """The sentences numbered from 1, with what answers a question for a fact emphasised."""
+        codes = {sentence.session_code for sentence in quoted}
+        sessions = {session.code: session for session in self._index.sessions(codes)}
+        citations = tuple(
             Citation(
                 number=number,
                 session_code=sentence.session_code,
@@ -107,8 +112,9 @@ class ExtractiveAnswerer:
                 quote=sentence.text,
                 sha256=sessions[sentence.session_code].sha256,
             )
-            for number, sentence in enumerate(ordered, 1)
+            for number, sentence in enumerate(quoted, 1)
         )
+        return emphasised(question, citations, sessions) if read(question).fact else citations
 
     def _passage_of(self, sentence: Sentence, hits: Sequence[Hit]) -> str:
         """The passage that holds the sentence, if possible one of the hits."""
@@ -163,25 +169,3 @@ class ExtractiveAnswerer:
             answerer=self.name,
             timings={},
         )
-
-
-def _text(citations: Sequence[Citation]) -> str:
-    """A paragraph for each session: its code, unless the first quote has it, then the quotes."""
-    paragraphs: dict[str, list[str]] = {}
-    for citation in citations:
-        quotes = paragraphs.setdefault(citation.session_code, [])
-        if not quotes and not citation.quote.startswith(citation.session_code):
-            quotes.append(f"{citation.session_code}:")
-        quotes.append(f"{citation.quote} [{citation.number}]")
-    return "\n\n".join(" ".join(quotes) for quotes in paragraphs.values())
-
-
-def _replied(reply: Reply, citations: Sequence[Citation]) -> str:
-    """The heading, then for each session what leads in and its quotes."""
-    numbered = iter(citations)
-    paragraphs = [reply.heading] if reply.heading else []
-    for paragraph in reply.paragraphs:
-        own = [next(numbered) for _ in paragraph.sentences]
-        quotes = (f"{citation.quote} [{citation.number}]" for citation in own)
-        paragraphs.append(" ".join(filter(None, (paragraph.lead, *quotes))))
-    return "\n\n".join(paragraphs)

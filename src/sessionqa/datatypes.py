@@ -100,7 +100,8 @@ class Citation:
     """Where a quoted sentence stands: `session.text[start:end] == quote`, always.
 
     `sha256` is the session's, by which a later change of its file is noticed; empty where it has
-    none.
+    none. `emphasis` is the start and end of what answers the question, within the quote but
+    counted in the session's text; None where that is not clear.
     """
 
     number: int
@@ -111,6 +112,7 @@ class Citation:
     end: int
     quote: str
     sha256: str = ""
+    emphasis: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

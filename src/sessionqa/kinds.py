@@ -265,3 +265,118 @@ _HAS: dict[str, Has] = {
     "manner": _says(_HAS_MANNER),
     "name": _name,
 }
+
+# Where the wanted thing stands in a sentence, by its kind.
+_FIGURE = (
+    rf"(?:(?<![\w.,-])[$€£¥]?\d+(?:[.,]\d+)*(?:[a-z]{{1,3}}\b|%)?|\b(?:{_COUNTED})\b)"
+    rf"(?: (?:{_MUCH})\b)?"
+)
+_RANGE = rf"(?:{_FIGURE}(?: to | or |[-–]))?{_FIGURE}"
+_SPAN = {
+    "money": _pattern(rf"[$€£¥]\s?\d+(?:[.,]\d+)*(?: ?(?:{_MUCH}|k)\b)?|{_RANGE} (?:{_MONEY})\b"),
+    "percentage": _pattern(rf"{_RANGE}(?:(?<=%)| ?%| per ?cent\b)"),
+    "year": _HAS_YEAR,
+    "time": re.compile(
+        r"\b(?:\d{1,2} )?(?:January|February|March|April|May|June|July|August|September|October"
+        r"|November|December)\b(?: \d{1,2}\b)?(?:,? \d{4}\b)?|\b(?:1\d{3}|20\d{2})\b"
+        r"|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b|\b\d{1,2}(?:[:.]\d{2}|\s?[ap]m\b)"
+    ),
+    "duration": _pattern(
+        rf"(?:{_FIGURE}(?: to | or |[-–]))?(?:{_FIGURE}|\b(?:one|an?|half an?)\b)[ -]"
+        rf"(?:\w+ )?(?:{_UNITS})\b"
+    ),
+    "frequency": _pattern(
+        rf"(?:\b(?:once|twice|thrice)\b|{_FIGURE} times\b)(?: (?:a|an|per|each|every) \w+)?"
+        rf"|\bevery (?:other |{_FIGURE} )?\w+|\b(?:hourly|daily|weekly|monthly|yearly)\b"
+    ),
+    "measure": _pattern(rf"{_RANGE}(?: (?:degrees \w+|(?!(?:is|was|has|as|this|its)\b)\w+s)\b)?"),
+}
+_FIGURES = _pattern(_RANGE)
+_NAME = r"(?:[^\W\d_]*[A-Z][\w.-]*\w|[A-Z])"
+# "Route 53" has a number, "Beyond 10 million" a quantity.
+_NAME_RUN = re.compile(rf"(?<![\w-]){_NAME}(?: (?:{_NAME}|\d{{1,3}}(?![\w,.]*\d| [a-z]))\b)*")
+# A first and a last name; "AWS Lambda" is none.
+_PERSON = re.compile(r"(?<!\w)[A-Z][a-zà-ÿ'’-]+(?: [A-Z]\.)?(?: [A-Z][\w'’-]*[a-zà-ÿ]+){1,2}\b")
+_JOINT = re.compile(r",?\s+(?:and|or|&)\s+|,\s+")
+Span = tuple[int, int]
+
+
+def spans(want: Wanted, text: str, people: Collection[str] = ()) -> list[Span]:
+    """Where `text` has what is wanted and the question did not bring, as offsets into it.
+
+    Only kinds whose answer has a form; names in a row ("a, b and c") are one span.
+    """
+    for kind in want.kinds:
+        if found := [
+            span for span in _places(kind, want, text, people) if _is_new(want, text, span)
+        ]:
+            return found
+    return []
+
+
+def _places(kind: str, want: Wanted, text: str, people: Collection[str]) -> list[Span]:
+    if kind == "person":
+        known = [m.span() for name in people for m in re.finditer(re.escape(name), text)]
+        return _in_a_row(text, known or [m.span() for m in _PERSON.finditer(text)])
+    if kind == "name":
+        return _named(want, text)
+    if kind == "count":
+        return _counted(want, text)
+    if kind == "place":
+        return [m.span(1) for m in _HAS_PLACE.finditer(text)]
+    return [m.span() for m in _SPAN[kind].finditer(text)] if kind in _SPAN else []
+
+
+def _counted(want: Wanted, text: str) -> list[Span]:
+    """The numbers of what is counted, with it; else every number."""
+    found = [m.span() for m in _FIGURES.finditer(text)]
+    return [span for span in (_to_noun(want, text, *one) for one in found) if span] or found
+
+
+def _to_noun(want: Wanted, text: str, start: int, end: int) -> Span | None:
+    """A number up to the noun that it counts, if that follows it closely."""
+    following = re.match(rf"(?:[ -][^\W\d_]+){{1,{_BETWEEN + 1}}}", text[end:])
+    for word in re.finditer(r"[^\W\d_]+", following[0]) if following else ():
+        if terms.stem(word[0].casefold()) in want.noun:
+            return start, end + word.end()
+    return None
+
+
+def _named(want: Wanted, text: str) -> list[Span]:
+    """Names with or beside the noun that they are wanted for."""
+    runs = [span for match in _NAME_RUN.finditer(text) if (span := _without_opening(text, match))]
+    new = [span for span in runs if _is_new(want, text, span)]
+    return _in_a_row(
+        text, [span for span in new if want.noun & terms.stems(_with_neighbours(text, *span))]
+    )
+
+
+def _without_opening(text: str, run: re.Match[str]) -> Span | None:
+    """A run of names without the word that begins the sentence, unless that is a name as well."""
+    start, end = run.span()
+    if not text[:start].strip():
+        first, _, rest = run[0].partition(" ")
+        capital = any(letter.isupper() or letter.isdigit() for letter in first[1:])
+        if not capital and (not rest or not terms.content_words(first)):
+            start += len(first) + 1
+    return (start, end) if start < end else None
+
+
+def _with_neighbours(text: str, start: int, end: int) -> str:
+    before, after = text[:start].split()[-1:], text[end:].split()[:1]
+    return " ".join([*before, text[start:end], *after])
+
+
+def _in_a_row(text: str, found: Iterable[Span]) -> list[Span]:
+    """The spans in order, those with nothing but commas and "and" in between as one."""
+    joined: list[Span] = []
+    for start, end in sorted(found):
+        if joined and _JOINT.fullmatch(text[joined[-1][1] : start]):
+            joined[-1] = (joined[-1][0], end)
+        elif not joined or start >= joined[-1][1]:
+            joined.append((start, end))
+    return joined
+
+
+def _is_new(want: Wanted, text: str, span: Span) -> bool:
+    return _new(want, [text[slice(*span)]])

@@ -3,10 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
-from itertools import islice
+from itertools import groupby, islice
 
 from sessionqa.datatypes import Answer, Citation, Hit, Session
+from sessionqa.quotes import Place, places
 
 Lookup = Callable[[str], Session]
 
@@ -69,11 +71,14 @@ def question(asked: str) -> str:
 def answer(given: Answer, turn: int, text: str) -> str:
     """A message of the chat: `text` is as much of the answer as is shown yet."""
     note = f'<p class="asked-as">{escape(_note(given))}</p>' if _note(given) else ""
-    linked = _linked(text, given, turn).split("\n\n")
-    paragraphs = "".join(f"<p>{paragraph}</p>" for paragraph in linked)
     if given.refused:
-        return f'<div class="refusal">{note}<p class="verdict">No answer</p>{paragraphs}</div>'
-    return f'<div class="answer">{note}{paragraphs}</div>'
+        said = f'<p class="verdict">No answer</p><p>{escape(text)}</p>'
+        return f'<div class="refusal">{note}{said}</div>'
+    parts = []
+    for of_list, paragraphs in groupby(_paragraphs(given, text), _is_item):
+        shown = "".join((_item if of_list else _prose)(paragraph, turn) for paragraph in paragraphs)
+        parts.append(f'<ul class="found">{shown}</ul>' if of_list else shown)
+    return f'<div class="answer">{note}{"".join(parts)}</div>'
 
 
 def _note(given: Answer) -> str:
@@ -104,7 +109,7 @@ def offered(given: Answer, codes: Iterable[str]) -> list[str]:
 
 def growing(given: Answer) -> list[str]:
     """The answer's text, longer by a cited sentence each time, whole at the end."""
-    return [*(given.text[:end] for end, _ in _markers(given)[:-1]), given.text]
+    return [*(given.text[: place.marked] for place in places(given)[:-1]), given.text]
 
 
 def sources(answers: Sequence[Answer], session: Lookup) -> str:
@@ -219,7 +224,8 @@ def _quote(text: str, start: int, end: int, citations: Sequence[Citation], turn:
         parts.append(f'<span class="number" id="source-{turn}-{citation.number}">')
         parts.append(f"{citation.number}</span>")
         if citation.end > opening:
-            parts.append(f"<mark>{escape(text[opening : citation.end])}</mark>")
+            shown = _strong(text, opening, citation.end, citation.emphasis)
+            parts.append(f"<mark>{shown}</mark>")
         start = max(start, citation.end)
     return f"<blockquote>{''.join(parts)}{_plain(text[start:end])}{dots}</blockquote>"
 
@@ -229,30 +235,84 @@ def _plain(text: str) -> str:
     return _HEADING.sub(r"<b>\1</b>\n", escape(text))
 
 
-def _linked(text: str, given: Answer, turn: int) -> str:
-    """`text`, with which the answer begins, escaped, its [n] linked to the sources."""
-    parts: list[str] = []
-    at = 0
-    for end, number in _markers(given):
-        start = end - len(f"[{number}]")
-        if end <= len(text):
-            parts.append(escape(text[at:start]))
-            parts.append(f'<a class="cite" href="#source-{turn}-{number}">[{number}]</a>')
-            at = end
-    return "".join([*parts, escape(text[at:])])
+@dataclass(frozen=True, slots=True)
+class _Paragraph:
+    """`text[start:end]` of an answer, and the quotes in it."""
+
+    text: str
+    start: int
+    end: int
+    quotes: tuple[Place, ...]
+
+    @property
+    def lead(self) -> str:
+        """What stands before its first quote."""
+        return self.text[self.start : self.quotes[0].start - 1]
 
 
-def _markers(given: Answer) -> list[tuple[int, int]]:
-    """Where the [n] of each citation ends, and n. A quote may have a [2] of its own."""
-    found: list[tuple[int, int]] = []
-    at = 0
-    for citation in given.citations:
-        marked = f"{citation.quote} [{citation.number}]"
-        start = given.text.find(marked, at)
-        if start >= 0:
-            at = start + len(marked)
-            found.append((at, citation.number))
+def _paragraphs(given: Answer, text: str) -> list[_Paragraph]:
+    """The paragraphs of `text`, with which the answer begins."""
+    found = []
+    start = 0
+    for part in text.split("\n\n"):
+        end = start + len(part)
+        own = tuple(p for p in places(given) if start <= p.start and p.marked <= end)
+        found.append(_Paragraph(text, start, end, own))
+        start = end + 2
     return found
+
+
+def _is_item(paragraph: _Paragraph) -> bool:
+    """Whether it is about a session that it names with its title."""
+    if not paragraph.quotes:
+        return False
+    citation = paragraph.quotes[0].citation
+    return paragraph.lead.startswith(f"{citation.session_code} {citation.title}")
+
+
+def _item(paragraph: _Paragraph, turn: int) -> str:
+    """A session of a list: its code, title and speakers above the quotes."""
+    citation = paragraph.quotes[0].citation
+    code, title = citation.session_code, citation.title
+    who = paragraph.lead[len(f"{code} {title}") :].strip().removesuffix(":")
+    quoted = _quoted(paragraph, turn)
+    return (
+        f'<li><p class="session"><span class="code">{escape(code)}</span> '
+        f'<span class="title">{escape(title)}</span> <span class="lead">{escape(who)}</span></p>'
+        f"<p>{quoted}</p></li>"
+    )
+
+
+def _prose(paragraph: _Paragraph, turn: int) -> str:
+    if not paragraph.quotes:
+        return f"<p>{escape(paragraph.text[paragraph.start : paragraph.end])}</p>"
+    lead = f'<span class="lead">{escape(paragraph.lead)}</span>' if paragraph.lead else ""
+    return f"<p>{lead}{_quoted(paragraph, turn)}</p>"
+
+
+def _quoted(paragraph: _Paragraph, turn: int) -> str:
+    """Its quotes and what stands between them, each [n] linked to the sources."""
+    text = paragraph.text
+    parts = []
+    at = paragraph.quotes[0].start - 1
+    for place in paragraph.quotes:
+        number = place.citation.number
+        if lead := text[at : place.start - 1].strip():
+            parts.append(f' <span class="lead">{escape(lead)}</span>')
+        parts.append(f" “{_strong(text, place.start, place.end, place.emphasis)}” ")
+        parts.append(f'<a class="cite" href="#source-{turn}-{number}">[{number}]</a>')
+        at = place.marked
+    return "".join([*parts, escape(text[at : paragraph.end])]).lstrip()
+
+
+def _strong(text: str, start: int, end: int, emphasis: tuple[int, int] | None) -> str:
+    """`text[start:end]` escaped, what is emphasised in it as <strong>."""
+    first, last = emphasis or (end, end)
+    first, last = max(first, start), max(last, start)
+    if first >= last:
+        return escape(text[start:end])
+    strong = f"<strong>{escape(text[first:last])}</strong>"
+    return f"{escape(text[start:first])}{strong}{escape(text[last:end])}"
 
 
 def _event(session: Session) -> str:

@@ -184,6 +184,11 @@ class Asked:
     role: bool
     defined: tuple[str, ...]
 
+    @property
+    def fact(self) -> bool:
+        """Whether it asks for something that sessions say, and not for or about sessions."""
+        return not (self.sessions or self.collection or self.summary or self.compare)
+
 
 def read(question: str) -> Asked:
     """What `question` asks for, by the wording of the part that asks."""

@@ -2,16 +2,20 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from sessionqa.datatypes import Answer, Correction, Hit, Session
+from sessionqa.quotes import places
+
+_BOLD, _PLAIN = "\x1b[1m", "\x1b[22m"
 
 
 def as_text(answer: Answer, session_of: Callable[[str], Session]) -> str:
     """The answer, then its sources: each session with its title, speakers and recording."""
-    parts = [_wrapped(paragraph) for paragraph in answer.text.split("\n\n")]
+    parts = [_wrapped(paragraph) for paragraph in _emphasised(answer).split("\n\n")]
     if answer.topic_added:
         parts.insert(0, f"(asked as: {answer.standalone_question})")
     elif answer.corrections:
@@ -27,6 +31,26 @@ def as_text(answer: Answer, session_of: Callable[[str], Session]) -> str:
             )
         )
     return "\n\n".join(parts)
+
+
+def _emphasised(answer: Answer) -> str:
+    """The answer's text, on a terminal with what answers the question in bold."""
+    text = answer.text
+    if not _in_bold():
+        return text
+    for place in reversed(places(answer)):
+        if emphasis := place.emphasis:
+            start, end = emphasis
+            text = f"{text[:start]}{_BOLD}{text[start:end]}{_PLAIN}{text[end:]}"
+    return text
+
+
+def _in_bold() -> bool:
+    """Whether stdout shows bold type, and is to."""
+    # An old console of Windows would show the codes themselves.
+    able = os.name != "nt" or "WT_SESSION" in os.environ
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return sys.stdout.isatty() and able and wanted
 
 
 def read_as(corrections: Sequence[Correction]) -> str:

@@ -248,11 +248,14 @@ def _titles(record: Mapping[str, Any], session_of: SessionOf) -> list[str]:
 
 
 def _stands_before(text: str, at: int, quote: str) -> bool:
-    """Whether `quote` ends at `at`, but for space and other markers in between."""
+    """Whether `quote`, in quotation marks or not, ends at `at`.
+
+    Space and other markers may stand in between.
+    """
     wanted = quote.rstrip()
     while True:
         before = text[:at].rstrip()
-        if before.endswith(wanted):
+        if before.endswith((wanted, f"{quote}”")):
             return True
         marker = re.search(r"\[[0-9]{1,9}\]$", before[-11:])
         if not marker:

@@ -129,7 +129,7 @@ class Index(Protocol):
         """The sentences of a session that lie within [start, end), in order."""
 
     def holding(self, sentence: Sentence) -> str:
-        """The id of the first passage that holds all of a sentence."""
+        """The id of the first passage that holds all of a sentence; empty if none does."""
 
     def sentence_vectors(self, rows: Sequence[int]) -> Vectors:
         """The vectors of these sentences, shape (len(rows), dim), unit rows."""

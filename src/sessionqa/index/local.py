@@ -209,7 +209,8 @@ class LocalIndex:
             "ORDER BY row LIMIT 1"
         )
         place = (sentence.session_code, sentence.start, sentence.end)
-        return str(self._db.execute(query, place).fetchone()[0])
+        row = self._db.execute(query, place).fetchone()
+        return str(row[0]) if row else ""
 
     def sentence_vectors(self, rows: Sequence[int]) -> Vectors:
         """See Index."""
