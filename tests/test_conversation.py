@@ -253,3 +253,11 @@ def test_what_was_cited_is_remembered_for_a_while() -> None:
         memory.keep(str(number), [])
     assert memory.get("a") is None
     assert memory.get(str(MOST_REMEMBERED - 1)) == ()
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["What should I watch to learn about cost?", "Any other talk on queues?"],
+)
+def test_a_list_with_a_topic_of_its_own_is_no_follow_up(question: str) -> None:
+    assert read(question, SHARDING) == question

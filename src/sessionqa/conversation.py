@@ -92,7 +92,13 @@ def standalone(question: str, history: Sequence[str], memory: Memory) -> str:
 
 
 def _leans(question: str, memory: Memory) -> bool:
-    return followup.leans(question) or _names_alone(question, memory)
+    return (followup.leans(question) and not _lists(question)) or _names_alone(question, memory)
+
+
+def _lists(question: str) -> bool:
+    """Whether it asks for sessions on a topic of its own: "What should I watch on cost?"."""
+    topic = terms.content_words(question)
+    return bool(topic) and read(question).sessions and not followup.pointers(question)
 
 
 def _turn(asked: str, thread: Sequence[Turn], memory: Memory) -> Turn:
