@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from threading import Lock
 
@@ -11,7 +12,28 @@ _STEMMER = snowballstemmer.stemmer("english")
 # The stemmer keeps the word that it is at in itself, and the chat asks from several threads.
 _ONE_AT_A_TIME = Lock()
 
-WORD = re.compile(r"\w+(?:[.'’]\w+)*")
+# Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, kana, Han. As in a class.
+UNSPACED = (
+    "\u0e01-\u0e4e\u0e81-\u0ece\u1000-\u103f\u1050-\u108f\u1780-\u17d3"
+    "\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\uff66-\uff9d\U00020000-\U0003ffff"
+)
+# Invisible characters inside words: soft hyphen, (non-)joiners.
+_INVISIBLE = "\u00ad\u200c\u200d\u2060\ufeff"
+
+
+def _marks() -> str:
+    """What continues a word but is no letter to `re`: vowel signs and accents, and invisibles."""
+    codes = (code for code in range(0x300, 0x20000) if not 0xFE00 <= code <= 0xFE0F)
+    found = (chr(code) for code in codes if unicodedata.category(chr(code)) in {"Mn", "Mc"})
+    return "".join(found) + "\uff9e\uff9f" + _INVISIBLE
+
+
+MARKS = _marks()
+_LETTERS = rf"[^\W{UNSPACED}]+(?:[{MARKS}]+[^\W{UNSPACED}]*)*"
+# A character of an unspaced script is a word by itself (Unicode's annex 29 says so of Han).
+WORD = re.compile(rf"{_LETTERS}(?:[.'’׳״]{_LETTERS})*|(?=\w)[{UNSPACED}][{MARKS}]*")
+_UNSPACED_WORD = re.compile(f"[{UNSPACED}]")
 
 # Words that say how something is asked, not what is asked about.
 STOP_WORDS = frozenset(
@@ -45,10 +67,17 @@ TALK_WORDS = frozenset(
 UNASKED = STOP_WORDS | TALK_WORDS
 
 
-# A Latin letter with a mark is often typed without; in other scripts the marks tell words apart.
-_MARKS = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
-# Latin letters that people type without the stroke, and that are not a letter and a mark.
-_STROKES = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})
+# Marks that are often not typed: on Latin and Greek letters, on the Russian ё, and the vowels of
+# Hebrew and Arabic. In other scripts marks tell words apart.
+_OPTIONAL = re.compile(
+    r"(?<=[a-zα-ω])[\u0300-\u036f]+|(?<=е)\u0308|[\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u0652\u0670]"
+    f"|[{_INVISIBLE}]"
+)
+# Letters that people type otherwise, and that are not a letter and a mark of it.
+_LIKE = {"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "’": "'"}
+_ALIKE = str.maketrans(_LIKE)
+# French and Italian articles before a vowel: "l'eau" is about "eau".
+_ELISION = re.compile(r"^(?:[cdjlmnst]|qu|dell|all|nell|sull)['’](?=\w)")
 
 
 def bare(word: str) -> str:
@@ -57,18 +86,24 @@ def bare(word: str) -> str:
 
 
 def fold(word: str) -> str:
-    """`word` as it is compared: without case, possessive and the marks on Latin letters."""
-    folded = bare(word.casefold())
+    """`word` as it is compared: without case, width, possessive, elided article, optional marks."""
+    folded = _ELISION.sub("", bare(word.casefold()))
     if folded.isascii():
         return folded
-    marked = unicodedata.normalize("NFD", folded.translate(_STROKES))
-    return unicodedata.normalize("NFC", _MARKS.sub("", marked))
+    marked = unicodedata.normalize("NFKD", folded.casefold()).translate(_ALIKE)
+    plain = _OPTIONAL.sub("", marked) or marked
+    return "".join(unicodedata.normalize("NFKC", plain).casefold().split())
 
 
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
-    """The stem of one word, folded: "Sharding" and "shards" are both "shard"."""
+    """The stem of one word, folded: "Sharding" and "shards" are both "shard".
+
+    The stemmer is English: a word that is not of plain letters when folded is its own stem.
+    """
     folded = fold(word)
+    if not folded.isascii():
+        return folded
     with _ONE_AT_A_TIME:
         return str(_STEMMER.stemWord(folded))
 
@@ -100,5 +135,29 @@ def content_words(question: str) -> list[str]:
 
 
 def asked_stems(question: str) -> list[str]:
-    """The stems of those words, as often as they stand in the question, in order."""
-    return [stem(word) for word in words(question) if not is_unasked(word)]
+    """What BM25 looks for: the stems of those words, as often as they stand there, in order.
+
+    With pairs, as `search_stems` has them.
+    """
+    return _with_pairs(m for m in WORD.finditer(question) if not is_unasked(m.group()))
+
+
+def search_stems(text: str) -> list[str]:
+    """What BM25 finds `text` by: the stems of its words, and pairs of those without a space between.
+
+    One character says little in a script without spaces, two neighbours say about a word.
+    """
+    return _with_pairs(WORD.finditer(text))
+
+
+def _with_pairs(matches: Iterable[re.Match[str]]) -> list[str]:
+    found: list[str] = []
+    before: re.Match[str] | None = None
+    for match in matches:
+        stemmed = stem(match.group())
+        unspaced = _UNSPACED_WORD.match(stemmed) is not None
+        if before and unspaced and before.end() == match.start():
+            found.append(stem(before.group()) + stemmed)
+        found.append(stemmed)
+        before = match if unspaced else None
+    return found
