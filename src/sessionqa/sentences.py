@@ -12,10 +12,10 @@ _LINE = re.compile(r"[^\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 # Other languages are read as English, and so is French: sentencex knows its "M." by English rules.
 _USUAL = {
     "en": frozenset(
-        """the of and to in is that it for was are with on
+        """the of and to is that it for was are with at
         le la les des et est une dans du au il elle que qui""".split()
     ),
-    "de": frozenset("der die das und ist nicht ein eine mit im den von am".split()),
+    "de": frozenset("der die das und ist nicht ein eine mit im den von zu".split()),
     "es": frozenset("el la los las es en una del con por que se".split()),
     "it": frozenset("il la gli di una del della con per che si".split()),
     "pt": frozenset("os as em uma do da dos com por que se".split()),
