@@ -7,10 +7,8 @@ from hypothesis import strategies as st
 from sessionqa.terms import (
     STOP_WORDS,
     TALK_WORDS,
-    asked_stems,
     content_words,
     fold,
-    search_stems,
     stem,
     stems,
     words,
@@ -107,11 +105,6 @@ def test_the_english_stemmer_leaves_other_scripts_alone() -> None:
         "καλεσ",
         "किताबें",
     ]
-
-
-def test_neighbours_in_a_script_without_spaces_are_found_together_too() -> None:
-    assert search_stems("茶園 tea茶") == ["茶", "茶園", "園", "tea", "茶"]
-    assert asked_stems("What is 茶園?") == ["茶", "茶園", "園"]
 
 
 def test_stems_are_a_set_over_every_word() -> None:

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from functools import lru_cache
 from threading import Lock
 
@@ -31,9 +30,9 @@ def _marks() -> str:
 
 MARKS = _marks()
 _LETTERS = rf"[^\W{UNSPACED}]+(?:[{MARKS}]+[^\W{UNSPACED}]*)*"
-# A character of an unspaced script is a word by itself (Unicode's annex 29 says so of Han).
+# A character of an unspaced script is a word by itself, as Unicode's annex 29 has it for Han: pairs
+# of neighbours found nothing more on tests/corpora/languages.
 WORD = re.compile(rf"{_LETTERS}(?:[.'’׳״]{_LETTERS})*|(?=\w)[{UNSPACED}][{MARKS}]*")
-_UNSPACED_WORD = re.compile(f"[{UNSPACED}]")
 
 # Words that say how something is asked, not what is asked about.
 STOP_WORDS = frozenset(
@@ -135,29 +134,5 @@ def content_words(question: str) -> list[str]:
 
 
 def asked_stems(question: str) -> list[str]:
-    """What BM25 looks for: the stems of those words, as often as they stand there, in order.
-
-    With pairs, as `search_stems` has them.
-    """
-    return _with_pairs(m for m in WORD.finditer(question) if not is_unasked(m.group()))
-
-
-def search_stems(text: str) -> list[str]:
-    """What BM25 finds `text` by: the stems of its words, and pairs of those without a space between.
-
-    One character says little in a script without spaces, two neighbours say about a word.
-    """
-    return _with_pairs(WORD.finditer(text))
-
-
-def _with_pairs(matches: Iterable[re.Match[str]]) -> list[str]:
-    found: list[str] = []
-    before: re.Match[str] | None = None
-    for match in matches:
-        stemmed = stem(match.group())
-        unspaced = _UNSPACED_WORD.match(stemmed) is not None
-        if before and unspaced and before.end() == match.start():
-            found.append(stem(before.group()) + stemmed)
-        found.append(stemmed)
-        before = match if unspaced else None
-    return found
+    """The stems of those words, as often as they stand in the question, in order."""
+    return [stem(word) for word in words(question) if not is_unasked(word)]

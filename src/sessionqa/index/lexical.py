@@ -33,7 +33,7 @@ def write(folder: Path, texts: Iterable[tuple[str, str]]) -> None:
     writer = index.writer(heap_size=WRITER_BYTES, num_threads=1)
     for row, (session_code, text) in enumerate(texts):
         document = tantivy.Document()
-        document.add_text(_TEXT, " ".join(terms.search_stems(text)))
+        document.add_text(_TEXT, " ".join(terms.stem(word) for word in terms.words(text)))
         document.add_text(_SESSION, session_code)
         document.add_unsigned(_ROW, row)
         writer.add_document(document)
