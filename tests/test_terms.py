@@ -1,5 +1,7 @@
 """The words that carry meaning: folded, stemmed, and told from how a question is put."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,6 +92,16 @@ def test_words_of_other_scripts_are_words(text: str, found: list[str]) -> None:
 )
 def test_spellings_of_one_word_are_equal(one: str, other: str) -> None:
     assert stem(one) == stem(other)
+
+
+def test_every_mark_on_letters_that_unicode_names_is_within_the_word() -> None:
+    others = "VARIATION SELECTOR|MUSICAL|SIGNWRITING|DUPLOYAN|ZNAMENNY".split("|")
+    for code in range(0x300, 0x1E000):
+        mark = chr(code)
+        if unicodedata.category(mark) in {"Mn", "Mc"} and not any(
+            other in unicodedata.name(mark) for other in others
+        ):
+            assert words(f"a{mark}b") == [f"a{mark}b"]
 
 
 @given(st.text(max_size=8))

@@ -21,11 +21,15 @@ UNSPACED = (
 _INVISIBLE = "\u00ad\u200c\u200d\u2060\ufeff"
 
 
+# Where Unicode has marks of letters, so that not all of it is looked through at every start.
+_WITH_MARKS = ((0x300, 0x3100), (0xA600, 0xAC00), (0xFE20, 0xFE30), (0x10100, 0x17000))
+
+
 def _marks() -> str:
     """What continues a word but is no letter to `re`: vowel signs and accents, and invisibles."""
-    codes = (code for code in range(0x300, 0x20000) if not 0xFE00 <= code <= 0xFE0F)
+    codes = (code for first, last in _WITH_MARKS for code in range(first, last))
     found = (chr(code) for code in codes if unicodedata.category(chr(code)) in {"Mn", "Mc"})
-    return "".join(found) + "\uff9e\uff9f" + _INVISIBLE
+    return "".join(found) + "\ufb1e\uff9e\uff9f" + _INVISIBLE
 
 
 MARKS = _marks()
