@@ -2,6 +2,7 @@
 
 import string
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,11 @@ def test_a_full_card_reads_as_sentences() -> None:
 
 def test_the_least_card_is_one_sentence() -> None:
     assert render(Session("A1", "Why worms?", "")) == "A1: Why worms?"
+
+
+@pytest.mark.parametrize("title", ["什么是茶？", "茶。", "चाय क्या है?", "चाय।", "ما الشاي؟"])
+def test_a_title_keeps_the_stop_of_its_own_script(title: str) -> None:
+    assert render(Session("A1", title, "")) == f"A1: {title}"
 
 
 def test_a_level_of_zero_is_told() -> None:

@@ -4,7 +4,7 @@ import string
 from collections.abc import Sequence
 from itertools import pairwise
 
-import sentencex
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,15 +12,14 @@ from sessionqa import Assistant, Passage, Session
 from sessionqa.card import CARD_END
 from sessionqa.chunk import (
     Fits,
-    Span,
     count_tokens,
     is_heading,
     passages,
-    sentence_spans,
     units,
     whole,
 )
 from sessionqa.encode import passage_input
+from sessionqa.sentences import Span
 
 BITS = [
     *string.ascii_letters[:4],
@@ -68,42 +67,7 @@ def assert_covers(text: str, spans: Sequence[Span]) -> None:
     assert [text[at : at + 2] for at in missed] == ["- "] * len(missed)
 
 
-# Sentences
-
-
-def test_sentences_headings_and_items_are_told_apart() -> None:
-    text = "# Worms\n\nThey eat peel. They sleep, e.g. at noon.\n\n- Dr. Leaf knows.\n\n- 堆肥 🙂"
-    assert [text[start:end] for start, end in sentence_spans(text)] == [
-        "# Worms",
-        "They eat peel.",
-        "They sleep, e.g. at noon.",
-        "Dr. Leaf knows.",
-        "堆肥 🙂",
-    ]
-
-
-@given(TEXTS)
-def test_sentence_spans_are_trimmed_in_order_and_cover_the_text(text: str) -> None:
-    spans = sentence_spans(text)
-    assert all(text[start:end].strip() == text[start:end] != "" for start, end in spans)
-    assert all(first[1] <= second[0] for first, second in pairwise(spans))
-    assert_covers(text, spans)
-
-
-@given(TEXTS)
-def test_sentence_spans_agree_with_searching_each_sentence_in_turn(text: str) -> None:
-    expected: list[Span] = []
-    at = 0
-    for line in text.split("\n"):
-        for part in sentencex.segment("en", line):
-            begin = text.index(part, at)
-            at = begin + len(part)
-            dash = 2 if part.startswith("- ") else 0
-            kept = part[dash:].strip()
-            if kept:
-                start = text.index(kept, begin + dash)
-                expected.append((start, start + len(kept)))
-    assert sentence_spans(text) == expected
+# Headings
 
 
 def test_only_what_begins_with_a_number_sign_is_a_heading() -> None:
@@ -198,6 +162,22 @@ def test_a_sentence_over_the_limit_is_cut_between_words() -> None:
     made = units(Session("C1", "T", text), 16, anything)
     assert len(made) > 1
     assert all(set(text[start:end].split()) <= {"word", "end."} for start, end in made)
+
+
+@pytest.mark.parametrize("whole_character", ["e\u0301", "👩‍🌾", "👍🏽", "कि", "1️⃣", "ﾃﾞ"])
+def test_a_long_run_is_not_cut_within_what_is_read_as_one_character(whole_character: str) -> None:
+    text = whole_character * 30
+    made = units(Session("C1", "T", text), 16, anything)
+    assert len(made) > 1
+    for start, end in made:
+        assert text[start:end] == whole_character * ((end - start) // len(whole_character))
+
+
+def test_a_long_sentence_without_spaces_is_cut_after_a_clause() -> None:
+    text = "春天下雨，秋天很冷，农民喝茶，孩子读书，老人看花，鸟儿飞走，风吹竹叶。"
+    made = units(Session("C1", "T", text), 24, anything)
+    assert len(made) > 1
+    assert all(text[end - 1] in "，。" for _, end in made)
 
 
 def test_ids_depend_on_session_and_text_alone() -> None:

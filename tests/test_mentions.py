@@ -12,6 +12,7 @@ SESSIONS = [
     Session("ARC206", "Ten million users", "Text.", speakers=(Speaker("Zoë Ångström"),)),
     Session("ARC310-R1", "Gray failures again", "Text.", speakers=(Speaker("J. de la Cruz"),)),
     Session("KEY001", "Lock-in", "Text.", speakers=(Speaker("Cher"),)),
+    Session("TEA001", "お茶", "Text.", speakers=(Speaker("田中 花子"),)),
 ]
 
 
@@ -25,6 +26,19 @@ def lookup(assistant_over: Callable[[Sequence[Session]], Assistant]) -> Lookup:
 )
 def test_a_code_is_known_in_any_spelling(lookup: Lookup, spelling: str) -> None:
     assert named_codes(f"what is {spelling} on", lookup) == (["ARC310"], [])
+
+
+@pytest.mark.parametrize("question", ["请介绍ARC310的内容", "ARC310について", "ＡＲＣ３１０?"])
+def test_a_code_needs_no_space_beside_a_script_that_has_none(lookup: Lookup, question: str) -> None:
+    assert named_codes(question, lookup) == (["ARC310"], [])
+
+
+def test_an_unknown_code_is_told_there_as_well(lookup: Lookup) -> None:
+    assert named_codes("请介绍ARC999的内容", lookup) == ([], ["ARC999"])
+
+
+def test_a_code_inside_a_word_is_none(lookup: Lookup) -> None:
+    assert named_codes("xARC310 ARC3100", lookup) == ([], [])
 
 
 def test_several_codes_are_named_in_order_and_once(lookup: Lookup) -> None:
@@ -63,6 +77,11 @@ def test_a_session_is_named_by_code_or_by_a_speakers_full_name(lookup: Lookup) -
 )
 def test_a_word_and_a_number_are_no_code(lookup: Lookup, question: str) -> None:
     assert named_codes(question, lookup) == ([], [])
+
+
+def test_a_name_is_found_where_no_spaces_are_written(lookup: Lookup) -> None:
+    assert named_sessions("田中花子さんは何を話しましたか", lookup) == ["TEA001"]
+    assert named_sessions("花子田中", lookup) == []
 
 
 def test_a_name_of_many_words_is_found_by_all_of_them(lookup: Lookup) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sessionqa import Assistant, Hit, Session, Settings, retrieve
-from sessionqa.chunk import is_heading, sentence_spans
+from sessionqa.chunk import is_heading
 from sessionqa.encode import Vectors, passage_input
 from sessionqa.fusion import RRF_K
 from sessionqa.index.local import LocalIndex
@@ -22,7 +22,8 @@ from sessionqa.retrieve import (
     WHOLE,
     Retriever,
 )
-from sessionqa.terms import is_unasked
+from sessionqa.sentences import sentence_spans
+from sessionqa.terms import asked_stems, is_unasked, stems
 
 QUESTION = "How are gray failures detected?"
 CONFIGURATIONS: dict[str, dict[str, object]] = {
@@ -484,3 +485,17 @@ def test_a_heading_counts_as_no_sentence(index: LocalIndex) -> None:
     sentences = [s for session in index.sessions() for s in index.sentences(session.code, 0, 10**6)]
     assert sentences
     assert not [s for s in sentences if is_heading(s.text)]
+
+
+@pytest.mark.parametrize(
+    ("question", "widened"),
+    [
+        ("What does RTO stand for?", True),
+        ("RTO, quorum, cell, bulkhead and backup", False),
+    ],
+)
+def test_only_a_short_question_is_widened_by_its_abbreviations(
+    retriever: Retriever, question: str, widened: bool
+) -> None:
+    added = Counter(retriever.read(question).stems) - Counter(asked_stems(question))
+    assert set(added) == (stems("Recovery Time Objective") if widened else set())

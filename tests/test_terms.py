@@ -1,10 +1,20 @@
 """The words that carry meaning: folded, stemmed, and told from how a question is put."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessionqa.terms import STOP_WORDS, TALK_WORDS, content_words, fold, stem, stems, words
+from sessionqa.terms import (
+    STOP_WORDS,
+    TALK_WORDS,
+    content_words,
+    fold,
+    stem,
+    stems,
+    words,
+)
 
 
 def test_the_forms_of_a_word_share_a_stem() -> None:
@@ -44,9 +54,69 @@ def test_words_keep_inner_dots_and_apostrophes_and_lose_the_rest() -> None:
     ]
 
 
-def test_words_of_other_scripts_are_words() -> None:
-    assert words("堆肥 Ångström العربية") == ["堆肥", "Ångström", "العربية"]
-    assert words("🙂 ?! ---") == []
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Ångström العربية ελιές 한국어", ["Ångström", "العربية", "ελιές", "한국어"]),
+        ("हिन्दी में किताब", ["हिन्दी", "में", "किताब"]),
+        ("e\u0301te\u0301 Zoe\u0308", ["e\u0301te\u0301", "Zoe\u0308"]),
+        ("می\u200cخواهم data\u00adbase", ["می\u200cخواهم", "data\u00adbase"]),
+        ("ד״ר O’Reilly", ["ד״ר", "O’Reilly"]),
+        ("堆肥とARC310の話", ["堆", "肥", "と", "ARC310", "の", "話"]),
+        ("ﾃﾞｰﾀ ไทย", ["ﾃﾞ", "ｰ", "ﾀ", "ไ", "ท", "ย"]),
+        ("🙂 ?! --- \u200d 。", []),
+        ("1️⃣ 👩‍🌾", ["1"]),
+    ],
+)
+def test_words_of_other_scripts_are_words(text: str, found: list[str]) -> None:
+    assert words(text) == found
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Straße", "STRASSE"),
+        ("İstanbul", "ISTANBUL"),
+        ("ısı", "ISI"),
+        ("ΟΔΥΣΣΕΥΣ", "Οδυσσεύς"),
+        ("ΑΘΗΝΑ", "Αθήνα"),
+        ("ＡＲＣ３１０", "arc310"),
+        ("ﾃﾞ", "デ"),
+        ("Ёлка", "елка"),
+        ("مُحَمَّد", "محمد"),
+        ("שָׁלוֹם", "שלום"),
+        ("l’eau", "eau"),
+        ("data\u00adbase", "database"),
+        ("O’Reilly", "O'Reilly"),
+    ],
+)
+def test_spellings_of_one_word_are_equal(one: str, other: str) -> None:
+    assert stem(one) == stem(other)
+
+
+def test_every_mark_on_letters_that_unicode_names_is_within_the_word() -> None:
+    others = "VARIATION SELECTOR|MUSICAL|SIGNWRITING|DUPLOYAN|ZNAMENNY".split("|")
+    for code in range(0x300, 0x1E000):
+        mark = chr(code)
+        if unicodedata.category(mark) in {"Mn", "Mc"} and not any(
+            other in unicodedata.name(mark) for other in others
+        ):
+            assert words(f"a{mark}b") == [f"a{mark}b"]
+
+
+@given(st.text(max_size=8))
+def test_a_word_folds_to_something_without_spaces(text: str) -> None:
+    for word in words(text):
+        assert fold(word)
+        assert not any(character.isspace() for character in stem(word))
+
+
+def test_the_english_stemmer_leaves_other_scripts_alone() -> None:
+    assert [stem(word) for word in ("лампами", "καλές", "किताबें")] == [
+        "лампами",
+        "καλεσ",
+        "किताबें",
+    ]
 
 
 def test_stems_are_a_set_over_every_word() -> None:

@@ -31,7 +31,7 @@ def render(session: Session) -> str:
 
 
 def _stopped(line: str) -> str:
-    return line if line[-1] in ".?!" else f"{line}."
+    return line if line[-1] in ".?!。！？؟।۔" else f"{line}."
 
 
 def end_of(text: str) -> int:

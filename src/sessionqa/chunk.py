@@ -10,16 +10,19 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import sentencex
-
-from sessionqa import card
+from sessionqa import card, terms
 from sessionqa.datatypes import Passage, Session
+from sessionqa.sentences import Span, sentence_spans, trimmed
 
 if TYPE_CHECKING:
     import tiktoken
 
-Span = tuple[int, int]
 Fits = Callable[[str, str], bool]
+
+# What belongs to the character before it: its accents and vowel signs, and the parts of an emoji.
+_CONTINUING = re.compile(
+    rf"[{terms.MARKS}\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]|(?<=\u200d).", re.DOTALL
+)
 
 
 @lru_cache(maxsize=1)
@@ -35,29 +38,21 @@ def count_tokens(text: str) -> int:
     return len(_vocabulary().encode_ordinary(text))
 
 
-def sentence_spans(text: str, card_end: int = 0) -> list[Span]:
-    """The sentences of `text`, trimmed, in order. A line break always ends one.
-
-    Up to `card_end` each line is one sentence: a name such as "A. B. See" does not end it.
-
-    A heading is a span as well (see `is_heading`); a list item's dash is left out of its span.
-    """
-    spans: list[Span] = []
-    offset = 0
-    for line in text.split("\n"):
-        if offset < card_end:
-            spans += _trimmed(text, offset, offset + len(line))
-        else:
-            for boundary in sentencex.get_sentence_boundaries("en", line):
-                start = offset + boundary["start_index"]
-                spans += _trimmed(text, start, offset + boundary["end_index"])
-        offset += len(line) + 1
-    return spans
-
-
 def is_heading(text: str) -> bool:
-    """Whether a span of `sentence_spans` is a heading: found with what follows, never quoted."""
+    """Whether a sentence is a heading: found with what follows, never quoted."""
     return re.match("#{1,6} ", text) is not None
+
+
+def quotable(text: str) -> list[Span]:
+    """The sentences of a session's `text`: of its card each line, however many stops are in it.
+
+    So a name such as "A. B. See" is not cut. A heading is a span as well, see `is_heading`.
+    """
+    card_end = card.end_of(text)
+    lines = re.finditer("[^\n]+", text[:card_end])
+    head = [span for line in lines for span in trimmed(text, *line.span())]
+    body = sentence_spans(text[card_end:])
+    return head + [(card_end + start, card_end + end) for start, end in body]
 
 
 def units(session: Session, budget: int, fits: Fits) -> list[Span]:
@@ -69,7 +64,7 @@ def units(session: Session, budget: int, fits: Fits) -> list[Span]:
     def within(start: int, end: int) -> bool:
         return _within(session, budget, fits, start, end)
 
-    spans = sentence_spans(session.text, card.end_of(session.text))
+    spans = quotable(session.text)
     return [piece for span in spans for piece in _pieces(session.text, span, within)]
 
 
@@ -104,28 +99,27 @@ def _within(session: Session, budget: int, fits: Fits, start: int, end: int) -> 
     return count_tokens(text) <= budget and fits(session.title, text)
 
 
-def _trimmed(text: str, start: int, end: int) -> list[Span]:
-    if text.startswith("- ", start):
-        start += 2
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return [(start, end)] if start < end else []
-
-
 def _pieces(text: str, span: Span, within: Callable[[int, int], bool]) -> Iterator[Span]:
     """`span` halved, between words where there are any, until each piece is within the limits."""
     start, end = span
     if end - start <= 1 or within(start, end):
         yield span
         return
-    middle = (start + end) // 2
-    cut = text.rfind(" ", start + 1, middle)
-    cut = cut if cut > start else middle
+    cut = _cut(text, start, end)
     for left, right in ((start, cut), (cut, end)):
-        for trimmed in _trimmed(text, left, right):
-            yield from _pieces(text, trimmed, within)
+        for piece in trimmed(text, left, right):
+            yield from _pieces(text, piece, within)
+
+
+def _cut(text: str, start: int, end: int) -> int:
+    """Where to halve [start, end): after a word or clause, else between two whole characters."""
+    middle = (start + end) // 2
+    word = max(text.rfind(gap, start + 1, middle) for gap in " \u3000")
+    clause = max(text.rfind(stop, start, middle) for stop in "、，；") + 1
+    if (cut := max(word, clause)) > start:
+        return cut
+    whole = (at for at in range(middle, start, -1) if not _CONTINUING.match(text, at))
+    return next(whole, middle)
 
 
 def _packed(

@@ -63,9 +63,9 @@ def folded(field: str, value: str) -> str:
 
 
 def fold(text: str) -> str:
-    """`text` without what does not tell names apart: case, composition, runs of spaces."""
-    composed = unicodedata.normalize("NFC", " ".join(text.split()))
-    return unicodedata.normalize("NFC", composed.casefold())
+    """`text` without what does not tell names apart: case, width, composition, runs of spaces."""
+    composed = unicodedata.normalize("NFKC", " ".join(text.split()))
+    return unicodedata.normalize("NFKC", composed.casefold())
 
 
 def squeezed(code: str) -> str:

@@ -12,7 +12,10 @@ from sessionqa.facets import LETTERS, OPENING, SHAPE, fold, letters, shape, sque
 Lookup = Callable[[str, Collection[str]], list[tuple[str, str, str]]]
 
 # A token of letters and digits, with what people put between them: ARC310, arc 310, ARC-310-R1.
-_CODE = re.compile(r"\b([^\W\d_]+)[ \-_]?(\d+(?:[\-_]?[^\W\d_]+\d*)?)\b")
+# No space need stand between it and a script that has none: 请介绍ARC310的内容.
+_LETTER = rf"[^\W\d_{terms.UNSPACED}]"
+_NAME = rf"(?:(?<![^\W{terms.UNSPACED}]){_LETTER}+|\b[{terms.UNSPACED}]+)"
+_CODE = re.compile(rf"{_NAME}[ \-_]?\d+(?:[\-_]?{_LETTER}+\d*)?(?![^\W{terms.UNSPACED}])")
 
 
 def named_sessions(question: str, lookup: Lookup) -> list[str]:

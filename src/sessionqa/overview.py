@@ -86,7 +86,7 @@ class Overviewer:
         named = named_sessions(text, self._index.facets)
         for session in self._index.sessions(named):
             for speaker in session.speakers:
-                words = r"\W+".join(map(re.escape, terms.words(speaker.name)))
+                words = r"\W*".join(map(re.escape, terms.words(speaker.name)))
                 rest = re.sub(words, " ", rest, flags=re.IGNORECASE)
         return named, rest
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from sessionqa import abbreviations, terms
-from sessionqa.chunk import sentence_spans
 from sessionqa.datatypes import Hit
 from sessionqa.encode import Encoder, Spans, Vectors
 from sessionqa.fusion import FUSIONS, Scores
 from sessionqa.index import Index
 from sessionqa.mentions import named_sessions
 from sessionqa.rerank import Reranker, reranked
+from sessionqa.sentences import sentence_spans
 from sessionqa.settings import Settings
 
 # Each arm is asked for so many passages, however few are wanted.
@@ -27,6 +27,9 @@ SESSION = 0.5
 ASKING = 0.3
 # Of a question with more sentences so many at either end are read one by one.
 MOST_SENTENCES = 8
+# With more words than this that say what it is about, a question needs no other forms of its
+# abbreviations: they would outweigh the rest.
+MOST_WIDENED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +119,22 @@ class Retriever:
         return reranked(self._reranker, question, self._hits(found, max(k, top)), top)[:k]
 
     def read(self, question: str) -> Question:
-        """What the arms read of `question`, its abbreviations written out for the lexical one."""
+        """What the arms read of `question`.
+
+        The lexical one reads a short question's abbreviations with what they stand for as well.
+        """
         text = " ".join(question.split())
         spans = sentence_spans(text)
         if len(spans) > 2 * MOST_SENTENCES:
             spans = [*spans[:MOST_SENTENCES], *spans[-MOST_SENTENCES:]]
         parts = [text[start:end] for start, end in spans] if len(spans) > 1 else [question]
-        asked = " ".join((question, *abbreviations.expand(question, self._index)))
+        short = len(terms.content_words(question)) <= MOST_WIDENED
+        forms = abbreviations.expand(question, self._index) if short else ()
         return Question(
             text=question,
             vector=self._encoder.encode_question(question),
             sentences=np.stack([self._encoder.encode_question(part) for part in parts]),
-            stems=tuple(terms.asked_stems(asked)),
+            stems=tuple(terms.asked_stems(" ".join((question, *forms)))),
         )
 
     def candidates(

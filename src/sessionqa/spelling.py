@@ -124,11 +124,15 @@ class _Speller:
         return [self._mended_alone(word) for word in words]
 
     def _is_strange(self, word: _Word, known: Known) -> bool:
-        """Whether the corpus lacks it, and it is no code, abbreviation or word of asking."""
+        """Whether the corpus lacks it, and it is no code, abbreviation or word of asking.
+
+        Nor a word of another script: no rule here knows the forms that it may take.
+        """
         return (
             word.read == word.written
             and SHORTEST - 1 <= len(word.written) <= LONGEST
             and word.written.isalpha()
+            and terms.fold(word.written).isascii()
             and (self._shouted or not word.written.isupper())
             and terms.fold(word.written) not in terms.UNASKED
             and terms.stem(word.written) not in known

@@ -11,7 +11,32 @@ _STEMMER = snowballstemmer.stemmer("english")
 # The stemmer keeps the word that it is at in itself, and the chat asks from several threads.
 _ONE_AT_A_TIME = Lock()
 
-WORD = re.compile(r"\w+(?:[.'’]\w+)*")
+# Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, kana, Han. As in a class.
+UNSPACED = (
+    "\u0e01-\u0e4e\u0e81-\u0ece\u1000-\u103f\u1050-\u108f\u1780-\u17d3"
+    "\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\uff66-\uff9d\U00020000-\U0003ffff"
+)
+# Invisible characters inside words: soft hyphen, (non-)joiners.
+_INVISIBLE = "\u00ad\u200c\u200d\u2060\ufeff"
+
+
+# Where Unicode has marks of letters, so that not all of it is looked through at every start.
+_WITH_MARKS = ((0x300, 0x3100), (0xA600, 0xAC00), (0xFE20, 0xFE30), (0x10100, 0x17000))
+
+
+def _marks() -> str:
+    """What continues a word but is no letter to `re`: vowel signs and accents, and invisibles."""
+    codes = (code for first, last in _WITH_MARKS for code in range(first, last))
+    found = (chr(code) for code in codes if unicodedata.category(chr(code)) in {"Mn", "Mc"})
+    return "".join(found) + "\ufb1e\uff9e\uff9f" + _INVISIBLE
+
+
+MARKS = _marks()
+_LETTERS = rf"[^\W{UNSPACED}]+(?:[{MARKS}]+[^\W{UNSPACED}]*)*"
+# A character of an unspaced script is a word by itself, as Unicode's annex 29 has it for Han: pairs
+# of neighbours found nothing more on tests/corpora/languages.
+WORD = re.compile(rf"{_LETTERS}(?:[.'’׳״]{_LETTERS})*|(?=\w)[{UNSPACED}][{MARKS}]*")
 
 # Words that say how something is asked, not what is asked about.
 STOP_WORDS = frozenset(
@@ -45,10 +70,17 @@ TALK_WORDS = frozenset(
 UNASKED = STOP_WORDS | TALK_WORDS
 
 
-# A Latin letter with a mark is often typed without; in other scripts the marks tell words apart.
-_MARKS = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
-# Latin letters that people type without the stroke, and that are not a letter and a mark.
-_STROKES = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})
+# Marks that are often not typed: on Latin and Greek letters, on the Russian ё, and the vowels of
+# Hebrew and Arabic. In other scripts marks tell words apart.
+_OPTIONAL = re.compile(
+    r"(?<=[a-zα-ω])[\u0300-\u036f]+|(?<=е)\u0308|[\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u0652\u0670]"
+    f"|[{_INVISIBLE}]"
+)
+# Letters that people type otherwise, and that are not a letter and a mark of it.
+_LIKE = {"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "’": "'"}
+_ALIKE = str.maketrans(_LIKE)
+# French and Italian articles before a vowel: "l'eau" is about "eau".
+_ELISION = re.compile(r"^(?:[cdjlmnst]|qu|dell|all|nell|sull)['’](?=\w)")
 
 
 def bare(word: str) -> str:
@@ -57,18 +89,24 @@ def bare(word: str) -> str:
 
 
 def fold(word: str) -> str:
-    """`word` as it is compared: without case, possessive and the marks on Latin letters."""
-    folded = bare(word.casefold())
+    """`word` as it is compared: without case, width, possessive, elided article, optional marks."""
+    folded = _ELISION.sub("", bare(word.casefold()))
     if folded.isascii():
         return folded
-    marked = unicodedata.normalize("NFD", folded.translate(_STROKES))
-    return unicodedata.normalize("NFC", _MARKS.sub("", marked))
+    marked = unicodedata.normalize("NFKD", folded.casefold()).translate(_ALIKE)
+    plain = _OPTIONAL.sub("", marked) or marked
+    return "".join(unicodedata.normalize("NFKC", plain).casefold().split())
 
 
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
-    """The stem of one word, folded: "Sharding" and "shards" are both "shard"."""
+    """The stem of one word, folded: "Sharding" and "shards" are both "shard".
+
+    The stemmer is English: a word that is not of plain letters when folded is its own stem.
+    """
     folded = fold(word)
+    if not folded.isascii():
+        return folded
     with _ONE_AT_A_TIME:
         return str(_STEMMER.stemWord(folded))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sessionqa import chunk
 from sessionqa.datatypes import Passage, Session
 from sessionqa.encode import Encoder, passage_input
+from sessionqa.sentences import Span
 from sessionqa.settings import Settings
 
 # Told the stage, how many are done, and of how many.
@@ -44,7 +45,7 @@ def cut(sessions: Sequence[Session], encoder: Encoder, settings: Settings, repor
 
 
 def _passages(
-    session: Session, units: list[chunk.Span], settings: Settings, fits: chunk.Fits
+    session: Session, units: list[Span], settings: Settings, fits: chunk.Fits
 ) -> list[Passage]:
     if settings.chunking == "document":
         return chunk.whole(session)
@@ -54,7 +55,7 @@ def _passages(
 def _add(
     made: Cut,
     session: Session,
-    units: list[chunk.Span],
+    units: list[Span],
     passages: list[Passage],
     encoder: Encoder,
 ) -> None:
