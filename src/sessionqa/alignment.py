@@ -9,7 +9,7 @@ from sessionqa.encode import Encoder, Vectors, passage_input
 from sessionqa.index import Index
 
 Similarities = NDArray[np.float32]
-# Stands for the similarity of a word that is not there, where no token has a vector.
+# Stands for the similarity of a word that is not there, where no vector can tell.
 ABSENT = 0.4
 
 
@@ -39,15 +39,23 @@ class Alignment:
 
         Shape (len(stems),). A word of several tokens counts by their mean.
         """
+        said = self._said(passage.text[start - passage.start : end - passage.start])
         if not self._encoder.token_dim:
-            there = terms.stems(passage.text[start - passage.start : end - passage.start])
-            return np.array([1.0 if s in there else ABSENT for s in self.stems], dtype=np.float32)
+            return said
         products, spans = self._products(passage)
         inside = (spans[:, 0] >= start) & (spans[:, 1] <= end)
         if not inside.any() or not self._rows:
             return np.zeros(len(self.stems), dtype=np.float32)
         best = products[:, inside].max(axis=1)
-        return np.array([best[rows].mean() for rows in self._rows], dtype=np.float32)
+        near = np.array([best[rows].mean() for rows in self._rows], dtype=np.float32)
+        # A vocabulary of another language has one token for all that it does not know.
+        foreign = [not stem.isascii() for stem in self.stems]
+        return np.where(foreign, np.minimum(near, said), near)
+
+    def _said(self, text: str) -> Similarities:
+        """1 for each word that a text has, and what a word that is not there is worth."""
+        there = terms.stems(text)
+        return np.array([1.0 if s in there else ABSENT for s in self.stems], dtype=np.float32)
 
     def _products(self, passage: Passage) -> tuple[Vectors, NDArray[np.int64]]:
         """The products of the question's tokens and the passage's, and where the latter stand."""
