@@ -138,6 +138,7 @@ class OnnxEncoder:
         self._before = specials.index(0)
         self._after = specials[::-1].index(0)
         self._remembered = lru_cache(maxsize=256)(self._encode_question)
+        self.passage_spans = lru_cache(maxsize=512)(self._passage_spans)
 
     def count_pieces(self, text: str) -> int:
         """The word pieces of `text`, special ones and the passage prompt included."""
@@ -175,7 +176,7 @@ class OnnxEncoder:
         """See Encoder; not to be written to. Of a very long question those at either end."""
         return self._remembered(text)[1:]
 
-    def passage_spans(self, text: str) -> Spans:
+    def _passage_spans(self, text: str) -> Spans:
         """See Encoder."""
         prompt = self._prompts["passage"]
         offsets = self._tokenizer.encode(prompt + text).offsets

@@ -1,7 +1,7 @@
 """Question and Hits -> Evidence: every sentence that may answer, and what speaks for it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sessionqa import card, kinds, terms
@@ -87,7 +87,7 @@ class Examiner:
                 hit=hit,
                 meaning=float(meanings[row]),
                 focus=float(focuses[row]),
-                overlap=covered(rarity, terms.stems(with_name(hit, sentence.text))),
+                overlap=covered(rarity, terms.stems(sentence.text) | terms.stems(name_of(hit))),
                 kind=_kind(sentence, sessions[sentence.session_code], asked),
                 fit=_fit(want, sentence, sessions[sentence.session_code]),
             )
@@ -138,12 +138,12 @@ def _fit(want: Wanted, sentence: Sentence, session: Session) -> float:
     return kinds.fit(want, sentence.text, [speaker.name for speaker in session.speakers])
 
 
-def covered(rarity: Mapping[str, float], stems: set[str]) -> float:
+def covered(rarity: Mapping[str, float], stems: Collection[str]) -> float:
     """The share of the question's rarity whose stems are among `stems`; 0 if it has none."""
     total = sum(rarity.values())
     return sum(rarity[stem] for stem in rarity if stem in stems) / total if total else 0.0
 
 
-def with_name(hit: Hit, text: str) -> str:
-    """A text as it is understood: with the code and the title of its session."""
-    return f"{hit.passage.session_code} {hit.passage.title} {text}"
+def name_of(hit: Hit) -> str:
+    """The code and title of a hit's session, with which every sentence of it is understood."""
+    return f"{hit.passage.session_code} {hit.passage.title}"

@@ -40,6 +40,10 @@ _ASKS = {
         r"\b(?:percent|percentage|proportion|fraction)\b|\b(?:what|which) share\b"
     ),
     "year": _pattern(r"\b(?:what|which) year\b|\bhow (?:long|many years) ago\b"),
+    "date": _pattern(
+        r"^\W*(?:(?:and|so|since) )?when (?:was|were|did|had)\b|\bsince when\b"
+        r"|\b(?:what|which) (?:\w+ )?(?:date|month|decade|century)\b"
+    ),
     "time": _pattern(
         r"^\W*(?:(?:and|so|since|until|by) )?when\b|[,;:]\s*when\b"
         r"|\b(?:what|which) (?:\w+ )?(?:date|day|month|decade|century|season|era|period)\b"
@@ -53,13 +57,15 @@ _ASKS = {
         r"|\b(?:what|which) interval\b"
     ),
     "count": _pattern(r"\bhow many\b|\bnumber of\b"),
+    "age": _pattern(r"\bhow old\b|\b(?:what|which) age\b"),
     "measure": _pattern(
-        r"\bhow (?:old|big|large|far|high|fast|tall|deep|heavy|warm|hot|cold|wide|small)\b"
+        r"\bhow (?:big|large|far|high|fast|tall|deep|heavy|warm|hot|cold|wide|small)\b"
         r"|\b(?:what|which) (?:is |was )?(?:the )?(?:\w+ )?(?:population|temperature|speed|score|"
         r"rate|size|height|depth|distance|weight)\b"
     ),
+    "where": _pattern(r"^\W*(?:and |so )?where\b"),
     "place": _pattern(
-        r"^\W*(?:and |so )?where\b|\b(?:which|what) (?:\w+ )?(?:city|town|country|state|continent|"
+        r"\b(?:which|what) (?:\w+ )?(?:city|town|country|state|continent|"
         r"region|island|river|street)\b"
     ),
     "reason": _pattern(
@@ -80,20 +86,24 @@ _ASKS = {
 }
 # Whether a sentence has one of these can be told by its form; a reason may stand in any form.
 FORMAL = frozenset(
-    {"person", "money", "percentage", "year", "duration", "frequency", "count", "measure"}
+    {
+        *("person", "money", "percentage", "year", "date", "duration", "frequency", "count"),
+        *("age", "measure", "place"),
+    }
 )
 # What is asked for more closely is not asked for more widely as well.
 _CLOSER = {
     "person": {"name"},
-    "year": {"time", "count", "name"},
+    "year": {"date", "time", "count", "name"},
+    "date": {"time", "name"},
     "time": {"name"},
-    "duration": {"count", "time", "measure"},
+    "duration": {"count", "date", "time", "measure"},
     "frequency": {"count", "name"},
     "percentage": {"count", "name", "money"},
     "money": {"measure", "name", "manner"},
     "count": {"name"},
     "measure": {"name"},
-    "place": {"name"},
+    "place": {"where", "name"},
     "reason": {"name"},
 }
 
@@ -102,7 +112,7 @@ _HAS_MONEY = _pattern(
     r"|\bfree of charge\b|\bfor free\b"
 )
 _HAS_PERCENTAGE = _pattern(
-    r"\d\s?%|\bper ?cent\b|\b(?:half|third|thirds|quarter|quarters|majority|most|all)\b"
+    r"\d\s?%|\bper ?cent\b|\b(?:half|thirds?|quarters?|majority)\b"
     rf"|{_NUMBER} (?:in|out of|of) {_NUMBER}"
 )
 _HAS_YEAR = _pattern(r"\b(?:1\d{3}|20\d{2})\b")
@@ -113,12 +123,19 @@ _HAS_TIME = _pattern(
     r"mornings?|evenings?|noon|midnight|today|yesterday|tomorrow|century|centuries|before|after|"
     r"during|until|since|when|whenever|while|once|as soon as|if)\b"
 )
+_HAS_DATE = _pattern(
+    r"\b(?:1\d{3}|20\d{2})s?\b|\b\d{1,2}(?:st|nd|rd|th)\b|\b(?:january|february|march|april|may|june|"
+    r"july|august|september|october|november|december|spring|summer|autumn|winter|century|"
+    rf"centuries|war|yesterday|today)\b|{_NUMBER} (?:{_UNITS}) (?:ago|later|earlier|before|after)\b"
+)
 _HAS_DURATION = _pattern(rf"{_NUMBER}(?:\s|-)(?:\w+\s){{0,2}}(?:{_UNITS})\b|\bovernight\b")
 _HAS_FREQUENCY = _pattern(
     rf"\b(?:once|twice|thrice|daily|weekly|monthly|yearly|hourly|every|always|never|regularly|"
     rf"continuously|constantly|often|rarely)\b|{_NUMBER} times\b|\b(?:a|per|each) (?:{_UNITS})\b"
 )
 _HAS_COUNT = _pattern(rf"\d[\d,.]*|\b(?:{_COUNTED}|once|twice|half|single|only one|both)\b")
+_HAS_AGE = _pattern(rf"\b(?:aged?|born)\b|{_NUMBER}[ -]years?(?:[ -]old)?\b")
+_HAS_MEASURE = _pattern(rf"\d[\d,.]*|\b(?:{_COUNTED})\b")
 _HAS_PLACE = re.compile(r"\b(?:in|at|from|near)\s+(?:the\s+)?([A-Z][\w-]+)")
 _HAS_REASON = _pattern(
     r"\b(?:because|since|due to|owing to|thanks to|so that|so as to|in order (?:to|that)|therefore|"
@@ -234,11 +251,14 @@ _HAS: dict[str, Has] = {
     "money": _says_new(_HAS_MONEY),
     "percentage": _says_new(_HAS_PERCENTAGE),
     "year": _says_new(_HAS_YEAR),
+    "date": _says_new(_HAS_DATE),
     "time": _says(_HAS_TIME),
     "duration": _says_new(_HAS_DURATION),
     "frequency": _says_new(_HAS_FREQUENCY),
     "count": _count,
-    "measure": _says_new(_HAS_COUNT),
+    "age": _says_new(_HAS_AGE),
+    "measure": _says_new(_HAS_MEASURE),
+    "where": _place,
     "place": _place,
     "reason": _says(_HAS_REASON),
     "manner": _says(_HAS_MANNER),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from itertools import pairwise
 
 from sessionqa import terms
+from sessionqa.datatypes import Session
 from sessionqa.facets import LETTERS, OPENING, SHAPE, fold, letters, shape, squeezed
 
 # Index.facets, or what does the same.
@@ -27,6 +28,13 @@ def named_sessions(question: str, lookup: Lookup) -> list[str]:
     pairs = {" ".join(pair) for pair in pairwise(words)}
     named = {code for _, name, code in lookup(OPENING, pairs) if f" {name} " in said}
     return sorted(named)
+
+
+def named_roles(question: str, sessions: Iterable[Session]) -> list[str]:
+    """The roles of the speakers whom a question names, empty for one of whom none is known."""
+    asked = terms.stems(question)
+    people = {speaker for session in sessions for speaker in session.speakers}
+    return [person.role for person in people if terms.stems(person.name) <= asked]
 
 
 def named_codes(question: str, lookup: Lookup) -> tuple[list[str], list[str]]:

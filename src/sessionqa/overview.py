@@ -10,7 +10,7 @@ from sessionqa.datatypes import Hit, Sentence, Session
 from sessionqa.encode import Encoder, Vectors
 from sessionqa.fusion import Scores
 from sessionqa.index import Index
-from sessionqa.mentions import named_codes, named_sessions
+from sessionqa.mentions import named_codes, named_roles, named_sessions
 from sessionqa.question import Asked, focus
 from sessionqa.reply import Paragraph, Reply, listed, presented
 from sessionqa.topic import Topic, key, keys, read_topic
@@ -139,6 +139,9 @@ class Overviewer:
         sessions = self._sessions(codes, within)
         if not sessions:
             return None
+        roles = named_roles(question, sessions) if asked.role else []
+        if roles and not any(roles):
+            return Reply("The summaries do not say.", (), 0.0, tuple(s.code for s in sessions))
         for session in sessions:
             lines = self._lines(session, asked.fields) or self._instead(question, session, asked)
             if lines:

@@ -93,19 +93,25 @@ _STAGE_VERB = (
     r"(?:present(?:s|ed|ing)?|gave|gives?|giv(?:en|ing)|deliver(?:s|ed)?|host(?:s|ed)?|spoke|"
     r"speaks?|speaking|led|leads?|ran|held|taught|teaches|on stage|behind)"
 )
+_ROLE = r"\brole\b(?![^?.!]*\bplay)|\b(?:position|job(?: title)?|works? as|profession|employer)\b"
+# The speaker who does or says something is not asked for.
+_NOT_DOING = "".join(
+    rf"(?<!\b{verb} the )" for verb in ("did", "does", "do", "has", "have", "had", "that", "by")
+)
 # Each field of the card, and how people ask for it.
 _FIELDS = {
     "speakers": re.compile(
-        rf"\bwho(?:'s|se|m)?\b[^?.!]*\b{_STAGE_VERB}\b|\b(?:speakers?|presenters?|presented by)\b"
+        rf"\bwho(?:'s|se|m)?\b[^?.!]*\b{_STAGE_VERB}\b|\bpresented by\b"
+        rf"|{_NOT_DOING}\b(?:speakers?|presenters?)\b"
         rf"|\bwho(?:'s| is| was| are| were)\b[^?.!]*\b{_TALK}\b"
         rf"|\bon stage\b|\bhow many (?:people|persons) {_STAGE_VERB}\b"
-        r"|\brole\b(?![^?.!]*\bplay)|\b(?:position|job(?: title)?|works? as|profession|employer)\b"
+        rf"|{_ROLE}"
         r"|^\W*who(?:'s| is| was)\b",
         re.IGNORECASE,
     ),
     "title": re.compile(
         rf"\b(?:(?<!job )title|titled)\b|\bname of (?:the )?{_TALK}\b"
-        rf"|\b(?:{_TALK}|{_CODE})\b[^?.!]*\b(?:called|headed)\b|\b(?:which|what) {_TALK}\b"
+        rf"|\b(?:{_TALK}|{_CODE})\b[^?.!]*\b(?:called|headed)\b|\b(?:which|what) {_ONE}\b"
         rf"|\b(?:{_TALK}|the|its|what|which) (?:code|number)\b(?=\W*(?:$|of|for|is|please|has))"
         r"|^\W*code\b|\bcode(?: please)?\W*$",
         re.IGNORECASE,
@@ -113,7 +119,9 @@ _FIELDS = {
     "facts": re.compile(
         rf"(?<![\w-])(?:level|track)\b(?=[^?.!]*\b(?:{_TALK}|{_CODE})\b)"
         rf"|\b(?:{_TALK}|{_CODE})\b[^?.!]*(?<![\w-])(?:level|track)\b"
-        r"|\b(?:which|what) (?:level|track|event|conference|year)\b|\bhow advanced\b"
+        r"|\b(?:which|what) (?:level|track|event|conference)\b|\bhow advanced\b"
+        rf"|\b(?:which|what) year\b[^?.!]*\b(?:{_TALK}|{_CODE})\b"
+        rf"|\b(?:{_TALK}|{_CODE})\b[^?.!]*\b(?:which|what) year\b"
         rf"|\b(?:beginners?|introductory|advanced|experts?)\b[^?.!]*\b(?:{_TALK}|{_CODE})\b"
         rf"|\b(?:{_TALK}|{_CODE})\b[^?.!]*\b(?:beginners?|introductory|advanced|experts?)\b",
         re.IGNORECASE,
@@ -129,7 +137,7 @@ _FIELDS = {
 _ENUMERATES = re.compile(r",[^,.;]+,?\s(?:and|or)\s|\b(?:and|as well as)\b[^.]*\band\b|:")
 # What says that a thing is one of several: "a second reason", "containers are also a pattern".
 _FURTHER = re.compile(
-    r"\b(?:one|another|first|second|third|fourth|fifth|two|three|four|five|six|also|further|"
+    r"\b(?:one|another|first|second|third|fourth|fifth|also|further|"
     r"additional|other|finally|last|next|then|besides|moreover|among|includ(?:e|es|ed|ing)|such as|"
     r"likewise|too|as well)\b",
     re.IGNORECASE,
@@ -157,7 +165,8 @@ class Asked:
     that it names.
 
     `several` says that it wants several things, and `things` has the stems of what they may be.
-    `fields` are names of lines of the card; `defined` holds the stems of the term that a question
+    `fields` are names of lines of the card, `role` says that it is for what somebody on stage does
+    for a living; `defined` holds the stems of the term that a question
     for a definition asks about, in order, and is empty for another question.
     """
 
@@ -171,6 +180,7 @@ class Asked:
     several: bool
     things: frozenset[str]
     fields: frozenset[str]
+    role: bool
     defined: tuple[str, ...]
 
 
@@ -192,6 +202,7 @@ def read(question: str) -> Asked:
         several=bool(_SEVERAL.search(question)),
         things=_things(question),
         fields=named,
+        role=bool(re.search(_ROLE, question, re.IGNORECASE)),
         # "What is the title of X" does not ask what X is.
         defined=() if named else _term(question),
     )

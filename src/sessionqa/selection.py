@@ -13,21 +13,21 @@ from sessionqa.question import Asked
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How many sentences, and how many words of them, an answer has at most; the best one always.
+    """How many sentences an answer has at most, and how many words are enough.
 
     A further sentence must score within `close` of the best one, within `elsewhere` if it is of
     another session.
     """
 
     sentences: int
-    words: int
+    enough: int
     close: float
     elsewhere: float
 
 
 # Chosen on dev questions: docs/decisions/0006.
-ONE_THING = Bounds(sentences=4, words=60, close=0.6, elsewhere=0.1)
-SEVERAL_THINGS = Bounds(sentences=6, words=140, close=0.6, elsewhere=0.1)
+ONE_THING = Bounds(sentences=4, enough=42, close=0.6, elsewhere=0.1)
+SEVERAL_THINGS = Bounds(sentences=6, enough=100, close=0.6, elsewhere=0.1)
 # How much being like a chosen sentence counts against one, as in maximal marginal relevance
 # (Carbonell and Goldstein 1998); and how like it says the same.
 ALIKE, SAME = 0.3, 0.95
@@ -45,24 +45,26 @@ class Selector:
         first = evidence[0]
         if first.is_field:
             return [e.sentence for e in evidence if e.is_field and e.session == first.session]
-        near = [e for e in evidence if e.score >= first.score - _within(e, first, bounds)]
+        near = [e for e in evidence if e is first or _may_follow(e, first, bounds)]
         vectors = self._index.sentence_vectors([e.sentence.row for e in near])
         scores = np.array([e.score for e in near])
+        left = set(range(1, len(near)))
         chosen = [0]
         words = _length(first)
-        left = set(range(1, len(near)))
-        while left and len(chosen) < bounds.sentences:
+        while left and len(chosen) < bounds.sentences and words < bounds.enough:
             alike = (vectors @ vectors[chosen].T).max(axis=1)
-            best = max(left, key=lambda row: (scores[row] - ALIKE * alike[row], -row))
+            worth = scores - ALIKE * alike
+            best = max(left, key=lambda row: (worth[row], -row))
             left.remove(best)
-            if alike[best] <= SAME and words + _length(near[best]) <= bounds.words:
+            if alike[best] <= SAME:
                 chosen.append(best)
                 words += _length(near[best])
         return [near[row].sentence for row in chosen]
 
 
-def _within(evidence: Evidence, first: Evidence, bounds: Bounds) -> float:
-    return bounds.close if evidence.session == first.session else bounds.elsewhere
+def _may_follow(evidence: Evidence, first: Evidence, bounds: Bounds) -> bool:
+    close = bounds.close if evidence.session == first.session else bounds.elsewhere
+    return not evidence.on_card and evidence.score >= first.score - close
 
 
 def _length(evidence: Evidence) -> int:

@@ -1,7 +1,7 @@
 """A question and its evidence -> the features by which a confidence is computed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,21 +10,27 @@ from sessionqa.alignment import Alignment
 from sessionqa.confidence import Features
 from sessionqa.datatypes import Hit
 from sessionqa.encode import Encoder
-from sessionqa.evidence import Evidence, Examiner, covered, with_name
+from sessionqa.evidence import Evidence, Examiner, covered, name_of
 from sessionqa.index import Index
-from sessionqa.mentions import named_sessions
-from sessionqa.question import focus
+from sessionqa.mentions import named_roles, named_sessions
+from sessionqa.question import focus, read
 
 # So many of the best sentences, and of the best passages, are looked at.
 TOP = 3
 # Sentences so close behind the best are looked at for the kind of answer that was asked for.
 NEAR = 0.35
 MANY_WORDS = 20
-_ROLE = re.compile(
-    r"\b(?:role|position|job(?: title)?|profession|employer|works? as)\b", re.IGNORECASE
-)
+# What the question itself denies, not a clause of it that begins with "that".
 _DENIES = re.compile(
-    r"\b(?:not|no|never|without|cannot|nor|neither|none|unable)\b|n['’]t\b", re.IGNORECASE
+    r"\b(?:what|which|who|whom|whose|where|when|why|how)\b"
+    r"(?:\s+(?!(?:that|who|which|because|if)\b)\w+){0,5}?(?:\s+(?:not|never)\b|n['’]t\b)",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(
+    r"\b(?:not|never|no|nor|neither|none|nothing|nobody|without|cannot|unable|fail\w*|lack\w*|"
+    r"avoid\w*|prevent\w*|refus\w*|reject\w*|exclu\w*|except|instead|rather|hardly|rarely)\b"
+    r"|n['’]t\b",
+    re.IGNORECASE,
 )
 
 
@@ -51,9 +57,9 @@ class Support:
             absent=_absent(alignment, body[0], _hits(evidence), naming),
             names_missing=_names_missing(question, body[0]),
             fits=_fits(question, evidence),
-            negated=float(_denies(focus(question)) and not _denies(body[0].sentence.text)),
+            negated=float(_negated(question, body[0])),
             length=min(len(rarity), MANY_WORDS) / MANY_WORDS,
-            field=float(best.is_field),
+            field=_field(best, topic),
         )
 
     def _naming(self, question: str) -> set[str]:
@@ -100,7 +106,7 @@ def _absent(alignment: Alignment, best: Evidence, hits: Sequence[Hit], naming: s
 
 def _names_missing(question: str, best: Evidence) -> float:
     names = [name for name in kinds.names(question) if not terms.is_unasked(name)]
-    there = terms.stems(with_name(best.hit, best.sentence.text))
+    there = terms.stems(best.sentence.text) | terms.stems(name_of(best.hit))
     missing = [name for name in names if terms.stem(name) not in there]
     return len(missing) / len(names) if names else 0.0
 
@@ -108,8 +114,10 @@ def _names_missing(question: str, best: Evidence) -> float:
 def _fits(question: str, evidence: Sequence[Evidence]) -> float:
     """How far the best sentences have what is asked for, where its form can be told."""
     best = evidence[0]
-    if _ROLE.search(question) and (roles := _roles(question, evidence)):
-        return float(any(roles))
+    if read(question).role:
+        roles = named_roles(question, [e.session for e in evidence])
+        if roles and not any(roles):
+            return 0.0
     if best.is_field:
         return 1.0
     want = kinds.wanted(focus(question))
@@ -119,16 +127,17 @@ def _fits(question: str, evidence: Sequence[Evidence]) -> float:
     return max((kinds.formal_fit(want, e.sentence.text, _people(e)) for e in near), default=0.0)
 
 
-def _roles(question: str, evidence: Sequence[Evidence]) -> list[str]:
-    """The roles, empty where the card has none, of those on stage whom the question names."""
-    asked = terms.stems(question)
-    people = {speaker for e in evidence for speaker in e.session.speakers}
-    return [person.role for person in people if terms.stems(person.name) <= asked]
+def _field(best: Evidence, topic: Mapping[str, float]) -> float:
+    """Of a line of the card that was asked for: how far its session is what was asked about."""
+    if not best.is_field:
+        return 0.0
+    return covered(topic, terms.stems(best.session.text)) if topic else 1.0
 
 
 def _people(evidence: Evidence) -> list[str]:
     return [speaker.name for speaker in evidence.session.speakers]
 
 
-def _denies(text: str) -> bool:
-    return bool(_DENIES.search(text))
+def _negated(question: str, best: Evidence) -> bool:
+    """Whether the question denies what the best sentence states."""
+    return bool(_DENIES.search(focus(question))) and not _DENIED.search(best.sentence.text)

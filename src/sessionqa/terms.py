@@ -78,9 +78,10 @@ def words(text: str) -> list[str]:
     return WORD.findall(text)
 
 
-def stems(text: str) -> set[str]:
-    """The stems of every word of `text`."""
-    return {stem(word) for word in words(text)}
+@lru_cache(maxsize=4096)
+def stems(text: str) -> frozenset[str]:
+    """The stems of every word of `text`. Those of the sentences that are asked about recur."""
+    return frozenset(stem(word) for word in words(text))
 
 
 def _before_apostrophe(word: str) -> str:
