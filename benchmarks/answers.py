@@ -16,6 +16,7 @@ An index of SQuAD 1.1 takes about two minutes; --indexes keeps it for the next t
 
 import argparse
 import operator
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -29,6 +30,7 @@ from calibrate_confidence import drawn, row
 from sessionqa import evaluate
 from sessionqa.assistant import Assistant, build_index
 from sessionqa.confidence import probability
+from sessionqa.errors import SessionQAError, UsageError
 from sessionqa.evidence import Examiner
 from sessionqa.gold import GoldQuestion, GoldSet, read_gold_set
 from sessionqa.settings import Settings
@@ -74,14 +76,14 @@ GOALS = {
     "squad_2_all": Goal("SQuAD 2.0, ROC AUC, all articles", 0.68, 0.75),
 }
 OF_EVAL = (
-    *("nuggets", "correct", "answer_words", "list_precision", "list_recall"),
+    *("nuggets", "correct", "list_precision", "list_recall"),
     *("refusal_recall", "wrongly_refused", "citation_precision"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """What was measured, of how many questions in all."""
+    """What was measured, over how many questions."""
 
     name: str
     value: float
@@ -91,6 +93,8 @@ class Got:
 def of_gold(path: Path, split: str, folder: Path, progress: Progress) -> Iterator[Got]:
     """The gold questions, put to the corpus in whose folder they are."""
     gold = read_gold_set(path, split)
+    if not gold.answered:
+        raise UsageError(f"{path} judges no answers: give a gold set in JSON lines with --gold")
     settings = Settings(corpus=path.parent, index=folder)
     build_index(settings, progress)
     assistant = Assistant.open(settings)
@@ -100,7 +104,9 @@ def of_gold(path: Path, split: str, folder: Path, progress: Progress) -> Iterato
     made = evaluate.evaluated("as set", outcomes)
     for name in OF_EVAL:
         if name in made.scores:
-            yield Got(name, made.scores[name], len(outcomes))
+            yield Got(name, made.scores[name], len(made.measures[name]))
+    if words := evaluate.words_of(outcomes):
+        yield Got("answer_words", median(words), len(words))
     if "hit@1" in (of_kind := made.by_kind.get("followup", {})):
         yield Got("followups", of_kind["hit@1"], int(of_kind["questions"]))
     times = [o.answer.timings["answer_ms"] for o in outcomes if o.answer]
@@ -160,11 +166,9 @@ def some(gold: GoldSet, count: int | None) -> Sequence[GoldQuestion]:
 
 def line(goal: Goal, got: Got) -> str:
     bound = "at most" if goal.at_most else ""
-    floor, aim = (
-        f"{limit:8g}" if limit is not None else f"{'-':>8}" for limit in (goal.floor, goal.aim)
-    )
+    limits = "".join(f"{'-' if x is None else f'{x:g}':>8}" for x in (goal.floor, goal.aim))
     return (
-        f"{goal.measure:34}{bound:>8}{floor}{aim}{got.value:10.3f}  {goal.verdict(got.value):8}"
+        f"{goal.measure:35}{bound:>8}{limits}{got.value:10.3f}  {goal.verdict(got.value):8}"
         f"{got.questions:7}"
     )
 
@@ -194,14 +198,14 @@ def main() -> None:
     )
     parser.add_argument("--indexes", type=Path, help="keeps the indexes in this folder")
     arguments = parser.parse_args()
-    print(
-        f"{'measure':34}{'':8}{'floor':>8}{'aim':>8}{'got':>10}  {'reached':8}{'asked':>7}",
-        flush=True,
-    )
     kept = arguments.indexes
+    print(f"{'measure':43}{'floor':>8}{'aim':>8}{'got':>10}  {'reached':8}{'over':>7}", flush=True)
     with nullcontext(kept) if kept else tempfile.TemporaryDirectory() as folder:
-        for got in measured(arguments, Path(folder)):
-            print(line(GOALS[got.name], got), flush=True)
+        try:
+            for got in measured(arguments, Path(folder)):
+                print(line(GOALS[got.name], got), flush=True)
+        except SessionQAError as error:
+            sys.exit(f"answers.py: {error}")
 
 
 if __name__ == "__main__":

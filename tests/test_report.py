@@ -338,10 +338,10 @@ def test_the_report_says_where_the_system_stands_on_the_curve() -> None:
     ]
     page = Page(rendered([evaluated("hybrid", outcomes)]))
     # Risks 0, 1/2, 1/3 and 1/4: two answered, one of them wrong.
-    assert "at the dot: 0.271; 50.0% answered, 50.0% of them wrong." in page.text
+    assert "the share wrong of that: 0.271; 50.0% answered, 50.0% wrong." in page.text
     assert "AURC 0.271" in page.text
     silent = Page(rendered([evaluated("hybrid", outcomes[2:])]))
-    assert "at the dot: 0.000; none answered." in silent.text
+    assert "the share wrong of that: 0.000; none answered." in silent.text
 
 
 def test_the_lower_is_the_best_where_it_is_better() -> None:

@@ -175,7 +175,16 @@ def values_of(outcomes: Sequence[Outcome], names: Sequence[str] = ()) -> dict[st
     )
 
 
-def of_all(outcomes: Iterable[Outcome]) -> dict[str, float]:
+def words_of(outcomes: Iterable[Outcome]) -> list[int]:
+    """The number of words of each answer that should be short: SHORTLY_ANSWERED, no refusal."""
+    return [
+        len(o.answer.text.split())
+        for o in outcomes
+        if o.answer and not o.answer.refused and o.gold.kind in SHORTLY_ANSWERED
+    ]
+
+
+def of_all(outcomes: Sequence[Outcome]) -> dict[str, float]:
     """What is measured of all questions together, and of no single one; empty without answers.
 
     answer_words: the median number of words, as white space parts them, of answers to questions
@@ -189,11 +198,7 @@ def of_all(outcomes: Iterable[Outcome]) -> dict[str, float]:
     confidences = [answer.confidence for _, answer in answered]
     answerable = [not o.gold.refuse for o, _ in answered]
     wrong = [o.wrong for o, _ in answered]
-    words = [
-        len(answer.text.split())
-        for o, answer in answered
-        if o.gold.kind in SHORTLY_ANSWERED and not answer.refused
-    ]
+    words = words_of(outcomes)
     return {
         **({"answer_words": float(np.median(words))} if words else {}),
         "calibration_error": round(selective.reliability(confidences, answerable).error, 4),

@@ -171,7 +171,7 @@ def _risk(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
         "If only the questions with the highest confidence were answered: how many of the answers "
         "are wrong, since the corpus has none or a gold fact is missing. The dot is where the "
         "refusals as they are put it.",
-        "area under the curve, and what holds at the dot",
+        "area under the curve; at the dot, the share answered and the share wrong of that",
         {
             e.configuration: _at_the_dot(e.scores["AURC"], points[e.configuration])
             if found[e.configuration][1]
@@ -189,7 +189,7 @@ def _risk(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
 
 
 def _at_the_dot(area: float, point: tuple[float, float] | None) -> str:
-    where = f"{point[0]:.1%} answered, {point[1]:.1%} of them wrong" if point else "none answered"
+    where = f"{point[0]:.1%} answered, {point[1]:.1%} wrong" if point else "none answered"
     return f"{area:.3f}; {where}"
 
 
