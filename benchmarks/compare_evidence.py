@@ -22,7 +22,7 @@ from sessionqa.settings import Settings
 from squad import squad_assistant
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("MEANING", "FOCUS", "OVERLAP", "CONTEXT", "KIND")
+PARTS = ("MEANING", "FOCUS", "OVERLAP", "CONTEXT", "KIND", "FIT")
 SQUAD_QUESTIONS = 1500
 # For each question: a row of parts per sentence, and which facts (rows) each sentence states.
 Case = tuple[NDArray[np.float64], NDArray[np.bool_]]
@@ -34,14 +34,14 @@ def examined(assistant: Assistant, question: str, history: Sequence[str] = ()) -
 
 
 def parts_of(evidence: list[Evidence]) -> NDArray[np.float64]:
-    rows = [(e.meaning, e.focus, e.overlap, e.hit.score, e.kind) for e in evidence]
+    rows = [(e.meaning, e.focus, e.overlap, e.hit.score, e.kind, e.fit) for e in evidence]
     return np.array(rows)
 
 
 def dev_cases(assistant: Assistant) -> list[Case]:
     cases = []
     for gold in read_gold_set(ROOT / "corpus" / "gold.jsonl", "dev").questions:
-        if gold.refuse or gold.kind == "list":
+        if gold.refuse or gold.kind in {"list", "summary", "compare"}:
             continue
         evidence = examined(assistant, gold.question, gold.history)
         texts = [f"{e.sentence.session_code}: {e.sentence.text}".casefold() for e in evidence]

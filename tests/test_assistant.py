@@ -3,7 +3,7 @@
 import sys
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -158,9 +158,11 @@ class _Counting(ExtractiveAnswerer):
         super().__init__(index, encoder)
         self.asked: list[str] = []
 
-    def answer(self, question: str, hits: Sequence[Hit]) -> Answer:
+    def answer(
+        self, question: str, hits: Sequence[Hit], within: Collection[str] | None = None
+    ) -> Answer:
         self.asked.append(question)
-        return super().answer(question, hits)
+        return super().answer(question, hits, within)
 
 
 def test_a_code_spelt_otherwise_is_no_other_question(assistant: Assistant) -> None:

@@ -174,7 +174,8 @@ class Assistant:
         if kept is not None:
             return kept
         hits = self._found(standalone_question, self.settings.top_k, passing)
-        return self._remember(self._answerer.answer(standalone_question, hits), passing)
+        answer = self._answerer.answer(standalone_question, hits, passing)
+        return self._remember(answer, passing)
 
     def _remember(self, answer: Answer, passing: Collection[str] | None) -> tuple[str, ...]:
         codes = tuple(dict.fromkeys(citation.session_code for citation in answer.citations))

@@ -144,12 +144,13 @@ _HAS_REASON = _pattern(
     r"protect|improve))\b"
 )
 _HAS_MANNER = _pattern(
-    r"\b(?:by (?:\w+ )?\w+ing|through|via|using|with|by means of|uses?|used|steps?|first|then)\b"
+    r"\b(?:by (?:\w+ )?\w+ing|through|via|using|with|uses?|used|steps?|first|"
+    r"then|(?:means|ways?|methods?|techniques?|approach(?:es)?|mechanisms?|strateg(?:y|ies)) of)\b"
 )
 _COUNTED_NOUN = _pattern(r"\b(?:how many|number of) ([^\W\d_]+(?: [^\W\d_]+)?)")
 _NAMED_NOUN = _pattern(r"\b(?:which|what)(?: (?:kind|sort|type)s? of)? ([^\W\d_]+(?: [^\W\d_]+)?)")
 # A word that does not begin a sentence.
-_INSIDE = re.compile(r"(?<![.?!:]\s)(?<!^)\b\w[\w.-]*")
+_INSIDE = re.compile(r"(?<![.?!:]\s)(?<!^)\b\w+(?:[.-]\w+)*")
 # So many words may stand between a number and what it counts.
 _BETWEEN = 3
 

@@ -112,7 +112,8 @@ _FIELDS = {
     "title": re.compile(
         rf"\b(?:(?<!job )title|titled)\b|\bname of (?:the )?{_TALK}\b"
         rf"|\b(?:{_TALK}|{_CODE})\b[^?.!]*\b(?:called|headed)\b|\b(?:which|what) {_ONE}\b"
-        rf"|\b(?:{_TALK}|the|its|what|which) (?:code|number)\b(?=\W*(?:$|of|for|is|please|has))"
+        rf"|\b(?:{_TALK}|the|its|what|which) (?:code|number)\b"
+        r"(?=\W*(?:$|of|for|is|does|please|has))"
         r"|^\W*code\b|\bcode(?: please)?\W*$",
         re.IGNORECASE,
     ),

@@ -52,7 +52,7 @@ class Support:
         alignment = Alignment(self._index, self._encoder, question)
         return Features(
             score=best.score,
-            own=covered(topic, terms.stems(best.sentence.text)) if topic else 1.0,
+            own=covered(topic, terms.stems(best.sentence.text)),
             aligned=_aligned(alignment, body, naming),
             absent=_absent(alignment, body[0], _hits(evidence), naming),
             names_missing=_names_missing(question, body[0]),
@@ -86,7 +86,7 @@ def _aligned(alignment: Alignment, body: Sequence[Evidence], naming: set[str]) -
     """How near the sentence that suits best comes to the word that it suits worst."""
     rows = [row for row, stem in enumerate(alignment.stems) if stem not in naming]
     if not rows:
-        return 1.0
+        return float(bool(alignment.stems))
     worst = []
     for e in body:
         nearest = alignment.nearest(e.hit.passage, e.sentence.start, e.sentence.end)
@@ -99,7 +99,7 @@ def _absent(alignment: Alignment, best: Evidence, hits: Sequence[Hit], naming: s
     there = terms.stems(best.session.text) | naming
     rows = [row for row, stem in enumerate(alignment.stems) if stem not in there]
     if not rows:
-        return 1.0
+        return float(bool(alignment.stems))
     nearest = [alignment.nearest(h.passage, h.passage.start, h.passage.end)[rows] for h in hits]
     return float(np.max(nearest, axis=0).min())
 
