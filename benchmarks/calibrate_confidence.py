@@ -34,6 +34,7 @@ from sessionqa.confidence import Features
 from sessionqa.evidence import Examiner
 from sessionqa.gold import GoldQuestion, read_gold_set
 from sessionqa.mentions import named_codes
+from sessionqa.selective import reliability
 from sessionqa.settings import Settings
 from sessionqa.support import Support
 from squad import paragraphs, squad_assistant
@@ -172,18 +173,11 @@ def answerable(of: Sequence[Row]) -> Array:
     return np.array([one.answerable for one in of], dtype=np.float64)
 
 
-def expected_calibration_error(y: Array, p: Array) -> float:
-    """The mean gap of confidence and accuracy over ten bins (Naeini et al. 2015)."""
-    bins = np.minimum((p * 10).astype(int), 9)
-    gaps = [abs(y[bins == b].mean() - p[bins == b].mean()) * (bins == b).mean() for b in set(bins)]
-    return float(sum(gaps))
-
-
 def show(label: str, y: Array, p: Array) -> None:
     refused = p < 0.5
     print(
         f"{label:42} n {len(y):4}  ROC AUC {roc_auc_score(y, p):.3f}  "
-        f"calibration error {expected_calibration_error(y, p):.3f}  "
+        f"calibration error {reliability(list(p), list(y == 1)).error:.3f}  "
         f"refused at 0.5: of unanswerable {refused[y == 0].mean():.3f}, "
         f"of answerable {refused[y == 1].mean():.3f}"
     )

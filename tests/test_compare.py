@@ -76,6 +76,14 @@ def test_wins_losses_and_ties_are_of_the_second() -> None:
     assert made.p == made.p_corrected
 
 
+def test_less_wins_where_lower_is_better() -> None:
+    one = evaluation("one", wrongly_refused=[1, 1, 0, 0])
+    two = evaluation("two", wrongly_refused=[0, 0, 1, 0])
+    [made] = comparisons([one, two])
+    assert (made.wins, made.losses, made.ties) == (2, 1, 1)
+    assert made.difference == -1 / 4
+
+
 def test_p_is_exact_where_all_signs_can_be_tried() -> None:
     differences = [1.0, -0.25, 0.5, 0.75]
     sums = [sum(s * d for s, d in zip(signs, differences, strict=True))

@@ -102,6 +102,13 @@ def test_json_has_the_scores_of_answers(planted: Settings, tmp_path: Path, evalu
     assert made["scores"]["hit@1"] == made["scores"]["nuggets"] == 1
     assert made["scores"]["citation_precision"] == made["scores"]["citation_relevance"] == 1
     assert made["scores"]["refusal_recall"] == 1
+    assert made["scores"]["wrongly_refused"] == 0
+    # The surest is right; to answer the other one as well would be wrong.
+    assert made["scores"]["AURC"] == (0 + 1 / 2) / 2
+    assert made["scores"]["answer_words"] > 3
+    assert 0 < made["scores"]["calibration_error"] < 1
+    assert made["by_kind"]["fact"]["answer_words"] == made["scores"]["answer_words"]
+    assert "answer_words" not in made["by_kind"]["no"]
     assert set(made["scores"]) >= {"hit@3", "hit@5", "RR", "citation_precision", "latency_p50_ms"}
     assert made["by_kind"]["no"]["questions"] == 1
 
@@ -113,6 +120,7 @@ def test_a_table(planted: Settings, tmp_path: Path, evaluate: Eval) -> None:
     assert rows[0] == "1 questions"
     assert rows[1].split()[:2] == ["hit@1", "1.000"]
     assert rows[-1].split()[:2] == ["fact", "1"]
+    assert dict(zip(rows[-2].split(), rows[-1].split(), strict=True))["wrongly_refused"] == "0.000"
 
 
 def test_measures_by_name_come_on_top(planted: Settings, tmp_path: Path, evaluate: Eval) -> None:
@@ -158,6 +166,12 @@ def test_several_files_are_one_set(planted: Settings, tmp_path: Path, evaluate: 
         ([GOLD], ["--fail-under", "hits=1"], "hits is no measure"),
         ([GOLD], ["--fail-under", "nuggets"], "write MEASURE=LIMIT"),
         ([GOLD], ["--fail-under", "nuggets=nan"], "write MEASURE=LIMIT"),
+        (
+            [GOLD],
+            ["--fail-under", "wrongly_refused=0.05"],
+            "the lower wrongly_refused is the better, so it has no least value",
+        ),
+        ([GOLD], ["--fail-under", "AURC=0.1"], "the lower AURC is the better"),
         ([GOLD], ["--compare", "dense", "best"], "best is no configuration"),
         ([GOLD], ["--compare", "dense", "dense"], "names a configuration twice"),
         ([GOLD], ["--compare", "chunk_tokens=90"], "cannot be compared on one index"),

@@ -25,12 +25,18 @@ def outcome(
     refused: bool = False,
     latency: float = 1.0,
     id: str = "q",  # noqa: A002
+    confidence: float = 0.5,
+    unrefused: str = "",
 ) -> Outcome:
-    """An outcome of sessions with one-letter codes: `found` and `cited` in order."""
+    """An outcome of sessions with one-letter codes: `found` and `cited` in order.
+
+    `unrefused` is what a refused answer would have said.
+    """
     gold = GoldQuestion(id, "?", kind, dict.fromkeys(sessions, 1), facts, refuse)
     citations = tuple(Citation(n, code, "", "", 0, 0, "") for n, code in enumerate(cited, 1))
-    answer = Answer("?", "?", text, citations, (), 0.5, refused, "by hand", {})
-    return Outcome(gold, ranked(hits(found)), answer, latency)
+    answer = Answer("?", "?", text, citations, (), confidence, refused, "by hand", {})
+    said = replace(answer, text=unrefused, refused=False) if unrefused else None
+    return Outcome(gold, ranked(hits(found)), answer, latency, unrefused=said)
 
 
 def hits(codes: str) -> list[Hit]:
@@ -123,7 +129,53 @@ def test_refusals_are_measured_both_ways() -> None:
     values = samples(outcomes)
     assert values["refusal_precision"] == [1, 1, 0]
     assert values["refusal_recall"] == [1, 1, 0]
+    assert values["wrongly_refused"] == [1, 0]
     assert len(values["hit@1"]) == 2
+
+
+def test_words_are_the_median_over_short_answers_that_are_given() -> None:
+    outcomes = [
+        outcome(text="ARC1: One  two\n\nthree. [1]", kind="fact"),
+        outcome(text="Two words.", kind="typo"),
+        outcome(text="A b c d e f g h", kind="long"),
+        outcome(text="Not so few words as these", kind="fact", refused=True),
+        outcome(text="A list", kind="list"),
+        outcome(text="Somebody", kind="who"),
+    ]
+    made = evaluated("mine", outcomes)
+    assert made.scores["answer_words"] == 5
+    assert made.by_kind["typo"]["answer_words"] == 2
+    assert "answer_words" not in made.by_kind["who"]
+    assert "answer_words" not in made.intervals
+    assert evaluated("mine", outcomes[:2]).scores["answer_words"] == 3.5
+
+
+def test_the_confidence_is_measured_over_all_questions() -> None:
+    facts = (("stated",),)
+    outcomes = [
+        outcome(text="It is stated.", facts=facts, confidence=0.96, id="a"),
+        outcome(text="It is not.", facts=facts, confidence=0.94, id="b"),
+        outcome("", text="A guess.", refuse=True, confidence=0.55, id="c", kind="unanswerable"),
+        outcome(refused=True, unrefused="Stated.", facts=facts, confidence=0.12, id="d"),
+    ]
+    scores = evaluated("mine", outcomes).scores
+    # Bins: 0.95 against 1 twice, 0.55 against 0, 0.12 against 1.
+    assert scores["calibration_error"] == pytest.approx((2 * 0.05 + 0.55 + 0.88) / 4, abs=1e-4)
+    # Surest first: right, wrong, wrong, right.
+    assert scores["AURC"] == pytest.approx((0 + 1 / 2 + 2 / 3 + 2 / 4) / 4, abs=1e-4)
+    alone = evaluated("mine", outcomes).by_kind["unanswerable"]
+    assert (alone["calibration_error"], alone["AURC"]) == (0.55, 1)
+
+
+def test_a_refusal_is_wrong_or_right_by_what_would_have_been_said() -> None:
+    facts = (("stated",),)
+    assert not outcome(refused=True, unrefused="It is stated.", facts=facts).wrong
+    assert outcome(refused=True, unrefused="It is not.", facts=facts).wrong
+    assert outcome("", refuse=True, refused=True, unrefused="A guess.").wrong
+    # What is refused however sure: nothing is said that is wrong, nothing that was asked for.
+    assert not outcome("", refuse=True, refused=True).wrong
+    assert outcome(refused=True, facts=facts).wrong
+    assert not replace(outcome(), answer=None).wrong
 
 
 def test_an_evaluation_means_them_by_kind_and_leaves_out_what_has_no_value() -> None:
@@ -196,6 +248,22 @@ def test_a_set_that_judges_rankings_is_searched_and_not_answered(assistant: Assi
     assert one.latency > 0
 
 
+def test_what_a_refusal_would_have_said_is_known(assistant: Assistant) -> None:
+    asked = ("What is FinOps?", "How do I bake bread?", "What is ARC999 about?")
+    questions = tuple(GoldQuestion(question, question) for question in asked)
+    known, unknown, nowhere = run(assistant, GoldSet("three", questions, answered=True))
+    assert known.answer is not None
+    assert not known.answer.refused
+    assert known.unrefused is None
+    assert unknown.answer is not None
+    assert unknown.answer.refused
+    assert unknown.unrefused is not None
+    assert unknown.unrefused.citations
+    assert unknown.unrefused.confidence == unknown.answer.confidence
+    assert nowhere.unrefused is not None
+    assert nowhere.unrefused.refused, "no confidence makes a session"
+
+
 # --- intervals
 
 
@@ -229,7 +297,7 @@ def gold() -> tuple[GoldQuestion, ...]:
 def test_there_are_enough_questions_of_every_kind(gold: tuple[GoldQuestion, ...]) -> None:
     kinds = Counter(question.kind for question in gold)
     assert len(gold) >= 200
-    assert set(kinds) == {"fact", "who", "meta", "list", "typo", "long", "followup", "unanswerable"}
+    assert set(kinds) >= {"fact", "who", "meta", "list", "typo", "long", "followup", "unanswerable"}
     assert kinds["unanswerable"] >= 50
     assert min(kinds["list"], kinds["followup"], kinds["typo"]) >= 20
 
@@ -241,18 +309,20 @@ def test_no_question_stands_twice(gold: tuple[GoldQuestion, ...]) -> None:
     assert [question for question, count in asked.items() if count > 1] == []
 
 
-def test_the_splits_are_about_three_to_two(gold: tuple[GoldQuestion, ...]) -> None:
+def test_each_split_is_large_and_dev_has_every_kind(gold: tuple[GoldQuestion, ...]) -> None:
     splits = Counter(question.split for question in gold)
     assert set(splits) == {"dev", "heldout"}
-    assert splits["dev"] / len(gold) == pytest.approx(0.6, abs=0.05)
-    for kind in {question.kind for question in gold}:
-        of_kind = Counter(question.split for question in gold if question.kind == kind)
-        assert of_kind["dev"] / of_kind.total() == pytest.approx(0.6, abs=0.15), kind
+    assert min(splits.values()) >= 100
+    of_dev, held_out = (
+        Counter(question.kind for question in gold if question.split == split)
+        for split in ("dev", "heldout")
+    )
+    assert held_out <= of_dev
 
 
 def test_kinds_fit_what_is_expected(gold: tuple[GoldQuestion, ...]) -> None:
     for question in gold:
-        assert question.refuse == (question.kind == "unanswerable"), question.id
+        assert question.refuse or question.kind != "unanswerable", question.id
         assert bool(question.sessions) != question.refuse, question.id
         assert not (question.refuse and question.answer_any), question.id
         assert question.history or question.kind != "followup", question.id

@@ -7,7 +7,7 @@ from statistics import mean
 
 import pytest
 
-from sessionqa import Answer, Assistant, Session
+from sessionqa import Answer, Assistant, Session, Settings
 from sessionqa.listing import MOST_RECOMMENDED, MOST_SHOWN
 
 AssistantOver = Callable[..., Assistant]
@@ -39,6 +39,16 @@ def test_what_no_session_has_is_refused(asked: dict[str, Answer], gold: dict[str
     assert answer.refused
     assert answer.text.startswith("No session here ")
     assert not answer.citations
+
+
+@pytest.mark.parametrize("question", ["Which talks mention quokkas?", "Any talks about quokkas?"])
+def test_a_list_of_nothing_is_refused_even_if_nothing_else_is(
+    shipped: Settings, question: str
+) -> None:
+    careless = Assistant.open(shipped.with_(refuse_below=0.0, lexical_weight=1))
+    answer = careless.ask(question)
+    assert answer.refused
+    assert answer.text.startswith("No session here ")
 
 
 def test_every_quote_is_a_span_with_its_number(asked: dict[str, Answer], bakery: Assistant) -> None:

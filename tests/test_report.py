@@ -17,7 +17,13 @@ from sessionqa.compare import Comparison
 from sessionqa.errors import SessionQAError, UsageError
 from sessionqa.evaluate import Evaluation, Outcome, evaluated, run
 from sessionqa.gold import GoldQuestion, GoldSet
-from sessionqa.report.curves import latencies, recall_curve, reliability, risk_coverage
+from sessionqa.report.curves import (
+    latencies,
+    operating_point,
+    recall_curve,
+    reliability,
+    risk_coverage,
+)
 from sessionqa.report.failures import failures
 from sessionqa.report.page import WORST, render
 
@@ -128,7 +134,8 @@ def test_a_report_is_written_with_tables_plots_and_failures(
     assert "Evaluation: garden" in page.text
     assert "5 questions 2 unanswerable 3 kinds 1 left out" in page.text
     for measure, score in garden_evaluation.scores.items():
-        shown = f"{score:,.1f}" if measure.endswith("_ms") else f"{score:.3f}"
+        plain = measure.endswith(("_ms", "_words"))
+        shown = f"{score:,.1f}" if plain else f"{score:.3f}"
         assert f"{measure} {shown}" in page.text
     low, high = garden_evaluation.intervals["nDCG@10"]
     assert f"{low:.3f} to {high:.3f}" in page.text
@@ -306,19 +313,44 @@ def test_calibration_compares_confidence_with_being_answerable() -> None:
     assert reliability([outcome(confidence=0.5), outcome()]).counts == ()
 
 
-def test_risk_counts_wrong_answers_from_the_most_confident_down() -> None:
-    shares, risks = risk_coverage(
-        [
-            outcome(confidence=0.9, text="a fact"),
-            outcome(confidence=0.8, refuse=True),
-            outcome(confidence=0.7, text="a fact"),
-            outcome(confidence=0.7, text="something else"),
-            outcome(confidence=0.1, refused=True),
-        ]
-    )
-    assert shares == pytest.approx([1 / 5, 2 / 5, 4 / 5])
-    assert risks == pytest.approx([0, 1 / 2, 2 / 4])
+def test_risk_counts_what_is_wrong_from_the_surest_down() -> None:
+    outcomes = [
+        outcome(confidence=0.9, text="a fact"),
+        outcome(confidence=0.8, text="a guess", refuse=True),
+        outcome(confidence=0.7, text="a fact"),
+        outcome(confidence=0.6, text="something else"),
+        outcome(confidence=0.1, refused=True),
+    ]
+    shares, risks = risk_coverage(outcomes)
+    assert shares == pytest.approx([1 / 5, 2 / 5, 3 / 5, 4 / 5, 1])
+    assert risks == pytest.approx([0, 1 / 2, 1 / 3, 2 / 4, 3 / 5])
+    assert operating_point(outcomes) == (4 / 5, 2 / 4)
     assert risk_coverage([outcome("A")]) == ([], [])
+    assert operating_point([outcome("A")]) is operating_point(outcomes[-1:]) is None
+
+
+def test_the_report_says_where_the_system_stands_on_the_curve() -> None:
+    outcomes = [
+        outcome("A", confidence=0.9, text="a fact", id_="1"),
+        outcome("A", confidence=0.6, text="else", id_="2"),
+        outcome("A", confidence=0.1, refused=True, refuse=True, id_="3"),
+        outcome("A", confidence=0.2, refused=True, refuse=True, id_="4"),
+    ]
+    page = Page(rendered([evaluated("hybrid", outcomes)]))
+    # Risks 0, 1/2, 1/3 and 1/4: two answered, one of them wrong.
+    assert "the share wrong of that: 0.271; 50.0% answered, 50.0% wrong." in page.text
+    assert "AURC 0.271" in page.text
+    silent = Page(rendered([evaluated("hybrid", outcomes[2:])]))
+    assert "the share wrong of that: 0.000; none answered." in silent.text
+
+
+def test_the_lower_is_the_best_where_it_is_better() -> None:
+    asked = [outcome("A", confidence=0.9, text="a fact", id_=f"{n}") for n in range(4)]
+    refused = [replace(o, answer=replace(o.answer, refused=True)) for o in asked if o.answer]
+    html = rendered([evaluated("hybrid", asked), evaluated("silent", refused)])
+    row = re.search(r"wrongly_refused</th>(.*?)</tr>", html, re.DOTALL)
+    assert row
+    assert re.findall(r"<strong>(.*?)</strong>", row[1]) == ["0.000"]
 
 
 def test_unknown_times_are_left_out() -> None:

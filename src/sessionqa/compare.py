@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sessionqa.errors import UsageError
-from sessionqa.evaluate import Evaluation, Values
+from sessionqa.evaluate import LOWER_IS_BETTER, Evaluation, Values
 from sessionqa.settings import Settings, parsed
 
 # Configurations with a name, each as the settings that it changes.
@@ -121,13 +121,14 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 def _compared(measure: str, first: Evaluation, second: Evaluation) -> Comparison:
     differences = _differences(first.measures[measure], second.measures[measure])
+    better = -1 if measure in LOWER_IS_BETTER else 1
     p = randomisation_p(differences)
     return Comparison(
         measure=measure,
         first=first.configuration,
         second=second.configuration,
-        wins=sum(d > 0 for d in differences),
-        losses=sum(d < 0 for d in differences),
+        wins=sum(d * better > 0 for d in differences),
+        losses=sum(d * better < 0 for d in differences),
         ties=differences.count(0),
         difference=float(np.mean(differences)),
         p=p,

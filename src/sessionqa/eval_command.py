@@ -136,6 +136,11 @@ def _limits(texts: Sequence[str], answers: bool) -> dict[str, float]:
         if not equals or math.isnan(limit):
             raise UsageError(f"--fail-under {text}: write MEASURE=LIMIT, nDCG@10=0.72 say")
         of_answers = answers and name in evaluate.OF_ANSWERS
+        if of_answers and name in evaluate.LOWER_IS_BETTER:
+            raise UsageError(
+                f"--fail-under {text}: the lower {name} is the better, so it has no least value; "
+                "check it in what --json prints"
+            )
         limits[name if of_answers else measures.named(name)] = limit
     return limits
 

@@ -7,7 +7,10 @@ from typing import Any
 from sessionqa.compare import Comparison
 from sessionqa.evaluate import Evaluation
 
-KIND_COLUMNS = ("hit@1", "hit@3", "nuggets", "correct", "refusal_recall")
+KIND_COLUMNS = (
+    *("hit@1", "hit@3", "nuggets", "correct"),
+    *("refusal_recall", "wrongly_refused", "answer_words"),
+)
 
 
 def as_text(evaluations: Sequence[Evaluation], comparisons: Sequence[Comparison]) -> str:
@@ -82,9 +85,9 @@ def _compared(comparisons: Sequence[Comparison]) -> str:
 
 
 def _by_kind(by_kind: Mapping[str, Mapping[str, float]]) -> str:
-    rows = [f"{'kind':14}{'n':>5}" + "".join(f"{column:>16}" for column in KIND_COLUMNS)]
+    rows = [f"{'kind':14}{'n':>5}" + "".join(f"{c:>{_of(c)}}" for c in KIND_COLUMNS)]
     for kind, part in by_kind.items():
-        cells = (_cell(part, column, 16) for column in KIND_COLUMNS)
+        cells = (_cell(part, column, _of(column)) for column in KIND_COLUMNS)
         rows.append(f"{kind:14}{part['questions']:5}{''.join(cells)}")
     return "\n".join(rows)
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sessionqa import measures
+from sessionqa import measures, selective
+from sessionqa.answer import ExtractiveAnswerer
 from sessionqa.assistant import Assistant
 from sessionqa.datatypes import Answer, Hit
 from sessionqa.gold import GoldQuestion, GoldSet
@@ -21,8 +22,12 @@ OF_ANSWERS = (
     *HITS.values(),
     *("nuggets", "correct", "citation_precision", "citation_relevance"),
     *("list_recall", "list_precision"),
-    *("refusal_precision", "refusal_recall"),
+    *("refusal_precision", "refusal_recall", "wrongly_refused"),
+    *("answer_words", "calibration_error", "AURC"),
 )
+LOWER_IS_BETTER = frozenset({"wrongly_refused", "answer_words", "calibration_error", "AURC"})
+# Kinds of questions that a few sentences answer: their answers are measured by the word.
+SHORTLY_ANSWERED = frozenset({"fact", "typo", "long"})
 
 # A measure's value on each question that it is defined for, by the question's id.
 Values = Mapping[str, float]
@@ -34,7 +39,8 @@ class Outcome:
 
     `ranking` holds the sessions found with their scores, each once by its best passage, best
     first. `answer` is None where the set judges rankings only. `latency` is in ms, 0 if unknown.
-    `checks` are what verifying the answer's citations gave.
+    `checks` are what verifying the answer's citations gave. `unrefused` stands for an answer that
+    is a refusal: what would have been said at a confidence high enough.
     """
 
     gold: GoldQuestion
@@ -42,11 +48,23 @@ class Outcome:
     answer: Answer | None
     latency: float
     checks: tuple[Check, ...] = ()
+    unrefused: Answer | None = None
 
     @property
     def ranked_sessions(self) -> list[str]:
         """The codes of the sessions found, best first."""
         return [code for code, _ in self.ranking]
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it would be an error to answer, however sure of it.
+
+        That is so if the question is unanswerable, or a gold fact is missing.
+        """
+        said = self.unrefused or self.answer
+        if said is None:
+            return False
+        return not said.refused if self.gold.refuse else nuggets(self.gold, said) < 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +72,9 @@ class Evaluation:
     """What one configuration scored.
 
     `measures` gives, for each measure, its value on every question that it is defined for, by
-    the question's id. `scores` are the means of those and the latencies; `intervals` are their
-    95% bootstrap intervals; `by_kind` holds the scores of each kind of question, and how many
-    "questions" it has.
+    the question's id. `scores` are the means of those, what `of_all` measures, and the latencies;
+    `intervals` are the means' 95% bootstrap intervals; `by_kind` holds the scores of each kind of
+    question, and how many "questions" it has.
     """
 
     configuration: str
@@ -79,13 +97,19 @@ def run(
     `progress(done, of)` is told after each question.
     """
     questions = [q for q in gold.questions if gold.answered or not q.refuse]
+    unrefusing = ExtractiveAnswerer(assistant.index, assistant.encoder, refuse_below=0.0)
     outcomes: list[Outcome] = []
     for question in questions:
         answer, latency = _timed(assistant, question, gold.answered)
         clear = assistant.standalone(question.question, question.history)
         hits = assistant.retrieve(clear, PASSAGES_PER_SESSION * depth)
         checks = tuple(verify(answer, assistant.index.session)) if answer else ()
-        outcomes.append(Outcome(question, ranked(hits)[:depth], answer, latency, checks))
+        unrefused = None
+        if answer and answer.refused:
+            top = assistant.retrieve(clear, assistant.settings.top_k)
+            unrefused = unrefusing.answer(clear, top)
+        ranking = ranked(hits)[:depth]
+        outcomes.append(Outcome(question, ranking, answer, latency, checks, unrefused))
         if progress:
             progress(len(outcomes), len(questions))
     return outcomes
@@ -141,7 +165,7 @@ def values_of(outcomes: Sequence[Outcome], names: Sequence[str] = ()) -> dict[st
     session. citation_relevance: share of those that point to an expected session.
     list_recall, list_precision: of the expected sessions, the cited ones, and the other way
     round. refusal_precision: share of refusals that are right. refusal_recall: share of
-    unanswerable questions that are refused.
+    unanswerable questions that are refused. wrongly_refused: share of answerable ones that are.
 
     Then `names`, measures of ir-measures over all questions with a right session.
     """
@@ -149,6 +173,37 @@ def values_of(outcomes: Sequence[Outcome], names: Sequence[str] = ()) -> dict[st
     return ours | _ranking_values(
         [o for o in outcomes if o.gold.sessions], [name for name in names if name not in ours]
     )
+
+
+def words_of(outcomes: Iterable[Outcome]) -> list[int]:
+    """The number of words of each answer that should be short: SHORTLY_ANSWERED, no refusal."""
+    return [
+        len(o.answer.text.split())
+        for o in outcomes
+        if o.answer and not o.answer.refused and o.gold.kind in SHORTLY_ANSWERED
+    ]
+
+
+def of_all(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """What is measured of all questions together, and of no single one; empty without answers.
+
+    answer_words: the median number of words, as white space parts them, of answers to questions
+    that are SHORTLY_ANSWERED, without refusals. calibration_error: of the confidence, as the
+    probability that a question is answerable. AURC: how wrong the surest answers are. For the last
+    two see `selective`.
+    """
+    answered = [(o, o.answer) for o in outcomes if o.answer is not None]
+    if not answered:
+        return {}
+    confidences = [answer.confidence for _, answer in answered]
+    answerable = [not o.gold.refuse for o, _ in answered]
+    wrong = [o.wrong for o, _ in answered]
+    words = words_of(outcomes)
+    return {
+        **({"answer_words": float(np.median(words))} if words else {}),
+        "calibration_error": round(selective.reliability(confidences, answerable).error, 4),
+        "AURC": round(selective.area(confidences, wrong), 4),
+    }
 
 
 def mean(values: Sequence[float]) -> float:
@@ -194,6 +249,7 @@ def _answer_values(answered: Sequence[tuple[Outcome, Answer]]) -> dict[str, Valu
         },
         "refusal_precision": {o.gold.id: float(o.gold.refuse) for o, a in answered if a.refused},
         "refusal_recall": {o.gold.id: float(a.refused) for o, a in answered if o.gold.refuse},
+        "wrongly_refused": {o.gold.id: float(a.refused) for o, a in answerable},
     }
 
 
@@ -234,8 +290,9 @@ def _share(found: Iterable[str], expected: Iterable[str]) -> float:
 
 
 def _scores(outcomes: Sequence[Outcome], values: Mapping[str, Values]) -> dict[str, float]:
-    """The mean of each measure that has a value, and the latencies in ms if they are known."""
+    """The mean of each measure that has a value, what is `of_all`, and the latencies if known."""
     means = {name: mean(list(of.values())) for name, of in values.items() if of}
+    means |= of_all(outcomes)
     latencies = [outcome.latency for outcome in outcomes]
     if not any(latencies):
         return means

@@ -141,7 +141,7 @@ class Lister:
         listing = self._with_topic(topic, question, hits, passing)
         found = listing.found
         sure = SURE if listing.named else confidence() if found else 0.0
-        if sure < refuse_below or (not listing.named and _unsaid(asked, found)):
+        if not found or sure < refuse_below or (not listing.named and _unsaid(asked, found)):
             return _unmentioned(topic, demands, hits)
         return self._shown(found, len(found), _heading(listing, topic, demands), asked, sure)
 

@@ -2,28 +2,14 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from sessionqa.evaluate import Outcome, nuggets
+from sessionqa import selective
+from sessionqa.evaluate import Outcome
+from sessionqa.selective import Reliability
 
 DEPTH = 100
-BINS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Reliability:
-    """How often questions of about the same confidence can be answered.
-
-    For each bin that holds any, lowest confidence first: the mean confidence, the share of
-    answerable questions, and the number of questions. `error` is the expected calibration error.
-    """
-
-    confidences: tuple[float, ...]
-    shares: tuple[float, ...]
-    counts: tuple[int, ...]
-    error: float
 
 
 def recall_curve(outcomes: Iterable[Outcome], depth: int = DEPTH) -> list[float]:
@@ -68,39 +54,34 @@ def top_scores(outcomes: Iterable[Outcome]) -> tuple[list[float], list[float]]:
 def reliability(outcomes: Sequence[Outcome]) -> Reliability:
     """Confidence against what it predicts: that the corpus answers the question.
 
-    In ten bins of equal width (Guo et al. 2017, "On Calibration of Modern Neural Networks"). Empty
-    unless there are answers, to questions of both sorts.
+    Empty unless there are answers, to questions of both sorts.
     """
     answered = [(o.answer.confidence, not o.gold.refuse) for o in outcomes if o.answer]
     if len({answerable for _, answerable in answered}) < 2:
         return Reliability((), (), (), 0.0)
-    confidences, answerable = np.array(answered, dtype=float).T
-    bins = np.minimum((confidences * BINS).astype(int), BINS - 1)
-    members = [bins == number for number in np.unique(bins)]
-    means = tuple(float(confidences[chosen].mean()) for chosen in members)
-    shares = tuple(float(answerable[chosen].mean()) for chosen in members)
-    counts = tuple(int(chosen.sum()) for chosen in members)
-    gaps = [n * abs(m - s) for m, s, n in zip(means, shares, counts, strict=True)]
-    return Reliability(means, shares, counts, sum(gaps) / len(answered))
+    return selective.reliability(*zip(*answered, strict=True))
 
 
 def risk_coverage(outcomes: Sequence[Outcome]) -> tuple[list[float], list[float]]:
-    """If only the most confident answers are given: the share of questions answered, and of errors.
+    """If only the surest questions are answered: their share of all, and the share wrong of them.
 
-    After El-Yaniv and Wiener 2010, "On the Foundations of Noise-free Selective Classification". An
-    answer is an error if the corpus has none, or if a gold fact is missing. What was refused is
-    never given, so the curve ends at the share of the questions that were answered.
+    For every number of them, whatever is refused as it is; empty without answers.
     """
-    given = sorted(
-        (-o.answer.confidence, o.gold.refuse or nuggets(o.gold, o.answer) < 1)
-        for o in outcomes
-        if o.answer and not o.answer.refused
-    )
-    numbers = np.arange(1, len(given) + 1)
-    wrong = np.cumsum([wrong for _, wrong in given]) / numbers
-    # Answers of equal confidence are given together or not at all.
-    ends = [n for n in range(len(given)) if n + 1 == len(given) or given[n][0] < given[n + 1][0]]
-    return [float(numbers[n] / len(outcomes)) for n in ends], [float(wrong[n]) for n in ends]
+    answered = [(o.answer.confidence, o.wrong) for o in outcomes if o.answer]
+    if not answered:
+        return [], []
+    found = selective.risks(*zip(*answered, strict=True))
+    return [k / len(found) for k in range(1, len(found) + 1)], found
+
+
+def operating_point(outcomes: Sequence[Outcome]) -> tuple[float, float] | None:
+    """The share of the questions that is answered as things are, and the share wrong of those.
+
+    None if nothing is answered.
+    """
+    answered = [o for o in outcomes if o.answer]
+    wrong = [o.wrong for o in answered if o.answer and not o.answer.refused]
+    return (len(wrong) / len(answered), sum(wrong) / len(wrong)) if wrong else None
 
 
 def latencies(outcomes: Iterable[Outcome]) -> tuple[list[float], list[float]]:

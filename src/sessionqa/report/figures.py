@@ -162,25 +162,35 @@ def _reliability(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
 
 def _risk(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
     found = _each(evaluations, curves.risk_coverage)
+    points = _each(evaluations, curves.operating_point)
     highest = max((risk for _, risks in found.values() for risk in risks), default=None)
     if highest is None:
         return
     yield _compared(
         "Risk and coverage",
-        "If only the most confident answers were given: how many of those are wrong, since the "
-        "corpus has no answer or a gold fact is missing.",
-        "shares with all answers given",
+        "If only the questions with the highest confidence were answered: how many of the answers "
+        "are wrong, since the corpus has none or a gold fact is missing. The dot is where the "
+        "refusals as they are put it.",
+        "area under the curve; at the dot, the share answered and the share wrong of that",
         {
-            name: f"{risks[-1]:.1%} wrong, {shares[-1]:.1%} answered" if shares else ""
-            for name, (shares, risks) in found.items()
+            e.configuration: _at_the_dot(e.scores["AURC"], points[e.configuration])
+            if found[e.configuration][1]
+            else ""
+            for e in evaluations
         },
         plots.lines(
             list(found.values()),
-            "share of questions answered",
-            "share wrong",
+            "coverage: share of questions answered",
+            "risk: share wrong",
             within=(0, max(math.ceil(10 * highest), 1) / 10),
+            dots=list(points.values()),
         ),
     )
+
+
+def _at_the_dot(area: float, point: tuple[float, float] | None) -> str:
+    where = f"{point[0]:.1%} answered, {point[1]:.1%} wrong" if point else "none answered"
+    return f"{area:.3f}; {where}"
 
 
 def _latency(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:

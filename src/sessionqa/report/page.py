@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sessionqa import __version__
 from sessionqa.compare import Comparison
 from sessionqa.errors import SessionQAError
-from sessionqa.evaluate import Evaluation
+from sessionqa.evaluate import LOWER_IS_BETTER, Evaluation
 from sessionqa.gold import GoldQuestion, GoldSet
 from sessionqa.report.failures import Failure, failures
 from sessionqa.report.figures import figures
@@ -39,6 +39,12 @@ MEANINGS = {
     "list_precision": "for lists, the share of the cited sessions that are expected",
     "refusal_precision": "of the refusals, the share that is right",
     "refusal_recall": "of the questions that the corpus cannot answer, the share that is refused",
+    "wrongly_refused": "of the questions that the corpus answers, the share that is refused",
+    "answer_words": "the median number of words of an answer to a fact, typo or long question",
+    "calibration_error": "expected calibration error: how far the confidence is, in the mean over "
+    "ten bins, from the share of questions that the corpus answers",
+    "AURC": "area under the risk-coverage curve: the share of wrong answers among the surest "
+    "questions, in the mean over how many are answered",
     "latency_p50_ms": "half of the questions took no longer, in milliseconds",
     "latency_p95_ms": "95% of the questions took no longer, in milliseconds",
 }
@@ -133,7 +139,7 @@ def _meanings(evaluations: Sequence[Evaluation]) -> dict[str, str]:
 def _cells(name: str, evaluations: Sequence[Evaluation]) -> list[Cell]:
     values = [evaluation.scores.get(name) for evaluation in evaluations]
     known = [value for value in values if value is not None]
-    best = min(known) if _is_time(name) else max(known)
+    best = min(known) if _is_time(name) or name in LOWER_IS_BETTER else max(known)
     differ = min(known) < max(known)
     return [
         Cell(
@@ -170,7 +176,8 @@ def _is_time(measure: str) -> bool:
 def _shown(measure: str, value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:,.1f}" if _is_time(measure) else f"{value:.3f}"
+    plain = _is_time(measure) or measure == "answer_words"
+    return f"{value:,.1f}" if plain else f"{value:.3f}"
 
 
 def _p(value: float) -> str:

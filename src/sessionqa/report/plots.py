@@ -63,11 +63,13 @@ def lines(
     log: bool = False,
     diagonal: bool = False,
     weights: Sequence[Sequence[float]] = (),
+    dots: Sequence[tuple[float, float] | None] = (),
 ) -> str:
     """One line for each curve, y `within` that. `log`: the x axis, which then begins above 0.
 
     `diagonal`: the line of y = x, for comparison, and x from 0 to 1. `weights`: for each curve the
-    area of a dot at each of its points, as a share of the largest.
+    area of a dot at each of its points, as a share of the largest. `dots`: for each curve a point
+    that stands out.
     """
     with _drawing():
         figure, axes = _axes(x, y)
@@ -81,6 +83,9 @@ def lines(
             if weights:
                 sizes = 6 + 70 * np.asarray(weights[n])
                 axes.scatter(xs, ys, s=sizes, color=_colour(n), alpha=0.75, linewidths=0)
+        for n, dot in enumerate(dots):
+            if dot:
+                axes.plot(*dot, "o", color=_colour(n), markersize=8, zorder=3)
         if log:
             _log_scale(axes, [value for xs, _ in curves for value in xs])
         elif diagonal:
