@@ -45,7 +45,7 @@ CORPORA = {"ours": ROOT / "corpus", "harvest": ROOT / "tests" / "corpora" / "har
 ANSWERED_OTHERWISE = {"list", "summary", "compare"}
 OF_PARAGRAPHS, OVER_ALL, FAR = 3000, 300, 300
 # How much each sort of question counts, whatever their number.
-WEIGHTS = {"ours": 1.5, "harvest": 1.0, "paragraphs": 5.0, "over all": 0.5, "far": 0.3}
+WEIGHTS = {"ours": 1.5, "harvest": 1.0, "paragraphs": 2.0, "over all": 0.5, "far": 0.3}
 FOLDS, STRENGTH, SCALE = 5, 3.0, 300
 Array = NDArray[np.float64]
 
@@ -107,8 +107,9 @@ def gather(squad_file: Path, folder: Path) -> dict[str, list[Row]]:
         code, article = places[gold.id]
         if made := row(theirs, gold, code):
             of_paragraphs[article % 2].append(made)
-    known = [gold for gold in squad.questions if not gold.refuse and places[gold.id][1] % 2 == 0]
-    strange = list(drawn(squad.questions, FAR))
+    fitted = [gold for gold in squad.questions if places[gold.id][1] % 2 == 0]
+    known = [gold for gold in fitted if not gold.refuse]
+    strange = list(drawn(fitted, FAR))
     alone = {name: [g for g in of if not g.history] for name, of in questions.items()}
     return {
         **{name: rows(assistants[name], questions[name]) for name in CORPORA},

@@ -59,6 +59,7 @@ _NUMBERS = {
     )
     for word in words.split()
 }
+_GROUPS = {"pair": 2, "duo": 2, "couple": 2, "trio": 3}
 _COUNTED = (
     rf"(?P<number>{'|'.join(_NUMBERS)}|more than one|several|multiple|a couple of)[ -]"
     r"(?:(?:named|different|listed) )*(?:speakers?|presenters?|hosts?|people on stage)"
@@ -67,7 +68,8 @@ _SPEAKERS = re.compile(
     rf"\b(?:with |by |has |have |having |had |list |name )*(?P<how>(?:just|only|exactly|at least|"
     rf"more than|at most|fewer than|a|the) )*{_COUNTED}\b"
     rf"|\b(?:by|with) (?P<how_many>(?:just|only|exactly|at least|more than|at most|fewer than) )?"
-    rf"(?P<people>{'|'.join(_NUMBERS)}|several) (?:people|persons)\b",
+    rf"(?P<people>{'|'.join(_NUMBERS)}|several) (?:people|persons)\b"
+    rf"|\b(?:by|with) an? (?P<group>{'|'.join(_GROUPS)})\b",
     re.IGNORECASE,
 )
 _NOBODY = re.compile(
@@ -256,12 +258,13 @@ class _Reader:
         match = _SPEAKERS.search(self.text)
         if not match:
             return
-        word = (match["number"] or match["people"]).casefold()
+        word = (match["number"] or match["people"] or match["group"]).casefold()
         how = (match["how"] or match["how_many"] or "").strip().casefold()
         if word == "one" and how in {"", "a", "the"} and not re.match("with|by", match.group()):
             return
-        number = _NUMBERS.get(word, 2)
-        compare = how if word in _NUMBERS else "at least"
+        known = _NUMBERS | _GROUPS
+        number = known.get(word, 2)
+        compare = how if word in known else "at least"
         tests: dict[str, tuple[str, Callable[[int], bool]]] = {
             "at least": ("at least ", lambda count: count >= number),
             "more than": ("more than ", lambda count: count > number),

@@ -14,7 +14,7 @@ from sessionqa.encode import Encoder
 from sessionqa.fusion import Scores
 from sessionqa.index import Index
 from sessionqa.mentions import named_codes
-from sessionqa.question import MOST_CHARS, Asked, focus
+from sessionqa.question import MOST_CHARS, Asked, before_asking, focus, points_back
 from sessionqa.reply import Paragraph, Reply, listed, presented
 from sessionqa.topic import Topic, keys, read_topic
 
@@ -39,7 +39,10 @@ SURE = 0.95
 # A described topic: weights of the words and of the hit beside the meaning, how many sentences
 # support the best one, and the share of the best score that a session must reach. Chosen on dev
 # questions: docs/decisions/0015.
-WORDS, CONTEXT, SUPPORT, FAR = 0.5, 0.5, 3, 0.75
+WORDS, CONTEXT, SUPPORT, FAR = 0.5, 0.5, 3, 0.8
+# The score of the best session at which it is as likely as not that the topic is there, and over
+# how much that changes.
+ENOUGH, BREADTH = 0.55, 0.08
 # A topic of which less is said anywhere is not mentioned.
 LEAST_SAID = 0.6
 
@@ -121,10 +124,13 @@ class Lister:
         """The sessions that answer, of those `within` if these are given, best first.
 
         None if a field of the card is asked for, and not of every session.
-        `confidence` computes that of the hits: a topic that is nowhere said word for word is
-        refused if it is below `refuse_below`.
+        `confidence` computes that of the hits. A topic that is nowhere said word for word is
+        refused if the mean of it and of what the best session's score says is below
+        `refuse_below`.
         """
         text = focus(question)
+        if points_back(text):
+            text = question[-MOST_CHARS:]
         if asked.collection:
             text = _COLLECTED.sub(" ", text, count=1)
         demands, topic = self._read(text)
@@ -140,14 +146,14 @@ class Lister:
             return self._all(demands, passing, asked)
         listing = self._with_topic(topic, question, hits, passing)
         found = listing.found
-        sure = SURE if listing.named else confidence() if found else 0.0
+        sure = SURE if listing.named else _sure(confidence(), found[0]) if found else 0.0
         if not found or sure < refuse_below or (not listing.named and _unsaid(asked, found)):
             return _unmentioned(topic, demands, hits)
         return self._shown(found, len(found), _heading(listing, topic, demands), asked, sure)
 
     def _read(self, text: str) -> tuple[Demands, Topic | None]:
         demands = read_demands(text, self._index, self._saying)
-        return demands, read_topic(demands.rest, self._index)
+        return demands, read_topic(before_asking(demands.rest), self._index)
 
     def _all(self, demands: Demands, passing: Collection[str] | None, asked: Asked) -> Reply:
         """Every session that passes, with the line of its card that shows it."""
@@ -327,6 +333,12 @@ def _least(shares: Sequence[Sequence[float]]) -> list[float]:
 def _unsaid(asked: Asked, found: Sequence[Found]) -> bool:
     """Whether the very words were asked for and are nowhere."""
     return asked.mention and max(one.share for one in found) < LEAST_SAID
+
+
+def _sure(confidence: float, best: Found) -> float:
+    """How sure it is that a described topic is there."""
+    by_score = 1 / (1 + math.exp((ENOUGH - best.score) / BREADTH))
+    return round((confidence + by_score) / 2, 4)
 
 
 def _nothing(demands: Demands) -> Reply:

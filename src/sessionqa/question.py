@@ -22,10 +22,23 @@ _LIST = re.compile(
     rf"|^\W*{_WORDS}{{0,2}}?{_MANY}\b"
     rf"|\b(?:which|what|how many) (?:of the )?(?:speakers|presenters)\b"
     rf"(?![^?.!]*\b(?:the|that|this) [^?.!]*\b{_ONE}\b)"
-    r"|\bwhere (?:does|do|is|are|did|was|were)\b[^?.!]*\b(?:come up|mentioned|covered|discussed)\b"
-    r"|\b(?:covered|mentioned|discussed) anywhere\b",
+    r"|\bwhere (?:does|do|is|are|did|was|were)\b[^?.!]*\b(?:come up|turn up|mentioned|covered|"
+    r"discussed)\b",
     re.IGNORECASE,
 )
+_DEALS = r"(?:cover|discuss|mention|talk|speak|get|go|come|bring|touch)\w*"
+# Ways to ask for sessions without a word for them. Of a session that is named they ask for facts.
+_ANYTHING = re.compile(
+    r"\b(?:is|are|was|were) there (?:anything|something)\b[^?.!]*\b(?:on|about|for|regarding)\b"
+    r"|^\W*(?:anything|something)\b[^?.!]*?\b(?:on|about|for|with|regarding)\b"
+    r"|\bwhere (?:do|does|did) (?:they|any(?:one|body)|some(?:one|body)|people|(?:the )?"
+    rf"(?:speakers|summaries))\b[^?.!]*\b{_DEALS}\b|\b{_DEALS}\b[^?.!]*\b(?:anywhere|somewhere)\b"
+    r"|^\W*(?:and )?who (?:all )?(?:talk(?:s|ed)?|spoke|speaks?|goes|went) (?:about|of|on|into)\b",
+    re.IGNORECASE,
+)
+# Where the clauses of a question part.
+_CLAUSE = re.compile(r"[,;:.?!]\s+|\s[-–—]\s")
+_POINTER = re.compile(r"\b(?:it|its|that|those|this|these|them|such)\b", re.IGNORECASE)
 _RECOMMEND = re.compile(
     rf"\bwhat\b[^?.!]*\b(?:(?:should|could|can|must|shall) {_YOU} (?:\w+ )?(?:watch|attend)"
     rf"|(?:should|must|shall) {_YOU} (?:\w+ )?see)\b"
@@ -153,7 +166,8 @@ _DEFINING_STEMS = ("is", "are", "was", "mean", "refer", "denot")
 BARE_WORDS = 3
 # The patterns take a time that grows with the square of the text's length.
 MOST_CHARS = 400
-_SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[^\W\d_])")
+# "i.e. two" and "J. Storment" go on.
+_SENTENCE = re.compile(r"(?<=[.?!])(?<![\s.][^\W\d_]\.)(?<!^[^\W\d_]\.)\s+(?=[^\W\d_])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +212,7 @@ def read(question: str) -> Asked:
     collection = next((name for name, of in _COLLECTIONS.items() if of.search(question)), "")
     named = frozenset(name for name, asked in _FIELDS.items() if asked.search(question))
     return Asked(
-        sessions=bool(recommend or directive or _LIST.search(question)),
+        sessions=bool(recommend or directive or _asks_for_sessions(question)),
         recommend=recommend,
         every=bool(_EVERY.search(question)),
         mention=bool(_MENTION.search(question)),
@@ -212,6 +226,33 @@ def read(question: str) -> Asked:
         # "What is the title of X" does not ask what X is.
         defined=() if named else _term(question),
     )
+
+
+def _asks_for_sessions(text: str) -> bool:
+    named = re.search(rf"\b{_CODE}\b", text, re.IGNORECASE)
+    return bool(_LIST.search(text) or (_ANYTHING.search(text) and not named))
+
+
+def points_back(text: str) -> bool:
+    """Whether `text` points at something said before it: "Where do those come up?"."""
+    return bool(_POINTER.search(text))
+
+
+def before_asking(text: str) -> str:
+    """What stands before the clause that asks for sessions, if that clause has no topic itself.
+
+    "Load balancers: where do those come up?" is about what stands in front.
+    """
+    ends = [match.end() for match in _CLAUSE.finditer(text)]
+    for start, end in zip([0, *ends], [*ends, len(text)], strict=True):
+        clause, before = text[start:end], text[:start].strip()
+        cue = _RECOMMEND.search(clause) or _LIST.search(clause)
+        if not cue:
+            continue
+        own = terms.content_words(clause.replace(cue.group(), " "))
+        leans = not own or points_back(clause)
+        return before if leans and terms.content_words(before) else text
+    return text
 
 
 def _term(question: str) -> tuple[str, ...]:
