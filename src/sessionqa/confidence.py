@@ -17,7 +17,7 @@ class Features:
     own: float  # share of the rarity in the best sentence itself
     aligned: float  # the question's word that is farthest from the best sentences: how near
     absent: float  # the farthest word that the session lacks: how near its passages; 1 if none
-    names_missing: float  # share of the question's names that the best sentence's session lacks
+    names_missing: float  # share of the question's names that the best sentence lacks; see there
     fits: float  # how far it has a person, a year, a number where one is asked for
     negated: float  # 1 if the question denies something and the best sentence does not
     length: float  # number of words that say what the question is about, out of twenty

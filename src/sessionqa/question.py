@@ -14,8 +14,8 @@ _YOU = r"(?:i|we|you|one|someone|people|he|she|they)"
 _LIST = re.compile(
     rf"\b(?:which|what|how many) (?:{_WORDS}{{0,5}}?{_MANY}|ones)\b"
     r"|\b(?:which|how many) (?:mention|cover|discuss|talk about)\b"
-    r"|\b(?:which|how many) of (?:these|those|them) "
-    r"(?:is|are|was|were|have|mention|cover|discuss|talk|name|deal)\b"
+    r"|\b(?:which|how many) of (?:these|those|them)\b"
+    rf"|\b(?:have|do|did) (?:you|they|we) (?:got |have )?{_WORDS}{{0,2}}?{_MANY}\b"
     rf"|\b(?:list|name|show|find|give|tell|get|enumerate) (?:me )?{_WORDS}{{0,6}}?{_MANY}\b"
     rf"|\b(?:every|each|any|all|all the|all of the) {_WORDS}{{0,3}}?{_ANY}\b"
     rf"|\b(?:is|are|were) there {_WORDS}{{0,4}}?{_ANY}\b"
@@ -33,7 +33,8 @@ _ANYTHING = re.compile(
     r"|^\W*(?:anything|something)\b[^?.!]*?\b(?:on|about|for|with|regarding)\b"
     r"|\bwhere (?:do|does|did) (?:they|any(?:one|body)|some(?:one|body)|people|(?:the )?"
     rf"(?:speakers|summaries))\b[^?.!]*\b{_DEALS}\b|\b{_DEALS}\b[^?.!]*\b(?:anywhere|somewhere)\b"
-    r"|^\W*(?:and )?who (?:all )?(?:talk(?:s|ed)?|spoke|speaks?|goes|went) (?:about|of|on|into)\b",
+    r"|^\W*(?:and )?who (?:all )?(?:talk(?:s|ed)?|spoke|speaks?|goes|went) (?:about|of|on|into)\b"
+    r"|\bwho (?:covers?|covered|discuss(?:es|ed)|deals? with|dealt with)\b",
     re.IGNORECASE,
 )
 # Where the clauses of a question part.

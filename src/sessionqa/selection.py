@@ -13,21 +13,22 @@ from sessionqa.question import Asked
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How many sentences an answer has at most, and how many words are enough.
+    """How many sentences and words an answer has at most, and how many words are enough.
 
     A further sentence must score within `close` of the best one, within `elsewhere` if it is of
     another session.
     """
 
     sentences: int
+    words: int
     enough: int
     close: float
     elsewhere: float
 
 
 # Chosen on dev questions: docs/decisions/0006.
-ONE_THING = Bounds(sentences=4, enough=42, close=0.6, elsewhere=0.1)
-SEVERAL_THINGS = Bounds(sentences=6, enough=100, close=0.6, elsewhere=0.1)
+ONE_THING = Bounds(sentences=4, words=58, enough=42, close=0.6, elsewhere=0.1)
+SEVERAL_THINGS = Bounds(sentences=6, words=130, enough=100, close=0.6, elsewhere=0.1)
 # How much being like a chosen sentence counts against one, as in maximal marginal relevance
 # (Carbonell and Goldstein 1998); and how like it says the same.
 ALIKE, SAME = 0.3, 0.95
@@ -56,7 +57,7 @@ class Selector:
             worth = scores - ALIKE * alike
             best = max(left, key=lambda row: (worth[row], -row))
             left.remove(best)
-            if alike[best] <= SAME:
+            if alike[best] <= SAME and words + _length(near[best]) <= bounds.words:
                 chosen.append(best)
                 words += _length(near[best])
         return [near[row].sentence for row in chosen]

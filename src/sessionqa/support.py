@@ -105,10 +105,12 @@ def _absent(alignment: Alignment, best: Evidence, hits: Sequence[Hit], naming: s
 
 
 def _names_missing(question: str, best: Evidence) -> float:
-    names = [name for name in kinds.names(question) if not terms.is_unasked(name)]
-    there = terms.stems(best.sentence.text) | terms.stems(name_of(best.hit))
-    missing = [name for name in names if terms.stem(name) not in there]
-    return len(missing) / len(names) if names else 0.0
+    """How many of the question's names are missing; by half, those that stand elsewhere."""
+    names = [terms.stem(name) for name in kinds.names(question) if not terms.is_unasked(name)]
+    here = terms.stems(best.sentence.text) | terms.stems(name_of(best.hit))
+    around = terms.stems(best.session.text)
+    missing = sum(1.0 - 0.5 * (name in around) for name in names if name not in here)
+    return missing / len(names) if names else 0.0
 
 
 def _fits(question: str, evidence: Sequence[Evidence]) -> float:
