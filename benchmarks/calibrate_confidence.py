@@ -43,9 +43,9 @@ ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "src" / "sessionqa" / "confidence.json"
 CORPORA = {"ours": ROOT / "corpus", "harvest": ROOT / "tests" / "corpora" / "harvest"}
 ANSWERED_OTHERWISE = {"list", "summary", "compare"}
-OF_PARAGRAPHS, OVER_ALL, FAR = 3000, 300, 300
+OF_PARAGRAPHS, OVER_ALL, FAR = 12_000, 300, 300
 # How much each sort of question counts, whatever their number.
-WEIGHTS = {"ours": 1.5, "harvest": 1.0, "paragraphs": 2.0, "over all": 0.5, "far": 0.3}
+WEIGHTS = {"ours": 1.5, "harvest": 1.0, "paragraphs": 2.5, "over all": 0.5, "far": 0.3}
 FOLDS, STRENGTH, SCALE = 5, 3.0, 300
 Array = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from sessionqa.errors import UsageError
 from sessionqa.feedback import Feedback
 from sessionqa.gold import grown, read_gold_set, spelling_of
 
-QUESTION = "What never goes into the worm bin?"
+QUESTION = "Why is citrus peel bad for the worm bin?"
 HISTORY = ("Who keeps a worm bin?",)
 
 Capture = pytest.CaptureFixture[str]
@@ -237,7 +237,7 @@ def test_an_unknown_session_among_known_ones_is_named(tmp_path: Path) -> None:
 
 def test_no_question_is_added_twice_but_with_another_history(tmp_path: Path) -> None:
     gold = tmp_path / "gold.jsonl"
-    before = '{"id": "q1", "question": " what NEVER goes into  the worm bin? "}'
+    before = '{"id": "q1", "question": " why is CITRUS peel bad  for the worm bin? "}'
     gold.write_text(before)
     made = grow(gold, said(), said(history=HISTORY), said(history=HISTORY, verdict="down"))
     assert [line["history"] for line in made.lines] == [list(HISTORY)]
@@ -284,7 +284,7 @@ def test_a_thumb_is_kept_listed_reviewed_and_made_gold(
     assert "no feedback yet" in capsys.readouterr().err
     assert cli("feedback", "up", QUESTION, "--note", "just so") == 0
     shown = capsys.readouterr()
-    assert shown.out.startswith("GAR101: ")
+    assert shown.out.startswith("GAR101, Zoë Ångström: ")
     assert f"noted in {home / 'feedback.jsonl'}" in shown.err
     assert cli("feedback", "down", "who?", "--history", QUESTION, "--session", "gar202") == 0
     capsys.readouterr()

@@ -19,7 +19,7 @@ class Features:
     absent: float  # the farthest word that the session lacks: how near its passages; 1 if none
     names_missing: float  # share of the question's names that the best sentence lacks; see there
     fits: float  # how far it has a person, a year, a number where one is asked for
-    negated: float  # 1 if the question denies something and the best sentence does not
+    negated: float  # own squared if the question denies something and the best sentence does not
     length: float  # number of words that say what the question is about, out of twenty
     field: float  # 1 if the best sentence is the line of the card that was asked for
 

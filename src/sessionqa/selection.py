@@ -27,8 +27,8 @@ class Bounds:
 
 
 # Chosen on dev questions: docs/decisions/0006.
-ONE_THING = Bounds(sentences=4, words=58, enough=42, close=0.6, elsewhere=0.1)
-SEVERAL_THINGS = Bounds(sentences=6, words=130, enough=100, close=0.6, elsewhere=0.1)
+ONE_THING = Bounds(sentences=4, words=58, enough=42, close=0.45, elsewhere=0.1)
+SEVERAL_THINGS = Bounds(sentences=6, words=130, enough=100, close=0.45, elsewhere=0.1)
 # How much being like a chosen sentence counts against one, as in maximal marginal relevance
 # (Carbonell and Goldstein 1998); and how like it says the same.
 ALIKE, SAME = 0.3, 0.95

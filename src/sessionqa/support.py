@@ -50,14 +50,16 @@ class Support:
         body = [e for e in evidence if not e.on_card][:TOP] or [best]
         topic = {stem: rarity[stem] for stem in rarity if stem not in naming}
         alignment = Alignment(self._index, self._encoder, question)
+        own = covered(topic, terms.stems(best.sentence.text))
         return Features(
             score=best.score,
-            own=covered(topic, terms.stems(best.sentence.text)),
+            own=own,
             aligned=_aligned(alignment, body, naming),
             absent=_absent(alignment, body[0], _hits(evidence), naming),
             names_missing=_names_missing(question, body[0]),
             fits=_fits(question, evidence),
-            negated=float(_negated(question, body[0])),
+            # To deny what a sentence states is the worse, the more of it is repeated.
+            negated=own**2 * _negated(question, body[0]),
             length=min(len(rarity), MANY_WORDS) / MANY_WORDS,
             field=_field(best, topic),
         )
