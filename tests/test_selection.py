@@ -59,7 +59,15 @@ def test_no_line_of_a_card_follows_a_sentence(assistant: Assistant, selector: Se
 
 
 def test_what_says_the_same_is_left_out(assistant: Assistant, selector: Selector) -> None:
-    question = QUESTIONS[0]
+    question = "Why are gray failures hard to detect?"
     first, second, *_ = examined(assistant, question)
     assert selector.choose([first, first], read(question)) == [first.sentence]
     assert selector.choose([first, second], read(question)) == [first.sentence, second.sentence]
+
+
+def test_what_scores_far_behind_is_left_out(assistant: Assistant, selector: Selector) -> None:
+    question = "What is shuffle sharding?"
+    evidence = examined(assistant, question)
+    last = min((e for e in evidence if not e.on_card), key=lambda e: e.score)
+    assert evidence[0].score - last.score > ONE_THING.close
+    assert selector.choose([evidence[0], last], read(question)) == [evidence[0].sentence]

@@ -58,9 +58,9 @@ def test_a_role_that_no_card_gives_is_not_there(features_of) -> None:  # type: i
 
 
 def test_a_question_may_deny_what_the_summary_states(features_of) -> None:  # type: ignore[no-untyped-def]
-    assert features_of("What does Mike Hagen not recommend for recovery actions?").negated in {0, 1}
-    assert features_of("Which tools did Vanguard not build in-house?").negated == 1
+    assert features_of("Which tools did Vanguard not build in-house?").negated > 0.5
     assert features_of("Which tools did Vanguard build in-house?").negated == 0
+    assert features_of("Why are gray failures not easy to see?").negated < 0.5
 
 
 def test_a_name_that_is_nowhere_is_missing(features_of) -> None:  # type: ignore[no-untyped-def]

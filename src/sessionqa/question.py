@@ -57,11 +57,6 @@ _DIRECTIVE = re.compile(
     rf"[.?!]\s+(?:please )?(?:list|name|show|give)\b[^?.!]*\b{_MANY}\W*$", re.IGNORECASE
 )
 _EVERY = re.compile(r"\b(?:all|every|everything|each)\b", re.IGNORECASE)
-_MENTION = re.compile(
-    r"\b(?:mention\w*|by name|(?:bring|brings|brought|come|comes|came) up|refers? to|names?"
-    r"|uses?)\b",
-    re.IGNORECASE,
-)
 # A field of the card of the whole collection.
 _ALL_THE = (
     r"\b(?:who (?:are|were)|list|name|show(?: me)?|give me|which|what(?: are)?|how many|all)"
@@ -176,20 +171,18 @@ class Asked:
     """What kind of answer a question wants.
 
     `sessions` is a list of them, `recommend` what to watch, if not `every` one then the best;
-    `mention` says that they must have the very words. `collection` is what a question asks of all
-    sessions: a field that can be filtered by, or empty. `summary` and `compare` are of sessions
-    that it names.
+    `collection` is what a question asks of all sessions: a field that can be filtered by, or empty.
+    `summary` and `compare` are of sessions that it names.
 
     `several` says that it wants several things, and `things` has the stems of what they may be.
     `fields` are names of lines of the card, `role` says that it is for what somebody on stage does
-    for a living; `defined` holds the stems of the term that a question
-    for a definition asks about, in order, and is empty for another question.
+    for a living. `defined` holds the stems of the term that a question for a definition asks
+    about, in order, and is empty for another question.
     """
 
     sessions: bool
     recommend: bool
     every: bool
-    mention: bool
     collection: str
     summary: bool
     compare: bool
@@ -216,7 +209,6 @@ def read(question: str) -> Asked:
         sessions=bool(recommend or directive or _asks_for_sessions(question)),
         recommend=recommend,
         every=bool(_EVERY.search(question)),
-        mention=bool(_MENTION.search(question)),
         collection=collection,
         summary=bool(_SUMMARY.search(question)),
         compare=bool(_COMPARE.search(question)),
