@@ -210,9 +210,9 @@ class Assistant:
         return self.index.sessions(self.passing(filter))
 
     def session(self, code: str) -> Session:
-        """One session by its code, in any case. Raises UsageError with the nearest codes."""
-        found = self.index.session(unicodedata.normalize("NFC", code.strip()))
-        if found:
+        """One session by its code, in any spelling. Raises UsageError with the nearest codes."""
+        spelt = with_codes(unicodedata.normalize("NFC", code.strip()), self.index.facets)
+        if found := self.index.session(spelt):
             return found
         import difflib
 

@@ -22,7 +22,7 @@ MOST_OF_TOPIC = 4
 # And of the name of a person, who alone is meant by "she".
 MOST_OF_PERSON = 2
 # So many sessions are named at most where "they" are meant.
-MOST_SESSIONS = 5
+MOST_SESSIONS = 20
 # So many words of an earlier question are added where it is no phrase.
 MOST_WORDS = 12
 # So many questions are remembered with the sessions that their answers cite.

@@ -225,7 +225,7 @@ class _Reader:
         found = self._with_role(
             lambda role: bool(_ORGANISATION.search(role)) and own.isdisjoint(keys(role))
         )
-        self._keep(found, f"a speaker who is not of “{match['what']}”", "speakers")
+        self._keep(found, f"a speaker not from “{match['what']}”", "speakers")
         self._blank(match.start(), match.end())
 
     def levels(self) -> None:
@@ -342,7 +342,7 @@ class _Reader:
         if not role:
             clause = self._clause(match.end())
             if told and any(not terms.is_unasked(word) for word in terms.words(clause)):
-                self.missing = f"no speaker who is “{clause.strip(' .?!')}”"
+                self.missing = f"no speaker described as “{clause.strip(' .?!')}”"
             return bool(self.missing)
         roles = [role]
         if also := _ALSO.match(self.text, end):
@@ -350,7 +350,7 @@ class _Reader:
             end = further if other else end
             roles.extend(filter(None, [other]))
         codes = frozenset[str]().union(*map(self._in_role, roles))
-        self._keep(codes, f"a speaker who is “{' or '.join(roles)}”", "speakers")
+        self._keep(codes, f"a speaker described as “{' or '.join(roles)}”", "speakers")
         self._blank(match.start(), end)
         return True
 

@@ -189,7 +189,12 @@ class Lister:
         for session in self._index.sessions(codes[:MOST_SHOWN]):
             line = self._lines(session).get(_LINES.get(field, "facts"))
             found.extend([Found(session, line, 0.0, 0.0)] if line else [])
-        heading = f"{counted} in {_counted(len(of), demands)}"
+        # What is demanded chooses sessions: who else is on stage there is not counted.
+        heading = (
+            _counted(len(of), demands)
+            if demands.said
+            else f"{counted} in {_counted(len(of), demands)}"
+        )
         return self._shown(found, len(codes), heading, asked, SURE)
 
     def _lines(self, session: Session) -> dict[str, Sentence]:

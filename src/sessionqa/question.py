@@ -11,10 +11,12 @@ _MANY = r"(?:sessions|talks|presentations|videos|recordings|lectures)"
 _ANY = rf"{_ONE}s?"
 _WORDS = r"(?:[\w'’:-]+ )"
 _YOU = r"(?:i|we|you|one|someone|people|he|she|they)"
+# What looks like the code of a session.
+_CODE = r"[a-z]{1,5}[ -]?\d{2,}"
 _LIST = re.compile(
     rf"\b(?:which|what|how many) (?:{_WORDS}{{0,5}}?{_MANY}|ones)\b"
     r"|\b(?:which|how many) (?:mention|cover|discuss|talk about)\b"
-    r"|\b(?:which|how many) of (?:these|those|them)\b"
+    rf"|\b(?:which|how many) of (?:these|those|them|{_CODE},? )\b"
     rf"|\b(?:have|do|did) (?:you|they|we) (?:got |have )?{_WORDS}{{0,2}}?{_MANY}\b"
     rf"|\b(?:list|name|show|find|give|tell|get|enumerate) (?:me )?{_WORDS}{{0,6}}?{_MANY}\b"
     rf"|\b(?:every|each|any|all|all the|all of the) {_WORDS}{{0,3}}?{_ANY}\b"
@@ -83,7 +85,8 @@ _SUMMARY = re.compile(
 )
 _COMPARE = re.compile(
     r"\b(?:compar(?:e|es|ed|ing|ison)|differ(?:s|ences?|ent)?|versus|vs|in common|contrast)\b"
-    r"|\bwhich of\b[^?.!]*\b(?:and|or)\b|\b(?:more|less) \w+ than\b"
+    r"|\bwhich of\b[^?.!]*\b(?:and|or)\b[^?.!]*\b(?:more|less|most|least|better|harder|easier)\b"
+    r"|\b(?:more|less) \w+ than\b"
     r"|\bor\b[^?.!]*\b(?:more|less)\b|\bmore\b[^?.!]*\bor\b",
     re.IGNORECASE,
 )
@@ -96,8 +99,6 @@ _SEVERAL = re.compile(
     re.IGNORECASE,
 )
 _TALK = r"(?:session|talk|presentation|video|recording|one|lecture)"
-# What looks like the code of a session.
-_CODE = r"[a-z]{1,5}[ -]?\d{2,}"
 _STAGE_VERB = (
     r"(?:present(?:s|ed|ing)?|gave|gives?|giv(?:en|ing)|deliver(?:s|ed)?|host(?:s|ed)?|spoke|"
     r"speaks?|speaking|led|leads?|ran|held|taught|teaches|on stage|behind)"
