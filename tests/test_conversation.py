@@ -261,3 +261,7 @@ def test_what_was_cited_is_remembered_for_a_while() -> None:
 )
 def test_a_list_with_a_topic_of_its_own_is_no_follow_up(question: str) -> None:
     assert read(question, SHARDING) == question
+
+
+def test_more_of_a_question_without_sessions_or_topic_is_more_of_the_question() -> None:
+    assert read("more", "0\x080") == "Tell me more about 0\x080."

@@ -297,7 +297,7 @@ def _ended(question: str, addition: str) -> str:
 
 def _listed(codes: Sequence[str]) -> str:
     codes = codes[:MOST_SESSIONS]
-    return " and ".join(filter(None, [", ".join(codes[:-1]), codes[-1]]))
+    return " and ".join(filter(None, [", ".join(codes[:-1]), *codes[-1:]]))
 
 
 def _sentence(question: str) -> str:
