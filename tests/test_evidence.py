@@ -3,7 +3,7 @@
 import pytest
 
 from sessionqa import Assistant
-from sessionqa.evidence import Examiner, covered
+from sessionqa.evidence import Examiner, covered, rarity_of
 from sessionqa.retrieve import Retriever
 
 
@@ -68,10 +68,10 @@ def test_without_hits_there_is_no_evidence(examiner: Examiner) -> None:
     assert examiner.examine("anything", []) == []
 
 
-def test_rare_words_weigh_more_and_unknown_ones_most(examiner: Examiner) -> None:
-    rarity = examiner.rarity("How does AWS improve the observability of kangaroos?")
+def test_rare_words_weigh_more_and_unknown_ones_most(assistant: Assistant) -> None:
+    rarity = rarity_of(assistant.index, "How does AWS improve the observability of kangaroos?")
     assert rarity["aw"] < rarity["observ"] < rarity["kangaroo"]
-    assert examiner.rarity("What is it?") == {}
+    assert rarity_of(assistant.index, "What is it?") == {}
 
 
 def test_the_kind_that_is_asked_for_tells_sentences_apart(

@@ -16,6 +16,7 @@ from sessionqa import followup, terms
 from sessionqa.followup import Kind, Pointer
 from sessionqa.joining import LONGEST
 from sessionqa.question import MOST_CHARS, read
+from sessionqa.reply import listed
 
 # A topic of more words is no phrase that could stand where a pronoun stood.
 MOST_OF_TOPIC = 4
@@ -296,8 +297,7 @@ def _ended(question: str, addition: str) -> str:
 
 
 def _listed(codes: Sequence[str]) -> str:
-    codes = codes[:MOST_SESSIONS]
-    return " and ".join(filter(None, [", ".join(codes[:-1]), *codes[-1:]]))
+    return listed(codes[:MOST_SESSIONS])
 
 
 def _sentence(question: str) -> str:

@@ -76,7 +76,7 @@ class Examiner:
         if not found:
             return []
         asking = focus(question)
-        asked, want, rarity = read(question), kinds.wanted(asking), self.rarity(question)
+        asked, want, rarity = read(question), kinds.wanted(asking), rarity_of(self._index, question)
         vectors = self._index.sentence_vectors([sentence.row for sentence, _ in found])
         meanings = vectors @ self._encoder.encode_question(question)
         focuses = vectors @ self._encoder.encode_question(asking)
@@ -94,16 +94,6 @@ class Examiner:
             for row, (sentence, hit) in enumerate(found)
         ]
         return sorted(evidence, key=lambda e: (-e.score, e.sentence.row))
-
-    def rarity(self, question: str) -> dict[str, float]:
-        """The inverse sentence frequency of each stem of the question, as BM25 has it."""
-        asked = sorted({terms.stem(word) for word in terms.content_words(question)})
-        counts = self._index.sentence_counts(asked)
-        total = self._index.manifest.counts["sentences"]
-        return {
-            stem: math.log(1 + (total - counts.get(stem, 0) + 0.5) / (counts.get(stem, 0) + 0.5))
-            for stem in asked
-        }
 
     def _sentences(
         self, hits: Sequence[Hit], sessions: Mapping[str, Session]
@@ -136,6 +126,17 @@ def _kind(sentence: Sentence, session: Session, asked: Asked) -> float:
 
 def _fit(want: Wanted, sentence: Sentence, session: Session) -> float:
     return kinds.fit(want, sentence.text, [speaker.name for speaker in session.speakers])
+
+
+def rarity_of(index: Index, question: str) -> dict[str, float]:
+    """The inverse sentence frequency of each stem of the question, as BM25 has it."""
+    asked = sorted({terms.stem(word) for word in terms.content_words(question)})
+    counts = index.sentence_counts(asked)
+    total = index.manifest.counts["sentences"]
+    return {
+        stem: math.log(1 + (total - counts.get(stem, 0) + 0.5) / (counts.get(stem, 0) + 0.5))
+        for stem in asked
+    }
 
 
 def covered(rarity: Mapping[str, float], stems: Collection[str]) -> float:

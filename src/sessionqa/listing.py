@@ -15,7 +15,7 @@ from sessionqa.fusion import Scores
 from sessionqa.index import Index
 from sessionqa.mentions import named_codes
 from sessionqa.question import MOST_CHARS, Asked, before_asking, focus, points_back
-from sessionqa.reply import Paragraph, Reply, listed, presented
+from sessionqa.reply import Paragraph, Reply, card_lines, listed, presented
 from sessionqa.topic import Topic, keys, read_topic
 
 # For each way to say a topic so many passages are looked at, and so many ways.
@@ -163,7 +163,7 @@ class Lister:
         codes = sorted(everything if passing is None else passing)
         found = []
         for session in self._index.sessions(codes[:MOST_SHOWN]):
-            lines = self._lines(session)
+            lines = dict(card_lines(self._index, session))
             line = lines.get(demands.field) or next(iter(lines.values()))
             found.append(Found(session, line, 0.0, 0.0))
         return self._shown(found, len(codes), _counted(len(codes), demands), asked, SURE)
@@ -187,7 +187,7 @@ class Lister:
             counted += f" ({listed(sorted({row[1] for row in rows if row[0] in values}))})"
         found = []
         for session in self._index.sessions(codes[:MOST_SHOWN]):
-            line = self._lines(session).get(_LINES.get(field, "facts"))
+            line = dict(card_lines(self._index, session)).get(_LINES.get(field, "facts"))
             found.extend([Found(session, line, 0.0, 0.0)] if line else [])
         # What is demanded chooses sessions: who else is on stage there is not counted.
         heading = (
@@ -196,11 +196,6 @@ class Lister:
             else f"{counted} in {_counted(len(of), demands)}"
         )
         return self._shown(found, len(codes), heading, asked, SURE)
-
-    def _lines(self, session: Session) -> dict[str, Sentence]:
-        """The lines of a session's card by their fields."""
-        lines = self._index.sentences(session.code, 0, card.end_of(session.text))
-        return {card.field(line.text, session.code): line for line in lines}
 
     def _with_topic(
         self, topic: Topic, question: str, hits: Sequence[Hit], within: Collection[str] | None
@@ -285,7 +280,7 @@ class Lister:
 
     def _recording(self, found: Found) -> list[Sentence]:
         """The line of the card that links to the recording, if there is one."""
-        line = self._lines(found.session).get("recording")
+        line = dict(card_lines(self._index, found.session)).get("recording")
         return [line] if line and line != found.sentence else []
 
 

@@ -12,7 +12,7 @@ from sessionqa.fusion import Scores
 from sessionqa.index import Index
 from sessionqa.mentions import named_codes, named_roles, named_sessions
 from sessionqa.question import Asked, focus
-from sessionqa.reply import Paragraph, Reply, listed, presented
+from sessionqa.reply import Paragraph, Reply, card_lines, listed, presented
 from sessionqa.topic import Topic, key, keys, read_topic
 
 # So many sentences sum a session up, and speak for each side of a comparison.
@@ -190,8 +190,7 @@ class Overviewer:
         return [found[code] for code in allowed]
 
     def _lines(self, session: Session, fields: Collection[str]) -> list[Sentence]:
-        lines = self._index.sentences(session.code, 0, card.end_of(session.text))
-        return [line for line in lines if card.field(line.text, session.code) in fields]
+        return [line for field, line in card_lines(self._index, session) if field in fields]
 
     def _of(self, session: Session, topic: Topic | None, most: int) -> list[Sentence]:
         """The sentences that sum a session up, or that it has on a topic, in their order."""

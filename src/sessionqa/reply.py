@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sessionqa import card
 from sessionqa.datatypes import Sentence, Session
+from sessionqa.index import Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,12 @@ class Reply:
     def sentences(self) -> list[Sentence]:
         """Everything that is quoted, in order."""
         return [sentence for paragraph in self.paragraphs for sentence in paragraph.sentences]
+
+
+def card_lines(index: Index, session: Session) -> list[tuple[str, Sentence]]:
+    """The lines of a session's card in order, each with its field."""
+    lines = index.sentences(session.code, 0, card.end_of(session.text))
+    return [(card.field(line.text, session.code), line) for line in lines]
 
 
 def presented(session: Session) -> str:

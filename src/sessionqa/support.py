@@ -10,7 +10,7 @@ from sessionqa.alignment import Alignment
 from sessionqa.confidence import Features
 from sessionqa.datatypes import Hit
 from sessionqa.encode import Encoder
-from sessionqa.evidence import Evidence, Examiner, covered, name_of
+from sessionqa.evidence import Evidence, covered, name_of, rarity_of
 from sessionqa.index import Index
 from sessionqa.mentions import named_roles, named_sessions
 from sessionqa.question import focus, read
@@ -40,11 +40,10 @@ class Support:
     def __init__(self, index: Index, encoder: Encoder) -> None:
         self._index = index
         self._encoder = encoder
-        self._examiner = Examiner(index, encoder)
 
     def features(self, question: str, evidence: Sequence[Evidence]) -> Features:
         """See Features; `evidence`, best first, is not empty."""
-        rarity = self._examiner.rarity(question)
+        rarity = rarity_of(self._index, question)
         naming = self._naming(question)
         best = evidence[0]
         body = [e for e in evidence if not e.on_card][:TOP] or [best]
