@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from sessionqa import terms
 from sessionqa.datatypes import Session
 from sessionqa.index import Abbreviation, Index
+from sessionqa.patterns import lazily
 
 # What is in brackets is a short form if it has no more letters than this, and a capital.
 MOST_LETTERS = 10
@@ -18,9 +19,9 @@ MOST_WORDS = 100
 # A long form has at most so many words.
 LONGEST = 8
 
-_BRACKETS = re.compile(r"\(([^()\n]{2,120})\)")
-_SHORT = re.compile(r"[^\W_][\w./&-]*")
-_SENTENCE_END = re.compile(r"[.?!;:]\s")
+_BRACKETS = lazily(r"\(([^()\n]{2,120})\)")
+_SHORT = lazily(r"[^\W_][\w./&-]*")
+_SENTENCE_END = lazily(r"[.?!;:]\s")
 # The initials of so many capitalised words make a name's short form.
 FEWEST_INITIALS = 3
 

@@ -24,7 +24,7 @@ class Alignment:
         self._index = index
         self._encoder = encoder
         self._tokens, spans = encoder.question_tokens(question)
-        matches = [m for m in terms.WORD.finditer(question) if not terms.is_unasked(m.group())]
+        matches = [m for m in terms.word_matches(question) if not terms.is_unasked(m.group())]
         rows = [
             [row for row, (start, end) in enumerate(spans) if m.start() <= start and end <= m.end()]
             for m in matches

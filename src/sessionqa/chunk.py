@@ -21,7 +21,7 @@ Fits = Callable[[str, str], bool]
 
 # What belongs to the character before it: its accents and vowel signs, and the parts of an emoji.
 _CONTINUING = re.compile(
-    rf"[{terms.MARKS}\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]|(?<=\u200d).", re.DOTALL
+    rf"[{terms.marks()}\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]|(?<=\u200d).", re.DOTALL
 )
 
 

@@ -15,6 +15,7 @@ from typing import Protocol
 from sessionqa import followup, terms
 from sessionqa.followup import Kind, Pointer
 from sessionqa.joining import LONGEST
+from sessionqa.patterns import lazily
 from sessionqa.question import MOST_CHARS, read
 from sessionqa.reply import listed
 
@@ -232,8 +233,8 @@ def _about_session(question: str, pointers: Sequence[Pointer], last: Turn) -> st
     return _ended(question, f"{'in' if 'speakers' in read(question).fields else 'for'} {codes}")
 
 
-_SEVERAL = re.compile(r"\b(?:they|them|those|these|all|each)\b", re.IGNORECASE)
-_AMONG = re.compile(r"\bof (?:them|those|these)\b", re.IGNORECASE)
+_SEVERAL = lazily(r"\b(?:they|them|those|these|all|each)\b", re.IGNORECASE)
+_AMONG = lazily(r"\bof (?:them|those|these)\b", re.IGNORECASE)
 
 
 def _stands_for(pointers: Sequence[Pointer], topic: str) -> Pointer | None:
@@ -250,7 +251,7 @@ def topic_of(question: str, codes: Sequence[str]) -> str:
     """
     if codes or len(question) > MOST_CHARS:
         return ""
-    words = [match for match in terms.WORD.finditer(question) if _says_something(match, question)]
+    words = [match for match in terms.word_matches(question) if _says_something(match, question)]
     if not words or len(words) > MOST_OF_TOPIC:
         return ""
     start, end = words[0].start(), words[-1].end()
@@ -269,17 +270,17 @@ def _says_something(word: re.Match[str], question: str) -> bool:
     return name or not terms.is_unasked(word.group())
 
 
-_ARTICLE = re.compile(r"^(?:the|an?) ", re.IGNORECASE)
-_ARTICLE_LAST = re.compile(r"\b(?:the|an?) $", re.IGNORECASE)
+_ARTICLE = lazily(r"^(?:the|an?) ", re.IGNORECASE)
+_ARTICLE_LAST = lazily(r"\b(?:the|an?) $", re.IGNORECASE)
 # After "what does" there is a verb in the phrase unless one follows it: "do", "mean", "talk about".
-_BEFORE_VERB = re.compile(
+_BEFORE_VERB = lazily(
     r"\b(?:do|does|did|can|could|will|would|should|must|how|why|when|where)\b[^,;:]*$",
     re.IGNORECASE,
 )
-_WHOLE_VERB = re.compile(r"\W*(?!to\b)\w", re.IGNORECASE)
+_WHOLE_VERB = lazily(r"\W*(?!to\b)\w", re.IGNORECASE)
 
 
-_TELLS = re.compile(
+_TELLS = lazily(
     r"(?:tell|give|show|list|name|summari[sz]e|explain|describe|compare)\b", re.IGNORECASE
 )
 

@@ -13,6 +13,7 @@ from sessionqa.facets import ROLE, fold
 from sessionqa.filters import Condition
 from sessionqa.index import Index
 from sessionqa.mentions import named_codes
+from sessionqa.patterns import lazily
 from sessionqa.topic import keys
 
 # In so many passages a longer name is looked for, whose initials mean the same.
@@ -32,21 +33,21 @@ _LEVELS = (
     (">", rf"(?:above|over|higher than|beyond|more advanced than|greater than) {_LEVEL}"),
     ("<", rf"(?:below|under|lower than|less advanced than|less than) {_LEVEL}"),
 )
-_EQUAL = re.compile(
+_EQUAL = lazily(
     r"\b(?:levels? |level-|l)(\d{1,4})((?:(?:,| or| and|/)+ ?(?:level )?\d{1,4})*)\b"
     r"|\b(\d{1,4})((?:(?:,| or| and|/)+ ?\d{1,4})*)[- ]level\b",
     re.IGNORECASE,
 )
-_LOWEST = re.compile(
+_LOWEST = lazily(
     r"\bfor (?:absolute |complete )?(?:beginners|newcomers|novices)\b"
     rf"|\b(?:beginner(?:'s|s)?|introductory|entry)[- ]?(?:level)? (?={TALKS}\b)"
     r"|\b(?:lowest level|easiest|least advanced)\b",
     re.IGNORECASE,
 )
-_HIGHEST = re.compile(
+_HIGHEST = lazily(
     r"\b(?:the )?(?:highest level|hardest|most (?:advanced|difficult))\b", re.IGNORECASE
 )
-_YEAR = re.compile(
+_YEAR = lazily(
     rf"\b(in|from|of|during|since|before|after|until|year)(?: the year)? ((?:19|20)\d\d)\b"
     rf"|\b()((?:19|20)\d\d) (?={TALKS}\b)",
     re.IGNORECASE,
@@ -64,7 +65,7 @@ _COUNTED = (
     rf"(?P<number>{'|'.join(_NUMBERS)}|more than one|several|multiple|a couple of)[ -]"
     r"(?:(?:named|different|listed) )*(?:speakers?|presenters?|hosts?|people on stage)"
 )
-_SPEAKERS = re.compile(
+_SPEAKERS = lazily(
     rf"\b(?:with |by |has |have |having |had |list |name )*(?P<how>(?:just|only|exactly|at least|"
     rf"more than|at most|fewer than|a|the) )*{_COUNTED}\b"
     rf"|\b(?:by|with) (?P<how_many>(?:just|only|exactly|at least|more than|at most|fewer than) )?"
@@ -72,61 +73,59 @@ _SPEAKERS = re.compile(
     rf"|\b(?:by|with) an? (?P<group>{'|'.join(_GROUPS)})\b",
     re.IGNORECASE,
 )
-_NOBODY = re.compile(
+_NOBODY = lazily(
     r"\b(?:(?:that|which|who) )?(?:with no|without|have no|has no|no|lack(?:s|ing)?|(?:do|does|did)"
     r"(?:n['’]t| not) (?:name|have|list|give|mention|say))(?: (?:any|named|known|the|a|who))* "
     r"(?:speakers?|presenters?)(?: names?| named| given)?\b",
     re.IGNORECASE,
 )
-_TRACK = re.compile(
-    r"\b(?:(?:the )?(?P<one>[\w-]+) track|track (?P<other>[\w-]+))\b", re.IGNORECASE
-)
-_AT = re.compile(r"\b(?:at|from|of|during) (?:the )?", re.IGNORECASE)
-_BY = re.compile(
+_TRACK = lazily(r"\b(?:(?:the )?(?P<one>[\w-]+) track|track (?P<other>[\w-]+))\b", re.IGNORECASE)
+_AT = lazily(r"\b(?:at|from|of|during) (?:the )?", re.IGNORECASE)
+_BY = lazily(
     r"\b(?:(?:presented|given|hosted|led|delivered|held|taught|done|run|made) )?by ", re.IGNORECASE
 )
-_CALLED = re.compile(
+_CALLED = lazily(
     rf"\b(?:with )?(?:an? )?{PEOPLE}(?: on stage)? (?:who (?:is|was) )?(?:called|named) ",
     re.IGNORECASE,
 )
-_WITH = re.compile(r"\b(?:with|of|from|featuring|starring) ", re.IGNORECASE)
-_STAGE = re.compile(
+_WITH = lazily(r"\b(?:with|of|from|featuring|starring) ", re.IGNORECASE)
+_STAGE = lazily(
     r" (?:presents?|presented|presenting|gave|gives?|giving|spoke|speaks?|hosts?|hosted|led|leads?"
     r"|delivers?|delivered|held|holds?|teach(?:es)?|taught|appears?|appeared|on stage|in)\b"
     rf"|(?:['’]s?)? (?={TALKS}\b)",
     re.IGNORECASE,
 )
-_PERSON = re.compile(
+_PERSON = lazily(
     rf"\b(?:(?:with|by) )?(?:an? |the )?{PEOPLE}(?:(?: (?:who|that|which))? (?:is|are|was|were|"
     r"works?|worked|comes?|came)(?P<at> (?:as|at|for|from|with))?|(?P<from> (?:from|at|working at|"
     r"working for|working as)))(?: (?P<article>an?|the))? ",
     re.IGNORECASE,
 )
-_ONE = re.compile(
+_ONE = lazily(
     r"\b(?:with|by|have|has|had|include|includes|featuring) (?P<article>an?) ", re.IGNORECASE
 )
 # A further name or role.
-_ALSO = re.compile(r",? (?P<joint>or|and) (?:by |with )?(?:an? |the )?", re.IGNORECASE)
-_FROM = re.compile(r"\b(?:from|at) (?=[^\W\d_])", re.IGNORECASE)
-_ANY_RANK = re.compile(r"^\W*of (?:whatever|any|whichever) \w+", re.IGNORECASE)
-_BUT = re.compile(
+_ALSO = lazily(r",? (?P<joint>or|and) (?:by |with )?(?:an? |the )?", re.IGNORECASE)
+_FROM = lazily(r"\b(?:from|at) (?=[^\W\d_])", re.IGNORECASE)
+_ANY_RANK = lazily(r"^\W*of (?:whatever|any|whichever) \w+", re.IGNORECASE)
+_BUT = lazily(
     r"\b(?:other than|except(?: for| from)?|apart from|besides|excluding|aside from) "
     r"(?P<what>[^?.!;]+)",
     re.IGNORECASE,
 )
-_NOT = re.compile(
+_NOT = lazily(
     r"(?:\b(?:that|which|but) )?\b(?:(?:do|does|did)(?:n['’]t| not) (?:mention|cover|discuss|name|"
     r"talk about|speak of|bring up|deal with|touch on|refer to|say anything about|contain|use)"
     r"|(?:(?:are|is)n['’]t|(?:are |is )?not) (?:about|mentioning|on|covering)|(?<=but )not"
     r"|without (?:mentioning|(?:a |any )?mention of|talking about|covering)) (?P<what>[^?.!;]+)",
     re.IGNORECASE,
 )
-_NOT_LEVEL = re.compile(
+_NOT_LEVEL = lazily(
     r"(?:\b(?:is|are)n['’]t|\bnot|\bother than|\bexcept) (?:at |of |on )?"
     r"(?:level )?(\d{1,4})(?:[- ]level)?\b",
     re.IGNORECASE,
 )
-_OUTSIDE = re.compile(
+_OUTSIDE = lazily(
     rf"\b(?:with |by )?(?:(?:an? |the )?{PEOPLE} )?(?:(?:who|that|which) )?"
     r"(?:(?:do|does|did)(?:n['’]t| not) (?:work|come) (?:for|at|from)"
     r"|(?:is|are|was|were)(?:n['’]t| not) (?:from|at|with|employed by)"
@@ -134,9 +133,9 @@ _OUTSIDE = re.compile(
     r"(?:the )?(?P<what>[^\W\d_][\w.&’'-]*(?: (?-i:[A-Z])[\w.&-]*)*)",
     re.IGNORECASE,
 )
-_ORGANISATION = re.compile(r"\b(?:from|of|at|for) (?:the )?[A-Z]")
+_ORGANISATION = lazily(r"\b(?:from|of|at|for) (?:the )?[A-Z]")
 # A clause that goes on with something else.
-_CLAUSE = re.compile(r"[,;:?!()]|\b(?:and|or|that|which|who|about|on|mention\w*)\b", re.IGNORECASE)
+_CLAUSE = lazily(r"[,;:?!()]|\b(?:and|or|that|which|who|about|on|mention\w*)\b", re.IGNORECASE)
 
 # The codes of the sessions that say what is in a text.
 Saying = Callable[[str], Collection[str]]
@@ -312,7 +311,7 @@ class _Reader:
                     self.missing = f"no speaker “{unknown}”"
                     return
         for match in _STAGE.finditer(self.text):
-            words = list(terms.WORD.finditer(self.text, 0, match.start()))[-LONGEST_NAME:]
+            words = list(terms.word_matches(self.text, 0, match.start()))[-LONGEST_NAME:]
             for first in range(len(words)):
                 name = [word.group() for word in words[first:]]
                 if self._is_name(name, strong=len(name) > 1):
@@ -361,7 +360,7 @@ class _Reader:
     def _role_at(self, start: int) -> tuple[int, str]:
         """Where the longest role that begins at `start` ends, and the role; empty for none."""
         clause = self._clause(start)
-        words = list(terms.WORD.finditer(clause))[:LONGEST_ROLE]
+        words = list(terms.word_matches(clause))[:LONGEST_ROLE]
         for last in range(len(words), 0, -1):
             role = clause[: words[last - 1].end()]
             if not terms.is_unasked(words[last - 1].group()) and self._in_role(role):
@@ -396,7 +395,7 @@ class _Reader:
     def _name_after(self, start: int, strong: bool) -> int:
         """Where a speaker's name that begins at `start` ends; 0 if none begins there."""
         words: list[re.Match[str]] = []
-        for match in terms.WORD.finditer(self.text, start):
+        for match in terms.word_matches(self.text, start):
             gap = self.text[words[-1].end() if words else start : match.start()]
             if gap.strip(" .’'") or len(words) == LONGEST_NAME:
                 break

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from sessionqa import terms
+from sessionqa.patterns import lazily
 from sessionqa.question import MOST_CHARS, read
 
 # A question with more words of its own than this says what it is about.
@@ -52,7 +53,7 @@ _ORDINALS = {
     "last": -1,
     "other": 0,
 }
-_PLACE = re.compile(
+_PLACE = lazily(
     rf"\b(?:the |that )?(?P<one>{'|'.join(_ORDINALS)}) "
     rf"(?:(?:one|{_TALK})\b(?! (?:on|about|of|that|which|with|by)\b)|of (?:them|these|those)\b)"
     rf"|\bthe (?P<bare>{'|'.join(_ORDINALS)})(?=\W*$)",
@@ -62,22 +63,22 @@ _WITH_COMPLEMENT = (
     r"(?! (?:on|about|of|that|which|where|with|by|from|for|in|at|who|whose)\b"
     r"| called \w| (?:url|link|code|title|number|level|name|address)\b)"
 )
-_SESSION = re.compile(
+_SESSION = lazily(
     rf"\b(?:this|that|the same) {_TALK}\b|\bthe {_TALK}\b{_WITH_COMPLEMENT}"
     r"|(?<=\bin )there(?=\W*$)",
     re.IGNORECASE,
 )
-_PERSON = re.compile(
+_PERSON = lazily(
     rf"\b(?:this|that|the same|the other) (?:{_STAGE}|person|man|woman|guy)\b"
     rf"|\bthe {_STAGE}\b{_WITH_COMPLEMENT}|\b(?:he|him|she|hers)\b",
     re.IGNORECASE,
 )
-_OWNER = re.compile(r"\b(?:its|their|theirs|his|her)\b", re.IGNORECASE)
+_OWNER = lazily(r"\b(?:its|their|theirs|his|her)\b", re.IGNORECASE)
 _AUXILIARY = (
     r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|must|may|might)"
 )
-_AUXILIARY_LAST = re.compile(rf"\b{_AUXILIARY}\s*$", re.IGNORECASE)
-_THING = re.compile(
+_AUXILIARY_LAST = lazily(rf"\b{_AUXILIARY}\s*$", re.IGNORECASE)
+_THING = lazily(
     r"\b(?:it|itself|they|them|themselves)\b"
     r"|\b(?:this|these|those)\b(?! (?:who|whom|that|which|in|on|of|with|from|at|to|for)\b)"
     r"|\bthat (?:one|company|team|service|tool|strategy|approach|framework|idea|concept|method|"
@@ -85,9 +86,9 @@ _THING = re.compile(
     r"|\bthat(?=\W*$|\W* (?:and|but|again|exactly|then|mean)\b)",
     re.IGNORECASE,
 )
-_ASKED_OF_THAT = re.compile(rf"^\W*(?:\w+ ){{0,2}}{_AUXILIARY} (?P<that>that)\b", re.IGNORECASE)
+_ASKED_OF_THAT = lazily(rf"^\W*(?:\w+ ){{0,2}}{_AUXILIARY} (?P<that>that)\b", re.IGNORECASE)
 # "Is it worth ...", "how long does it take to ...", "what is it that ...".
-_EXPLETIVE = re.compile(
+_EXPLETIVE = lazily(
     r"\b(?:is|was|be|isn't|wasn't|would|will) it (?:that\b|when\b|worth\b|\w+ing\b"
     r"|(?:\w+ )?(?!(?:similar|related|limited|due|tied|close|connected|compared) )\w+ "
     r"(?:that|to|if|when|whether|for)\b)"
@@ -96,47 +97,45 @@ _EXPLETIVE = re.compile(
     re.IGNORECASE,
 )
 # A pronoun may stand for what an earlier clause of the same question names.
-_CLAUSE = re.compile(
+_CLAUSE = lazily(
     r"[,;:?!.—–]\s|\s[-—–]\s|[?!]"
     r"|\b(?:and|or|but|so|when|if|because|while|after|before|until|unless|since|where|as|"
     r"(?P<relative>that|which|who))\b",
     re.IGNORECASE,
 )
-_FILLER = re.compile(
+_FILLER = lazily(
     r"^\W*(?:(?:ok|okay|so|well|hm+|thanks|thank you|great|yes|no|and|but|also|then|or)\b"
     r"[\s,.!]*)+",
     re.IGNORECASE,
 )
-_JOINS = re.compile(r"^\W*(?:and|but|or|also|then|so)\b", re.IGNORECASE)
-_WHAT_ABOUT = re.compile(r"^\W*(?:what|how) about\b", re.IGNORECASE)
-_CLAUSE_OPENS = re.compile(
+_JOINS = lazily(r"^\W*(?:and|but|or|also|then|so)\b", re.IGNORECASE)
+_WHAT_ABOUT = lazily(r"^\W*(?:what|how) about\b", re.IGNORECASE)
+_CLAUSE_OPENS = lazily(
     rf"^\W*(?:in|at|on|for|to|by|from|with)?\s*(?:who|whose|whom|what|whats|which|when|where|why|how"
     rf"|{_AUXILIARY}|tell|give|show|list|name|explain|describe|define|compare|summari[sz]e)\b",
     re.IGNORECASE,
 )
 # "And what is the cost?", not "And what is FinOps?".
-_THE_ONE = re.compile(r"\bthe (?:\w+ )?\w+\W*$", re.IGNORECASE)
-_ASKS = re.compile(
+_THE_ONE = lazily(r"\bthe (?:\w+ )?\w+\W*$", re.IGNORECASE)
+_ASKS = lazily(
     r"\b(?:who|whose|whom|what|whats|which|when|where|why|how|more|else|others?|another|any|got"
     rf"|summari[sz]e|summary|overview|gist|elaborate|{_TALK}|{_STAGE}|level|title|code|track|role)\b",
     re.IGNORECASE,
 )
-_MORE = re.compile(
+_MORE = lazily(
     r"^\W*(?:(?:please|can you|could you) )*(?:(?:tell|say|give|know|show)\b[^?]*\bmore\b"
     r"|more\b(?: details?)?|any details?|details?|elaborate|go on|continue)\W*(?:please)?\W*$",
     re.IGNORECASE,
 )
 # What only a session can be meant by: "summarise it", "what is it about", "what does it say of".
-_OF_SESSION = re.compile(
-    r"\bsummari[sz]e|\bsummary\b|\boverview\b|\bgist\b|\babout\W*$", re.IGNORECASE
-)
-_SAYS = re.compile(
+_OF_SESSION = lazily(r"\bsummari[sz]e|\bsummary\b|\boverview\b|\bgist\b|\babout\W*$", re.IGNORECASE)
+_SAYS = lazily(
     rf"\b(?:it|(?:the|this|that) {_TALK}) (?:also )?"
     r"(?:says?|covers?|discuss(?:es)?|mentions?|recommends?|talks?|teach(?:es)?|names?|lists?|explains?|bring|touch)\b",
     re.IGNORECASE,
 )
 # A question word alone asks it of all that was asked before: "why?", "how often?".
-_BARE = re.compile(
+_BARE = lazily(
     r"^\W*(?:and |but |so )*(?P<asked>(?:why|how|when|where|by whom|for whom|since when|why not|"
     r"how so|how come|how (?:much|many|often|long|far|big|exactly))(?: exactly)?)\W*$",
     re.IGNORECASE,

@@ -1,17 +1,17 @@
 """Words that a question wrongly joins or splits: "dynamo db", "shufflesharding", "route53"."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from sessionqa import terms
 from sessionqa.index import Index, KnownWord
+from sessionqa.patterns import lazily
 
 # So many passages that have both words are looked at for the words side by side.
 MOST_PASSAGES = 10
 # A word shorter than this is not the sum of two others, and one longer was not typed.
 SHORTEST, LONGEST = 4, 40
-_BETWEEN = re.compile(r"[ \-‑/]")
+_BETWEEN = lazily(r"[ \-‑/]")
 
 Known = Mapping[str, KnownWord]
 
@@ -44,7 +44,7 @@ def written_together(first: str, second: str, index: Index) -> str | None:
     stems = (terms.stem(first), terms.stem(second))
     ids = [id_ for id_, _ in index.lexical(stems, MOST_PASSAGES)]
     for passage in index.passages(ids):
-        for one, other in pairwise(terms.WORD.finditer(passage.text)):
+        for one, other in pairwise(terms.word_matches(passage.text)):
             if stems == (terms.stem(one.group()), terms.stem(other.group())):
                 between = passage.text[one.end() : other.start()]
                 if _BETWEEN.fullmatch(between):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sessionqa import terms
+from sessionqa.patterns import lazily
 
 _UNITS = "seconds?|minutes?|hours?|days?|nights?|weeks?|months?|years?|decades?|centuries"
 _MONEY = "dollars?|euros?|cents?|pounds?|francs?|yen|usd|eur|gbp"
@@ -18,7 +19,7 @@ _NUMBER = rf"(?:\d[\d,.]*|\b(?:{_COUNTED}|one|a|an|half|several|few)\b)"
 
 
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text, re.IGNORECASE)
+    return lazily(text, re.IGNORECASE)
 
 
 # How people ask for each kind of answer. The coarse classes of Li and Roth (2002), "Learning
@@ -136,7 +137,7 @@ _HAS_FREQUENCY = _pattern(
 _HAS_COUNT = _pattern(rf"\d[\d,.]*|\b(?:{_COUNTED}|once|twice|half|single|only one|both)\b")
 _HAS_AGE = _pattern(rf"\b(?:aged?|born)\b|{_NUMBER}[ -]years?(?:[ -]old)?\b")
 _HAS_MEASURE = _pattern(rf"\d[\d,.]*|\b(?:{_COUNTED})\b")
-_HAS_PLACE = re.compile(r"\b(?:in|at|from|near)\s+(?:the\s+)?([A-Z][\w-]+)")
+_HAS_PLACE = lazily(r"\b(?:in|at|from|near)\s+(?:the\s+)?([A-Z][\w-]+)")
 _HAS_REASON = _pattern(
     r"\b(?:because|since|due to|owing to|thanks to|so that|so as to|in order (?:to|that)|therefore|"
     r"thus|hence|as a result|reasons?|caused?|causes|leads? to|led to|otherwise|in case|which "
@@ -150,7 +151,7 @@ _HAS_MANNER = _pattern(
 _COUNTED_NOUN = _pattern(r"\b(?:how many|number of) ([^\W\d_]+(?: [^\W\d_]+)?)")
 _NAMED_NOUN = _pattern(r"\b(?:which|what)(?: (?:kind|sort|type)s? of)? ([^\W\d_]+(?: [^\W\d_]+)?)")
 # A word that does not begin a sentence.
-_INSIDE = re.compile(r"(?<![.?!:]\s)(?<!^)\b\w+(?:[.-]\w+)*")
+_INSIDE = lazily(r"(?<![.?!:]\s)(?<!^)\b\w+(?:[.-]\w+)*")
 # So many words may stand between a number and what it counts.
 _BETWEEN = 3
 
@@ -276,7 +277,7 @@ _SPAN = {
     "money": _pattern(rf"[$€£¥]\s?\d+(?:[.,]\d+)*(?: ?(?:{_MUCH}|k)\b)?|{_RANGE} (?:{_MONEY})\b"),
     "percentage": _pattern(rf"{_RANGE}(?:(?<=%)| ?%| per ?cent\b)"),
     "year": _HAS_YEAR,
-    "time": re.compile(
+    "time": lazily(
         r"\b(?:\d{1,2} )?(?:January|February|March|April|May|June|July|August|September|October"
         r"|November|December)\b(?: \d{1,2}\b)?(?:,? \d{4}\b)?|\b(?:1\d{3}|20\d{2})\b"
         r"|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b|\b\d{1,2}(?:[:.]\d{2}|\s?[ap]m\b)"
@@ -294,10 +295,10 @@ _SPAN = {
 _FIGURES = _pattern(_RANGE)
 _NAME = r"(?:[^\W\d_]*[A-Z][\w.-]*\w|[A-Z])"
 # "Route 53" has a number, "Beyond 10 million" a quantity.
-_NAME_RUN = re.compile(rf"(?<![\w-]){_NAME}(?: (?:{_NAME}|\d{{1,3}}(?![\w,.]*\d| [a-z]))\b)*")
+_NAME_RUN = lazily(rf"(?<![\w-]){_NAME}(?: (?:{_NAME}|\d{{1,3}}(?![\w,.]*\d| [a-z]))\b)*")
 # A first and a last name; "AWS Lambda" is none.
-_PERSON = re.compile(r"(?<!\w)[A-Z][a-zà-ÿ'’-]+(?: [A-Z]\.)?(?: [A-Z][\w'’-]*[a-zà-ÿ]+){1,2}\b")
-_JOINT = re.compile(r",?\s+(?:and|or|&)\s+|,\s+")
+_PERSON = lazily(r"(?<!\w)[A-Z][a-zà-ÿ'’-]+(?: [A-Z]\.)?(?: [A-Z][\w'’-]*[a-zà-ÿ]+){1,2}\b")
+_JOINT = lazily(r",?\s+(?:and|or|&)\s+|,\s+")
 Span = tuple[int, int]
 
 

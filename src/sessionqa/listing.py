@@ -14,6 +14,7 @@ from sessionqa.encode import Encoder
 from sessionqa.fusion import Scores
 from sessionqa.index import Index
 from sessionqa.mentions import named_codes
+from sessionqa.patterns import lazily
 from sessionqa.question import MOST_CHARS, Asked, before_asking, focus, points_back
 from sessionqa.reply import Paragraph, Reply, card_lines, listed, presented
 from sessionqa.topic import Topic, keys, read_topic
@@ -29,7 +30,7 @@ BETWEEN = 2
 # So many sessions are shown; the heading counts them all.
 MOST_SHOWN = 100
 MOST_RECOMMENDED = 5
-_COLLECTED = re.compile(r"\b(?:services|levels|tracks|events|conferences|years)\b", re.IGNORECASE)
+_COLLECTED = lazily(r"\b(?:services|levels|tracks|events|conferences|years)\b", re.IGNORECASE)
 # The lines that each have several values of a field.
 _LINES = {"speaker": "speakers", "service": "services"}
 # A share of the topic that is all of it.

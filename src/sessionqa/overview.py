@@ -11,6 +11,7 @@ from sessionqa.encode import Encoder, Vectors
 from sessionqa.fusion import Scores
 from sessionqa.index import Index
 from sessionqa.mentions import named_codes, named_roles, named_sessions
+from sessionqa.patterns import lazily
 from sessionqa.question import Asked, focus
 from sessionqa.reply import Paragraph, Reply, card_lines, listed, presented
 from sessionqa.topic import Topic, key, keys, read_topic
@@ -28,9 +29,9 @@ MOST_SESSIONS = 5
 TITLE_SHARE = 0.5
 CONFIDENT = 0.95
 
-_TALK = re.compile(r"\b(?:session|talk|presentation|video|recording|lecture)s?\b", re.IGNORECASE)
+_TALK = lazily(r"\b(?:session|talk|presentation|video|recording|lecture)s?\b", re.IGNORECASE)
 # Words that ask to sum up or to compare.
-_ASKING = re.compile(
+_ASKING = lazily(
     r"\b(?:summari[sz]\w*|tl;?dr|nutshell|recap|sum up|(?:key|main|central|most important) \w+"
     r"|takeaways|highlights|compar\w+|differ\w*|versus|vs|contrast\w*|in common|similar\w*"
     r"|please|whole|links?|urls?|youtube|years?|services?|advanced|people|speaking|stage|roles"
@@ -39,8 +40,8 @@ _ASKING = re.compile(
     re.IGNORECASE,
 )
 _ON_STAGE = frozenset(key(word) for word in ("speaker", "presenter"))
-_SIDES = re.compile(r"\b(?:with|and|to|versus|vs|from|than|or)\b|,", re.IGNORECASE)
-_QUOTED = re.compile(r"[\"“]([^\"”]+)[\"”]")
+_SIDES = lazily(r"\b(?:with|and|to|versus|vs|from|than|or)\b|,", re.IGNORECASE)
+_QUOTED = lazily(r"[\"“]([^\"”]+)[\"”]")
 
 
 class Overviewer:

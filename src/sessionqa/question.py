@@ -3,8 +3,10 @@
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sessionqa import terms
+from sessionqa.patterns import lazily
 
 _ONE = r"(?:session|talk|presentation|video|recording|lecture)"
 _MANY = r"(?:sessions|talks|presentations|videos|recordings|lectures)"
@@ -13,7 +15,7 @@ _WORDS = r"(?:[\w'’:-]+ )"
 _YOU = r"(?:i|we|you|one|someone|people|he|she|they)"
 # What looks like the code of a session.
 _CODE = r"[a-z]{1,5}[ -]?\d{2,}"
-_LIST = re.compile(
+_LIST = lazily(
     rf"\b(?:which|what|how many) (?:{_WORDS}{{0,5}}?{_MANY}|ones)\b"
     r"|\b(?:which|how many) (?:mention|cover|discuss|talk about)\b"
     rf"|\b(?:which|how many) of (?:these|those|them|{_CODE},? )\b"
@@ -30,7 +32,7 @@ _LIST = re.compile(
 )
 _DEALS = r"(?:cover|discuss|mention|talk|speak|get|go|come|bring|touch)\w*"
 # Ways to ask for sessions without a word for them. Of a session that is named they ask for facts.
-_ANYTHING = re.compile(
+_ANYTHING = lazily(
     r"\b(?:is|are|was|were) there (?:anything|something)\b[^?.!]*\b(?:on|about|for|regarding)\b"
     r"|^\W*(?:anything|something)\b[^?.!]*?\b(?:on|about|for|with|regarding)\b"
     r"|\bwhere (?:do|does|did) (?:they|any(?:one|body)|some(?:one|body)|people|(?:the )?"
@@ -40,9 +42,9 @@ _ANYTHING = re.compile(
     re.IGNORECASE,
 )
 # Where the clauses of a question part.
-_CLAUSE = re.compile(r"[,;:.?!]\s+|\s[-–—]\s")
-_POINTER = re.compile(r"\b(?:it|its|that|those|this|these|them|such)\b", re.IGNORECASE)
-_RECOMMEND = re.compile(
+_CLAUSE = lazily(r"[,;:.?!]\s+|\s[-–—]\s")
+_POINTER = lazily(r"\b(?:it|its|that|those|this|these|them|such)\b", re.IGNORECASE)
+_RECOMMEND = lazily(
     rf"\bwhat\b[^?.!]*\b(?:(?:should|could|can|must|shall) {_YOU} (?:\w+ )?(?:watch|attend)"
     rf"|(?:should|must|shall) {_YOU} (?:\w+ )?see)\b"
     rf"|\b(?:what|which) {_WORDS}{{0,3}}?{_ANY} (?:should|could|can|must|shall|would|do) {_YOU} "
@@ -55,17 +57,17 @@ _RECOMMEND = re.compile(
     re.IGNORECASE,
 )
 # What follows the question proper: "Who talks about cells? List the sessions."
-_DIRECTIVE = re.compile(
+_DIRECTIVE = lazily(
     rf"[.?!]\s+(?:please )?(?:list|name|show|give)\b[^?.!]*\b{_MANY}\W*$", re.IGNORECASE
 )
-_EVERY = re.compile(r"\b(?:all|every|everything|each)\b", re.IGNORECASE)
+_EVERY = lazily(r"\b(?:all|every|everything|each)\b", re.IGNORECASE)
 # A field of the card of the whole collection.
 _ALL_THE = (
     r"\b(?:who (?:are|were)|list|name|show(?: me)?|give me|which|what(?: are)?|how many|all)"
     r"(?: (?:all|of|the|different|every|various))* "
 )
 _COLLECTIONS = {
-    name: re.compile(rf"{_ALL_THE}{nouns}\b", re.IGNORECASE)
+    name: lazily(rf"{_ALL_THE}{nouns}\b", re.IGNORECASE)
     for name, nouns in (
         ("speaker", "(?:speakers|presenters)"),
         ("service", rf"{_WORDS}{{0,2}}services"),
@@ -75,7 +77,7 @@ _COLLECTIONS = {
         ("year", "years"),
     )
 }
-_SUMMARY = re.compile(
+_SUMMARY = lazily(
     r"\b(?:summar(?:y|i[sz]e|i[sz]ing)|tl;?dr|overview|gist|nutshell|recap|sum up"
     r"|(?:key|main|central|most important) (?:points?|takeaways?|messages?|ideas?)|takeaways"
     r"|highlights)\b"
@@ -83,14 +85,14 @@ _SUMMARY = re.compile(
     r"|^\W*(?:(?:please|can you|could you) )*tell me (?:more )?about\b",
     re.IGNORECASE,
 )
-_COMPARE = re.compile(
+_COMPARE = lazily(
     r"\b(?:compar(?:e|es|ed|ing|ison)|differ(?:s|ences?|ent)?|versus|vs|in common|contrast)\b"
     r"|\bwhich of\b[^?.!]*\b(?:and|or)\b[^?.!]*\b(?:more|less|most|least|better|harder|easier)\b"
     r"|\b(?:more|less) \w+ than\b"
     r"|\bor\b[^?.!]*\b(?:more|less)\b|\bmore\b[^?.!]*\bor\b",
     re.IGNORECASE,
 )
-_SEVERAL = re.compile(
+_SEVERAL = lazily(
     r"\b(?:reasons|phases|steps|stages|lessons|scenarios|strategies|patterns|challenges|benefits|"
     r"ways|tools|services|options|things|criteria|metrics|features|practices|plans|examples|"
     r"differences|kinds|types|forms|sorts|parts|areas|goals|metrics|situations|factors|components|"
@@ -110,7 +112,7 @@ _NOT_DOING = "".join(
 )
 # Each field of the card, and how people ask for it.
 _FIELDS = {
-    "speakers": re.compile(
+    "speakers": lazily(
         rf"\bwho(?:'s|se|m)?\b[^?.!]*\b{_STAGE_VERB}\b|\bpresented by\b"
         rf"|{_NOT_DOING}\b(?:speakers?|presenters?)\b"
         rf"|\bwho(?:'s| is| was| are| were)\b[^?.!]*\b{_TALK}\b"
@@ -119,7 +121,7 @@ _FIELDS = {
         r"|^\W*who(?:'s| is| was)\b",
         re.IGNORECASE,
     ),
-    "title": re.compile(
+    "title": lazily(
         rf"\b(?:(?<!job )title|titled)\b|\bname of (?:the )?{_TALK}\b"
         rf"|\b(?:{_TALK}|{_CODE})\b[^?.!]*\b(?:called|headed)\b|\b(?:which|what) {_ONE}\b"
         rf"|\b(?:{_TALK}|the|its|what|which) (?:code|number)\b"
@@ -127,7 +129,7 @@ _FIELDS = {
         r"|^\W*code\b|\bcode(?: please)?\W*$",
         re.IGNORECASE,
     ),
-    "facts": re.compile(
+    "facts": lazily(
         rf"(?<![\w-])(?:level|track)\b(?=[^?.!]*\b(?:{_TALK}|{_CODE})\b)"
         rf"|\b(?:{_TALK}|{_CODE})\b[^?.!]*(?<![\w-])(?:level|track)\b"
         r"|\b(?:which|what) (?:level|track|event|conference)\b|\bhow advanced\b"
@@ -137,24 +139,24 @@ _FIELDS = {
         rf"|\b(?:{_TALK}|{_CODE})\b[^?.!]*\b(?:beginners?|introductory|advanced|experts?)\b",
         re.IGNORECASE,
     ),
-    "services": re.compile(r"\bservices\b", re.IGNORECASE),
-    "recording": re.compile(
+    "services": lazily(r"\bservices\b", re.IGNORECASE),
+    "recording": lazily(
         r"\b(?:url|link|youtube)\b"
         r"|\b(?:where|how) (?:can|could|do|to)\b[^?.!]*\b(?:watch|see|view)\b"
         r"|\brecording\b|\bvideo of\b",
         re.IGNORECASE,
     ),
 }
-_ENUMERATES = re.compile(r",[^,.;]+,?\s(?:and|or)\s|\b(?:and|as well as)\b[^.]*\band\b|:")
+_ENUMERATES = lazily(r",[^,.;]+,?\s(?:and|or)\s|\b(?:and|as well as)\b[^.]*\band\b|:")
 # What says that a thing is one of several: "a second reason", "containers are also a pattern".
-_FURTHER = re.compile(
+_FURTHER = lazily(
     r"\b(?:one|another|first|second|third|fourth|fifth|also|further|"
     r"additional|other|finally|last|next|then|besides|moreover|among|includ(?:e|es|ed|ing)|such as|"
     r"likewise|too|as well)\b",
     re.IGNORECASE,
 )
-_PLURAL = re.compile(r"\b[^\W\d_]{2,}(?<!s)s\b")
-_DEFINITION = re.compile(
+_PLURAL = lazily(r"\b[^\W\d_]{2,}(?<!s)s\b")
+_DEFINITION = lazily(
     r"^\W*(?:(?:so|and) )?(?:what(?:'s| is| are| was| were| does)?|define|explain"
     r"|(?:meaning|definition) of)\b",
     re.IGNORECASE,
@@ -164,7 +166,7 @@ BARE_WORDS = 3
 # The patterns take a time that grows with the square of the text's length.
 MOST_CHARS = 400
 # "i.e. two" and "J. Storment" go on.
-_SENTENCE = re.compile(r"(?<=[.?!])(?<![\s.][^\W\d_]\.)(?<!^[^\W\d_]\.)\s+(?=[^\W\d_])")
+_SENTENCE = lazily(r"(?<=[.?!])(?<![\s.][^\W\d_]\.)(?<!^[^\W\d_]\.)\s+(?=[^\W\d_])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,7 @@ class Asked:
         return not (self.sessions or self.collection or self.summary or self.compare)
 
 
+@lru_cache(maxsize=256)
 def read(question: str) -> Asked:
     """What `question` asks for, by the wording of the part that asks."""
     directive = _DIRECTIVE.search(question[-MOST_CHARS:])

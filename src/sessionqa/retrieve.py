@@ -201,7 +201,7 @@ class Retriever:
 def _weights(question: str, spans: Spans) -> Scores:
     """How much each token of a question counts: one of a word that only asks, little."""
     counts = np.zeros(len(question) + 1, dtype=bool)
-    for match in terms.WORD.finditer(question):
+    for match in terms.word_matches(question):
         counts[match.start() : match.end()] = not terms.is_unasked(match.group())
     return np.array([1.0 if start >= 0 and counts[start] else ASKING for start, _ in spans])
 

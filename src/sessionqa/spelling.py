@@ -73,7 +73,7 @@ def correct(question: str, index: Index, encoder: Encoder) -> Corrected:
 
 def _words(question: str) -> list[_Word]:
     found = []
-    for match in terms.WORD.finditer(question):
+    for match in terms.word_matches(question):
         written = terms.bare(match.group())
         opens = not question[: match.start()].rstrip(" \"'“‘(")[-1:].isalnum()
         end = match.start() + len(written)

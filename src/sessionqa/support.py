@@ -13,6 +13,7 @@ from sessionqa.encode import Encoder
 from sessionqa.evidence import Evidence, covered, name_of, rarity_of
 from sessionqa.index import Index
 from sessionqa.mentions import named_roles, named_sessions
+from sessionqa.patterns import lazily
 from sessionqa.question import focus, read
 
 # So many of the best sentences, and of the best passages, are looked at.
@@ -21,12 +22,12 @@ TOP = 3
 NEAR = 0.35
 MANY_WORDS = 20
 # What the question itself denies, not a clause of it that begins with "that".
-_DENIES = re.compile(
+_DENIES = lazily(
     r"\b(?:what|which|who|whom|whose|where|when|why|how)\b"
     r"(?:\s+(?!(?:that|who|which|because|if)\b)\w+){0,5}?(?:\s+(?:not|never)\b|n['’]t\b)",
     re.IGNORECASE,
 )
-_DENIED = re.compile(
+_DENIED = lazily(
     r"\b(?:not|never|no|nor|neither|none|nothing|nobody|without|cannot|unable|fail\w*|lack\w*|"
     r"avoid\w*|prevent\w*|refus\w*|reject\w*|exclu\w*|except|instead|rather|hardly|rarely)\b"
     r"|n['’]t\b",

@@ -2,12 +2,15 @@
 
 import re
 import unicodedata
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cache, lru_cache
 from threading import Lock
 
-import snowballstemmer
+import Stemmer
 
-_STEMMER = snowballstemmer.stemmer("english")
+from sessionqa.patterns import lazily
+
+_STEMMER = Stemmer.Stemmer("english")
 # The stemmer keeps the word that it is at in itself, and the chat asks from several threads.
 _ONE_AT_A_TIME = Lock()
 
@@ -19,24 +22,36 @@ UNSPACED = (
 )
 # Invisible characters inside words: soft hyphen, (non-)joiners.
 _INVISIBLE = "\u00ad\u200c\u200d\u2060\ufeff"
-
-
-# Where Unicode has marks of letters, so that not all of it is looked through at every start.
+# Where Unicode has marks of letters, so that not all of it is looked through.
 _WITH_MARKS = ((0x300, 0x3100), (0xA600, 0xAC00), (0xFE20, 0xFE30), (0x10100, 0x17000))
+# Text of none of these: its words are runs of letters, and it takes no marks to find them.
+_PLAIN = re.compile("[\0-\u00ac\u00ae-\u02ff\u2000-\u200b\u200e-\u205f\u2061-\u20cf]*")
+_PLAIN_WORD = re.compile(r"\w+(?:[.'’]\w+)*")
 
 
-def _marks() -> str:
+@cache
+def marks() -> str:
     """What continues a word but is no letter to `re`: vowel signs and accents, and invisibles."""
     codes = (code for first, last in _WITH_MARKS for code in range(first, last))
     found = (chr(code) for code in codes if unicodedata.category(chr(code)) in {"Mn", "Mc"})
     return "".join(found) + "\ufb1e\uff9e\uff9f" + _INVISIBLE
 
 
-MARKS = _marks()
-_LETTERS = rf"[^\W{UNSPACED}]+(?:[{MARKS}]+[^\W{UNSPACED}]*)*"
-# A character of an unspaced script is a word by itself, as Unicode's annex 29 has it for Han: pairs
-# of neighbours found nothing more on tests/corpora/languages.
-WORD = re.compile(rf"{_LETTERS}(?:[.'’׳״]{_LETTERS})*|(?=\w)[{UNSPACED}][{MARKS}]*")
+@cache
+def word_pattern() -> re.Pattern[str]:
+    """Finds the words of any text.
+
+    A character of an unspaced script is a word by itself, as Unicode's annex 29 has it for Han:
+    pairs of neighbours found nothing more on tests/corpora/languages.
+    """
+    letters = rf"[^\W{UNSPACED}]+(?:[{marks()}]+[^\W{UNSPACED}]*)*"
+    return re.compile(rf"{letters}(?:[.'’׳״]{letters})*|(?=\w)[{UNSPACED}][{marks()}]*")
+
+
+def is_plain(text: str) -> bool:
+    """Whether `text` is of Latin letters, and without marks of their own."""
+    return text.isascii() or _PLAIN.fullmatch(text) is not None
+
 
 # Words that say how something is asked, not what is asked about.
 STOP_WORDS = frozenset(
@@ -72,7 +87,7 @@ UNASKED = STOP_WORDS | TALK_WORDS
 
 # Marks that are often not typed: on Latin and Greek letters, on the Russian ё, and the vowels of
 # Hebrew and Arabic. In other scripts marks tell words apart.
-_OPTIONAL = re.compile(
+_OPTIONAL = lazily(
     r"(?<=[a-zα-ω])[\u0300-\u036f]+|(?<=е)\u0308|[\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u0652\u0670]"
     f"|[{_INVISIBLE}]"
 )
@@ -113,7 +128,16 @@ def stem(word: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of `text` in order, as written."""
-    return WORD.findall(text)
+    return _pattern_for(text).findall(text)
+
+
+def word_matches(text: str, start: int = 0, end: int | None = None) -> Iterator[re.Match[str]]:
+    """The words of `text` in [start, end), each with where it stands."""
+    return _pattern_for(text).finditer(text, start, len(text) if end is None else end)
+
+
+def _pattern_for(text: str) -> re.Pattern[str]:
+    return _PLAIN_WORD if is_plain(text) else word_pattern()
 
 
 @lru_cache(maxsize=4096)

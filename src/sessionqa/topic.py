@@ -11,6 +11,7 @@ from sessionqa import abbreviations, terms
 from sessionqa.facets import fold
 from sessionqa.index import Index
 from sessionqa.joining import written_together
+from sessionqa.patterns import lazily
 
 # Words that say that a session has a topic, or that one is wanted. After a word of the topic they
 # belong to it: "machine learning".
@@ -24,7 +25,7 @@ _LISTING = frozenset(
     among amongst involving best good useful relate relates""".split()
 )
 # The same in several words.
-_PHRASES = re.compile(
+_PHRASES = lazily(
     r"\b(?:in|of|across) (?:the |this )?(?:whole |entire )?(?:collection|corpus|summaries)\b"
     r"|\bthe (?:exact )?(?:words?|terms?|phrases?|subjects?|themes?)(?: of)?\b"
     r"|\bin (?:any )?detail\b"
@@ -41,13 +42,13 @@ MAKERS = 3
 # A term has so many other ways to write it at most, and a question so many terms.
 MOST_VARIANTS, MOST_TERMS = 8, 12
 SHORTEST_PART = 3
-_BRACKETED = re.compile(r"\(([^()]*)\)")
-_OR = re.compile(r"\b(?:and/or|or)\b", re.IGNORECASE)
-_AND = re.compile(r"\b(?:and|as well as|plus)\b|[,;&:]", re.IGNORECASE)
+_BRACKETED = lazily(r"\(([^()]*)\)")
+_OR = lazily(r"\b(?:and/or|or)\b", re.IGNORECASE)
+_AND = lazily(r"\b(?:and|as well as|plus)\b|[,;&:]", re.IGNORECASE)
 # What a follow-up carries along from earlier questions.
-_CARRIED = re.compile(r"(?<=\?)\s*\(([^()]*)\)\s*$")
+_CARRIED = lazily(r"(?<=\?)\s*\(([^()]*)\)\s*$")
 # What may stand between two words of one term.
-_WITHIN = re.compile(r"[ \-‑–/'’\"“”]*(?:\bof (?:the |an? )?)?", re.IGNORECASE)
+_WITHIN = lazily(r"[ \-‑–/'’\"“”]*(?:\bof (?:the |an? )?)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ def _rows(text: str) -> Iterator[list[str]]:
 def _topical(text: str) -> list[re.Match[str]]:
     """The words of `text` that say what is asked about."""
     found: list[re.Match[str]] = []
-    for match in terms.WORD.finditer(text):
+    for match in terms.word_matches(text):
         if terms.is_unasked(match.group()):
             continue
         after = found and not text[found[-1].end() : match.start()].strip(" -")

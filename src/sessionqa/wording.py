@@ -7,6 +7,7 @@ from dataclasses import replace
 from sessionqa import card, kinds
 from sessionqa.datatypes import Citation, Sentence, Session
 from sessionqa.index import Index
+from sessionqa.patterns import lazily
 from sessionqa.question import focus
 from sessionqa.quotes import marked
 from sessionqa.reply import Paragraph, Reply
@@ -30,13 +31,13 @@ _PREPOSITION = (
     r"(?:in|on|at|for|to|by|with|from|during|under|over|among|through|without|within|about|of)"
 )
 # "He", "Then she", "For mitigation, he"; what belongs to somebody only at the very beginning.
-_PERSON = re.compile(
+_PERSON = lazily(
     rf"{_OPENING}(?:(?P<first>he|she|his|her)\b"
     rf"|{_PREPOSITION}(?: [^\s,]+){{1,7}}?,? (?P<later>he|she)\b)",
     re.IGNORECASE,
 )
 # "It is important to" has no thing that it means, and which talk is told by its code.
-_THING = re.compile(
+_THING = lazily(
     rf"{_OPENING}(?:it(?!(?: is| was|['’]s)(?: \w+)? \w+ (?:to|that)\b)|its|these|those|they|them"
     r"|their|this|that|such|another(?: one)?|others|the (?:latter|former|others?|same))\b"
     r"(?! (?:session|talk|presentation|workshop|lecture|summary)\b)",
@@ -45,8 +46,8 @@ _THING = re.compile(
 _SHE, _HE = r"\b(?:she|her|hers|herself)\b", r"\b(?:he|his|him|himself)\b"
 _SPEAKER = r"\b(?:the (?:speaker|presenter))\b"
 # Somebody whom a sentence is not about: its subject would be taken for the answer.
-_OBLIQUE = re.compile(r"\b(?:whom|whose)\b", re.IGNORECASE)
-_HEADING = re.compile(r"^#{1,6} +(.+?)\s*$", re.MULTILINE)
+_OBLIQUE = lazily(r"\b(?:whom|whose)\b", re.IGNORECASE)
+_HEADING = lazily(r"^#{1,6} +(.+?)\s*$", re.MULTILINE)
 
 
 def by_session(chosen: Sequence[Sentence]) -> tuple[Paragraph, ...]:

@@ -24,7 +24,7 @@ CREATE INDEX abbreviations_by_long ON abbreviations (long_key);
 # A word that is so often in lower case is not a name.
 LOWER_SHARE = 0.25
 # The word that begins a sentence or a line has a capital letter for that reason.
-_OPENING = re.compile(rf"(?:^|[.?!:]\s+|\n)\W{{0,3}}({terms.WORD.pattern})")
+_OPENING = re.compile(rf"(?:^|[.?!:]\s+|\n)\W{{0,3}}({terms.word_pattern().pattern})")
 
 
 def write(db: sqlite3.Connection, sessions: Sequence[Session]) -> None:
