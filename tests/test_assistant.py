@@ -3,9 +3,11 @@
 import sys
 import time
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -163,6 +165,47 @@ class _Counting(ExtractiveAnswerer):
     ) -> Answer:
         self.asked.append(question)
         return super().answer(question, hits, within)
+
+
+def test_a_question_asked_again_is_not_worked_out_again(shipped: Settings) -> None:
+    opened = Assistant.open(shipped)
+    counted = _Counting(opened.index, opened.encoder)
+    chat = Assistant(opened.index, opened.encoder, counted, shipped)
+    first, again = chat.ask(GRAY), chat.ask(GRAY)
+    assert counted.asked == [GRAY]
+    assert replace(again, timings=first.timings) == first
+    assert again.timings["answer_ms"] == 0
+    others: list[dict[str, Any]] = [{"k": 3}, {"history": ["Who?"]}, {"filter": "level>=300"}]
+    for other in others:
+        chat.ask(GRAY, **other)
+    assert len(counted.asked) == 1 + len(others)
+
+
+def test_an_open_assistant_answers_from_a_new_build(
+    planted: Settings, write_session: Callable[..., Path]
+) -> None:
+    assistant = Assistant.open(planted)
+    question = "How hot is the water for tea?"
+    assert "eighty degrees" in assistant.ask(question).text
+    write_session("GAR202", "Tea from your own garden", "Water for tea has seventy degrees.")
+    build_index(planted)
+    assert "seventy degrees" in assistant.ask(question).text
+    assert "seventy" in assistant.search(question, 1)[0].passage.text
+    write_session("GAR303", "Bees", "Bees sleep in the afternoon.")
+    build_index(planted)
+    assert "Bees sleep" in assistant.ask("When do bees sleep?").text
+    assert assistant.live().live() is assistant.live()
+
+
+@pytest.mark.parametrize("current", ["", "nowhere", "damaged"])
+def test_a_live_build_that_cannot_be_opened_is_passed_over(planted: Settings, current: str) -> None:
+    assistant = Assistant.open(planted)
+    before = assistant.ask("What do worms eat?")
+    (planted.index / "builds" / "damaged").mkdir()
+    (planted.index / "CURRENT").write_text(current)
+    assert assistant.live() is assistant
+    assert assistant.ask("What do worms eat?").citations == before.citations
+    assert not assistant.ask("What is citrus peel?").refused
 
 
 def test_a_code_spelt_otherwise_is_no_other_question(assistant: Assistant) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessionqa import followup
-from sessionqa.conversation import MOST_REMEMBERED, Remembered, standalone, topic_of
+from sessionqa.conversation import standalone, topic_of
 from sessionqa.mentions import named_codes
 
 SHARDING = "What is shuffle sharding?"
@@ -241,18 +241,6 @@ def test_pointers_stand_apart_and_inside(question: str) -> None:
 def test_a_long_question_is_never_taken_for_a_follow_up() -> None:
     pasted = "Who presented it? " * 5000
     assert read(pasted, SHARDING) == pasted
-
-
-def test_what_was_cited_is_remembered_for_a_while() -> None:
-    memory = Remembered()
-    assert memory.get("a") is None
-    memory.keep("a", ["ARC310"])
-    memory.keep("refused", [])
-    assert (memory.get("a"), memory.get("refused")) == (("ARC310",), ())
-    for number in range(MOST_REMEMBERED):
-        memory.keep(str(number), [])
-    assert memory.get("a") is None
-    assert memory.get(str(MOST_REMEMBERED - 1)) == ()
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 from sessionqa import rerank
 from sessionqa.answer import Answerer, ExtractiveAnswerer
-from sessionqa.conversation import Remembered, standalone
+from sessionqa.conversation import standalone
 from sessionqa.datatypes import Answer, Hit, Session
 from sessionqa.encode import (
     Encoder,
@@ -21,9 +22,10 @@ from sessionqa.encode import (
 from sessionqa.errors import IndexDamaged, IndexMissing, ModelError, SessionQAError, UsageError
 from sessionqa.filters import Filter, parse
 from sessionqa.index import Index, Manifest
-from sessionqa.index.local import ENCODERS, RERANKERS, LocalIndex
+from sessionqa.index.local import ENCODERS, RERANKERS, LocalIndex, current_build
 from sessionqa.mentions import named_codes, named_sessions, with_codes
 from sessionqa.question import read
+from sessionqa.remembered import Remembered
 from sessionqa.rerank import CrossEncoderReranker, OnnxReranker, Reranker
 from sessionqa.retrieve import Retriever
 from sessionqa.settings import Settings
@@ -40,6 +42,8 @@ MOST_EARLIER_CHARS = 1_000
 LIST_HITS = 400
 # So many sessions are named where a filter leaves out those that a question names.
 MOST_NAMED = 5
+# So many answers are kept, and of so many more questions the sessions that their answers cite.
+MOST_ANSWERS = 512
 
 
 def build_index(
@@ -74,7 +78,11 @@ def build_index(
 
 
 class Assistant:
-    """Answers questions from an index. Made by `open`, or of parts of your own."""
+    """Answers questions from an index. Made by `open`, or of parts of your own.
+
+    One that was opened follows its folder: once another build is live there, `ask` and `search`
+    answer from that. Safe among threads.
+    """
 
     def __init__(
         self,
@@ -88,7 +96,12 @@ class Assistant:
         self.settings = settings
         self.encoder = encoder
         self._answerer = answerer
-        self._remembered = Remembered()
+        self._answers = Remembered[Answer](MOST_ANSWERS)
+        self._cited = Remembered[tuple[str, ...]](MOST_ANSWERS)
+        self._follows = False
+        self._latest: Assistant | None = None
+        self._seen = index.manifest.build
+        self._opening = Lock()
         self.retriever = Retriever(index, encoder, settings, reranker)
 
     @classmethod
@@ -98,7 +111,13 @@ class Assistant:
         The index of the corpus that the package includes is built if it is missing. Raises
         IndexMissing, IndexDamaged, ModelError or SettingsError.
         """
-        settings = settings or Settings.load(**given)
+        opened = cls._of_build(settings or Settings.load(**given))
+        opened._follows = True
+        return opened
+
+    @classmethod
+    def _of_build(cls, settings: Settings) -> Self:
+        """An assistant of the build that is live now, and of no other."""
         try:
             index = LocalIndex.open(settings.index)
         except IndexMissing:
@@ -110,6 +129,28 @@ class Assistant:
         answerer = ExtractiveAnswerer(index, encoder, settings.refuse_below)
         reranker = open_reranker(settings) if settings.reranker else None
         return cls(index, encoder, answerer, settings, reranker)
+
+    def live(self) -> "Assistant":
+        """The assistant of the build that is live in its folder by now: often this one.
+
+        Of the last build that could be opened, where the live one cannot.
+        """
+        if not self._follows:
+            return self
+        with suppress(SessionQAError):
+            build = current_build(self.settings.index).name
+            if build != self._seen:
+                with self._opening:
+                    self._follow(build)
+        return self._latest or self
+
+    def _follow(self, build: str) -> None:
+        if build == self._seen:
+            return
+        # Whether or not it can be opened, it is tried once.
+        self._seen = build
+        own = build == self.index.manifest.build
+        self._latest = None if own else self._of_build(self.settings)
 
     def ask(
         self,
@@ -125,10 +166,21 @@ class Assistant:
         """
         started = time.perf_counter()
         k = self._checked(question, k)
-        history = [turn for turn in history if turn.strip()]
-        for turn in history:
+        turns = tuple(turn for turn in history if turn.strip())
+        for turn in turns:
             self._checked(turn, k)
-        wanted = _filter(filter)
+        live, wanted = self.live(), _filter(filter)
+        asked = (question, k, turns, wanted)
+        if known := live._answers.get(asked):
+            return replace(known, timings=_timings(started, time.perf_counter()))
+        answer = live._answer(question, k, turns, wanted)
+        live._answers.keep(asked, answer)
+        return answer
+
+    def _answer(
+        self, question: str, k: int, history: Sequence[str], wanted: Filter | None
+    ) -> Answer:
+        started = time.perf_counter()
         read_as = self.understood(question, history, wanted)
         clear = read_as.question
         passing = self.passing(wanted)
@@ -136,7 +188,6 @@ class Assistant:
         hits = [] if barred else self._found(clear, k, passing)
         retrieved = time.perf_counter()
         answer = self._answerer.answer(clear, hits, frozenset() if barred else passing)
-        answered = time.perf_counter()
         if k == self.settings.top_k:
             self._remember(answer, passing)
         return replace(
@@ -146,10 +197,7 @@ class Assistant:
             hits=answer.hits[:k],
             filter=str(wanted or ""),
             corrections=read_as.corrections,
-            timings={
-                "retrieve_ms": round(1000 * (retrieved - started), 2),
-                "answer_ms": round(1000 * (answered - retrieved), 2),
-            },
+            timings=_timings(started, retrieved, time.perf_counter()),
         )
 
     def standalone(self, question: str, history: Sequence[str] = ()) -> str:
@@ -170,7 +218,7 @@ class Assistant:
 
     def cited(self, standalone_question: str, passing: Collection[str] | None) -> tuple[str, ...]:
         """The sessions that the answer cites, in order; remembered if it was asked lately."""
-        kept = self._remembered.get((standalone_question, passing))
+        kept = self._cited.get((standalone_question, passing))
         if kept is not None:
             return kept
         hits = self._found(standalone_question, self.settings.top_k, passing)
@@ -179,7 +227,7 @@ class Assistant:
 
     def _remember(self, answer: Answer, passing: Collection[str] | None) -> tuple[str, ...]:
         codes = tuple(dict.fromkeys(citation.session_code for citation in answer.citations))
-        self._remembered.keep((answer.standalone_question, passing), codes)
+        self._cited.keep((answer.standalone_question, passing), codes)
         return codes
 
     def mended(self, question: str) -> Corrected:
@@ -203,7 +251,8 @@ class Assistant:
     ) -> list[Hit]:
         """The `k` best passages, best first. Raises UsageError as `ask` does."""
         k = self._checked(query, k)
-        return self.retriever.retrieve(self.standalone(query), k, self.passing(filter))
+        live = self.live()
+        return live.retriever.retrieve(live.standalone(query), k, live.passing(filter))
 
     def sessions(self, filter: Filter | str | None = None) -> list[Session]:
         """Every session of the index that passes, in the order of the corpus."""
@@ -275,6 +324,14 @@ class _Memory:
     def cited(self, question: str) -> tuple[str, ...]:
         """The sessions that its answer cites."""
         return self.assistant.cited(question, self.passing)
+
+
+def _timings(started: float, retrieved: float, answered: float | None = None) -> dict[str, float]:
+    """The milliseconds from one to the next; nothing for an answer that was there already."""
+    return {
+        "retrieve_ms": round(1000 * (retrieved - started), 2),
+        "answer_ms": round(1000 * ((answered or retrieved) - retrieved), 2),
+    }
 
 
 def _filter(given: Filter | str | None) -> Filter | None:

@@ -6,10 +6,8 @@ from, and the topic that was asked about.
 """
 
 import re
-from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Protocol
 
 from sessionqa import followup, terms
@@ -27,8 +25,6 @@ MOST_OF_PERSON = 2
 MOST_SESSIONS = 20
 # So many words of an earlier question are added where it is no phrase.
 MOST_WORDS = 12
-# So many questions are remembered with the sessions that their answers cite.
-MOST_REMEMBERED = 512
 
 
 class Memory(Protocol):
@@ -42,26 +38,6 @@ class Memory(Protocol):
 
     def cited(self, question: str) -> Sequence[str]:
         """The codes of the sessions that its answer cites, in order; none for a refusal."""
-
-
-class Remembered:
-    """The sessions that answers cited, of the latest questions; safe among threads."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, tuple[str, ...]] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, asked: Hashable) -> tuple[str, ...] | None:
-        """What was kept for `asked`, if it still is."""
-        with self._lock:
-            return self._kept.get(asked)
-
-    def keep(self, asked: Hashable, sessions: Sequence[str]) -> None:
-        """Keeps it, and forgets the oldest where there are too many."""
-        with self._lock:
-            self._kept[asked] = tuple(sessions)
-            if len(self._kept) > MOST_REMEMBERED:
-                self._kept.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)

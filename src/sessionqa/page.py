@@ -4,13 +4,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from itertools import groupby, islice
 
 from sessionqa.datatypes import Answer, Citation, Hit, Session
 from sessionqa.quotes import Place, places
 
-Lookup = Callable[[str], Session]
+# The session of a code, or None.
+Lookup = Callable[[str], Session | None]
 
 # How much of a session is shown on either side of a quote that stands in no passage found.
 CONTEXT_CHARS = 160
@@ -143,14 +145,21 @@ def _cards(given: Answer, turn: int, session: Lookup) -> str:
         best.setdefault(hit.passage.session_code, hit)
     if given.refused:
         closest = list(best.values())[:CLOSEST]
-        return "".join(_card(session(hit.passage.session_code), hit, "") for hit in closest)
+        found = [(session(hit.passage.session_code), hit) for hit in closest]
+        return "".join(_card(known, hit, "") for known, hit in found if known)
     cited: dict[str, list[Citation]] = {}
     for citation in given.citations:
         cited.setdefault(citation.session_code, []).append(citation)
     return "".join(
-        _card(session(code), best.get(code), _quotes(session(code), citations, given, turn))
+        _card(known, best.get(code), _quotes(known, citations, given, turn))
         for code, citations in cited.items()
+        # A session may have gone, or been written anew, since an earlier question was answered.
+        if (known := session(code)) and all(map(partial(_stands, known.text), citations))
     )
+
+
+def _stands(text: str, citation: Citation) -> bool:
+    return text[citation.start : citation.end] == citation.quote
 
 
 def _card(session: Session, hit: Hit | None, quotes: str) -> str:

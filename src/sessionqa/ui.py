@@ -163,7 +163,7 @@ class _Talk:
 
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
-        self.no_sources = page.sources((), assistant.session)
+        self.no_sources = page.sources((), assistant.index.session)
 
     def ask(self, question: str, before: Answers) -> Iterator[Shown]:
         """Question, then answer, by the sentence; a question that fails stays in the box."""
@@ -174,13 +174,14 @@ class _Talk:
         asked = _message("user", page.question(question))
         yield [*earlier, asked], gr.skip(), gr.skip(), "", gr.Column(visible=False)
         try:
-            answer = self._assistant.ask(question, history=[one.question for one in before])
+            assistant = self._assistant.live()
+            answer = assistant.ask(question, history=[one.question for one in before])
         except SessionQAError as error:
             problem = _message("assistant", page.problem(str(error)))
             yield [*earlier, problem], gr.skip(), gr.skip(), question, gr.skip()
             return
         answers = (*before, answer)
-        sources = page.sources(answers, self._assistant.session)
+        sources = page.sources(answers, assistant.index.session)
         steps = page.growing(answer)
         for step, text in enumerate(steps):
             if step:
@@ -215,7 +216,7 @@ class _Talk:
 
     def _choices(self, answer: Answer) -> list[tuple[str, str]]:
         """The sessions to choose the right one from, as they are shown, and their codes."""
-        index = self._assistant.index
+        index = self._assistant.live().index
         codes = page.offered(answer, index.values("session").values())
         titles = {session.code: session.title for session in index.sessions(codes)}
         return [(f"{code}: {titles[code]}", code) for code in codes]
@@ -230,12 +231,13 @@ class _Talk:
     def _keep(self, verdict: Verdict, answers: Answers, turn: int, code: str = "") -> str:
         """Adds a judgement to the feedback; what to say of it."""
         history = [answer.question for answer in answers[:turn]]
-        build = self._assistant.index.manifest.build
+        assistant = self._assistant.live()
+        build = assistant.index.manifest.build
         try:
-            sessions = [self._assistant.session(code).code] if code else []
+            sessions = [assistant.session(code).code] if code else []
             record = answers[turn].to_dict()
             made = feedback.judged(record, verdict, history, sessions, build=build)
-            feedback.append(self._assistant.settings.feedback, made)
+            feedback.append(assistant.settings.feedback, made)
         except SessionQAError as error:
             return page.problem(str(error))
         return page.thanks(sessions)
