@@ -17,6 +17,8 @@ sklearn onnx onnxscript matplotlib fastapi uvicorn httpx requests huggingface_hu
 ir_measures
 """.split()
 
+MOST_MODULES = 360
+
 ASK = """
 from pathlib import Path
 from sessionqa import Assistant, Settings
@@ -99,6 +101,22 @@ code = main(["ask", "What is FinOps?", "--corpus", sys.argv[1], "--index", sys.a
 print(code, sorted(set({HEAVY!r}) & set(sys.modules)))
 """
     assert python(code, shipped).splitlines()[-1] == "0 []"
+
+
+def test_a_question_imports_few_modules_and_few_packages(shipped: Settings) -> None:
+    code = """
+from sessionqa.cli import main
+main(["ask", "What is FinOps?", "--corpus", sys.argv[1], "--index", sys.argv[2]])
+import json
+print(json.dumps(sorted(name for name, module in sys.modules.items() if getattr(module, '__spec__', None))))
+"""
+    modules = json.loads(python(code, shipped).splitlines()[-1])
+    packages = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
+    named = {name for name in packages if not name.startswith(("_", "sitecustomize"))}
+    needed = "Stemmer faiss numpy onnxruntime packaging sentencex sessionqa tantivy tokenizers"
+    assert named == set(needed.split())
+    # 320 on Python 3.11; each costs some tenth of a millisecond.
+    assert len(modules) < MOST_MODULES
 
 
 def test_a_reranked_question_loads_no_heavy_package_either(reranking: Settings) -> None:

@@ -6,9 +6,6 @@ Each rule and limit here was measured: docs/decisions/0011.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
 from sessionqa import terms
 from sessionqa.datatypes import Correction
 from sessionqa.encode import Encoder
@@ -170,7 +167,7 @@ class _Speller:
         before = words[at - 1] if at else None
         after = words[at + 1] if at + 1 < len(words) else None
         for other in word.near[:MOST_TRIED]:
-            if OSA.distance(folded, other) > edits or other in terms.UNASKED:
+            if _edits(folded, other) > edits or other in terms.UNASKED:
                 continue
             if ordinary and other[0] != folded[0]:
                 continue
@@ -197,13 +194,16 @@ class _Speller:
             word.isalpha()
             and len(word) >= LONG_FOR_TWO
             and word[-SAME_END:] == usual[-SAME_END:]
-            and OSA.distance(word, usual, score_cutoff=1) == 1
+            and _edits(word, usual) == 1
             and not self._is_ordinary(word)
             and word not in self._index.words_like(word, 0)
         )
 
     def _near(self, word: str) -> tuple[str, ...]:
         """The folded words within two edits, nearest first; a swap of neighbours is one edit."""
+        from rapidfuzz import process
+        from rapidfuzz.distance import OSA
+
         swapped = [word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1)]
         found = self._index.known_words(terms.stem(other) for other in swapped)
         others = [*self._index.words_like(word, 2), *(entry.word for entry in found.values())]
@@ -217,7 +217,7 @@ class _Speller:
     def _is_sure(self, word: str, other: str) -> bool:
         """Whether `other` must be meant by `word`, which the corpus lacks, by how they differ."""
         folded = terms.fold(word)
-        if OSA.distance(folded, other) < 2:
+        if _edits(folded, other) < 2:
             other_letter = len(folded) == len(other) and sorted(folded) != sorted(other)
             return _differ_by_a_slip(folded, other) and not (
                 other_letter and self._is_compound(folded)
@@ -251,9 +251,17 @@ class _Speller:
         return usual.written if usual and usual.word == word else word
 
 
+def _edits(word: str, other: str) -> int:
+    """How many edits apart they are; a swap of neighbours is one (optimal string alignment)."""
+    # Most questions have no word that takes it.
+    from rapidfuzz.distance import OSA
+
+    return OSA.distance(word, other)
+
+
 def _has_one_nearest(word: _Word) -> bool:
     folded = terms.fold(word.written)
-    edits = [OSA.distance(folded, other) for other in word.near[:2]]
+    edits = [_edits(folded, other) for other in word.near[:2]]
     return len(edits) < 2 or edits[0] < edits[1]
 
 
