@@ -108,7 +108,8 @@ def test_a_question_imports_few_modules_and_few_packages(shipped: Settings) -> N
 from sessionqa.cli import main
 main(["ask", "What is FinOps?", "--corpus", sys.argv[1], "--index", sys.argv[2]])
 import json
-print(json.dumps(sorted(name for name, module in sys.modules.items() if getattr(module, '__spec__', None))))
+found = [name for name, module in sys.modules.items() if getattr(module, "__spec__", None)]
+print(json.dumps(found))
 """
     modules = json.loads(python(code, shipped).splitlines()[-1])
     packages = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
