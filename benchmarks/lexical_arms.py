@@ -65,7 +65,7 @@ class Cost:
 def build_tantivy(folder: Path, texts: Iterable[str]) -> None:
     from sessionqa.index import lexical
 
-    lexical.write(folder / "index", (("", text) for text in texts))
+    lexical.write(folder / "index", enumerate(texts))
 
 
 def open_tantivy(folder: Path) -> Search:

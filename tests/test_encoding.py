@@ -16,7 +16,7 @@ from sessionqa.index.build import only_builder, write_build
 from sessionqa.index.encoding import key_of
 from sessionqa.index.local import LocalIndex, current_build
 
-VECTOR_FILES = ("vectors.faiss", "tokens.int8", "sentences.npy")
+VECTOR_FILES = ("vectors.npy", "tokens.npy", "sentences.npy")
 BLOCK = 2
 
 
@@ -148,11 +148,8 @@ def test_it_may_be_broken_off_again_and_again(
     rest = Worker(assistant.encoder)
     build(garden, rest)
     read = [text for worker in (*workers, rest) for text in worker.passages + worker.sentences]
-    inputs = Counter(
-        row[0]
-        for table in ("passages", "sentences")
-        for row in LocalIndex.open(garden.index)._db.execute(f"SELECT key FROM {table}")
-    )
+    live = LocalIndex.open(garden.index)
+    inputs = Counter([*live.passage_rows(), *live.sentence_rows()])
     assert Counter(map(key_of, read)) == inputs
     assert contents(garden) == contents(whole)
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from sessionqa import Assistant, Settings, build_index, terms
 from sessionqa.corpus import read_corpus, stamps
+from sessionqa.datatypes import Passage
 from sessionqa.encode import STEPS, Encoded, Encoder, Progress, Vectors, passage_input
 from sessionqa.errors import IndexDamaged, IndexMissing, IndexUnusable
 from sessionqa.index import FORMAT_VERSION
@@ -23,7 +24,17 @@ from sessionqa.index.local import LocalIndex, current_build
 
 Write = Callable[..., Path]
 LEXICAL = ("lexical/passages/meta.json", "lexical/sessions/meta.json")
-FILES = ("passages.sqlite", "sentences.npy", "vectors.faiss", "tokens.int8", *LEXICAL)
+FILES = (
+    "passages.sqlite",
+    "sentences.npy",
+    "vectors.npy",
+    "tokens.npy",
+    "places.npy",
+    "spans.npy",
+    "passage_keys.npy",
+    "sentence_keys.npy",
+    *LEXICAL,
+)
 QUESTIONS = ("What is shuffle sharding?", "How are gray failures detected?", "堆肥", "level 400")
 
 
@@ -337,21 +348,26 @@ def test_codes_are_in_the_order_asked_for(index: LocalIndex) -> None:
 def test_every_passage_holds_just_its_own_sentences_and_tokens(
     index: LocalIndex, assistant: Assistant
 ) -> None:
-    columns = "row, session_code, text, title, start, end, key"
-    held = "first_sentence, last_sentence, first_token, last_token"
-    rows = index._db.execute(f"SELECT {columns}, {held} FROM passages ORDER BY row").fetchall()
-    assert [row[0] for row in rows] == list(range(index.manifest.counts["passages"]))
-    tokens = 0
-    for _, code, text, title, start, end, key, *(first, last, begin, stop) in rows:
-        inside = index.sentences(code, start, end)
+    def read_of(passage: Passage) -> str:
+        return passage_input(assistant.encoder, passage.title, passage.text)
+
+    rows = index.passage_rows()
+    assert sorted(rows.values()) == list(range(index.manifest.counts["passages"]))
+    by_row = sorted(index.passages(every_id(index)), key=lambda p: rows[key_of(read_of(p))])
+    places = index._places.between(0, len(by_row)).tolist()
+    tokens = sentences = 0
+    for passage, place in zip(by_row, places, strict=True):
+        _, start, end, first, last, begin, stop = place
+        assert (start, end) == (passage.start, passage.end)
+        inside = index.sentences(passage.session_code, start, end)
         assert [sentence.row for sentence in inside] == list(range(first, last))
-        read = passage_input(assistant.encoder, title, text)
-        assert key == key_of(read)
+        assert all(sentence.text in passage.text for sentence in inside)
         # One after another, without a gap; two word pieces are special ones.
-        assert (begin, stop - begin) == (tokens, assistant.encoder.count_pieces(read) - 2)
-        tokens = stop
-    size = index.manifest.files["tokens.int8"]["size"]
-    assert size == tokens * index.manifest.encoder["token_dim"]
+        pieces = assistant.encoder.count_pieces(read_of(passage)) - 2
+        assert (begin, stop - begin) == (tokens, pieces)
+        tokens, sentences = stop, sentences + last - first
+    assert sentences >= index.manifest.counts["sentences"]
+    assert len(index._tokens) == tokens
 
 
 def test_an_unknown_passage_is_a_key_error(index: LocalIndex) -> None:
@@ -483,7 +499,7 @@ def test_what_a_killed_build_left_is_cleared_by_the_next(
 ) -> None:
     left = built.index / "builds" / ".making-20200101T000000Z-abc"
     left.mkdir()
-    (left / "vectors.faiss").write_bytes(b"half")
+    (left / "vectors.npy").write_bytes(b"half")
     assert LocalIndex.open(built.index).sessions()
     build_with(built, assistant.encoder)
     assert not left.exists()
@@ -583,7 +599,7 @@ def test_a_damaged_file_is_named_with_the_remedy(
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["CURRENT", "vectors.faiss"])
+@pytest.mark.parametrize("name", ["CURRENT", "vectors.npy"])
 def test_building_again_mends_what_was_noticed(built: Settings, build: Path, name: str) -> None:
     ((built.index if name == "CURRENT" else build) / name).write_bytes(b"garbage")
     build_index(built)
@@ -591,7 +607,7 @@ def test_building_again_mends_what_was_noticed(built: Settings, build: Path, nam
 
 
 @pytest.mark.parametrize("filler", [b"x", b"\0"])
-@pytest.mark.parametrize("name", sorted({*FILES} - {"tokens.int8"}))  # which has no header
+@pytest.mark.parametrize("name", FILES)
 def test_garbage_of_the_right_size_is_noticed(
     built: Settings, build: Path, name: str, filler: bytes
 ) -> None:
@@ -612,7 +628,7 @@ def test_verifying_finds_a_flipped_byte(built: Settings, build: Path, name: str)
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["sentences.npy", "tokens.int8"])
+@pytest.mark.parametrize("name", ["sentences.npy", "tokens.npy"])
 def test_a_flipped_byte_is_mended_by_the_remedy_that_is_named(
     built: Settings, build: Path, name: str
 ) -> None:
@@ -689,8 +705,8 @@ def test_vectors_of_another_build_are_refused(
     write_session("GAR303", "Rain barrels", "A barrel holds two hundred litres.")
     build_with(built, assistant.encoder)
     live = current_build(built.index)
-    shutil.copyfile(build / "vectors.faiss", live / "vectors.faiss")
-    with pytest.raises(IndexDamaged, match=r"vectors\.faiss has \d+ bytes instead of \d+"):
+    shutil.copyfile(build / "vectors.npy", live / "vectors.npy")
+    with pytest.raises(IndexDamaged, match=r"vectors\.npy has \d+ bytes instead of \d+"):
         LocalIndex.open(built.index)
 
 

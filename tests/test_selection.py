@@ -12,7 +12,7 @@ from sessionqa.selection import ONE_THING, SEVERAL_THINGS, Selector
 
 @pytest.fixture(scope="module")
 def selector(assistant: Assistant) -> Selector:
-    return Selector(assistant.index)
+    return Selector(assistant.index, assistant.encoder)
 
 
 def examined(assistant: Assistant, question: str) -> Sequence[Evidence]:

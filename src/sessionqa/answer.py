@@ -42,7 +42,7 @@ class ExtractiveAnswerer:
         self._refuse_below = refuse_below
         self._examiner = Examiner(index, encoder)
         self._support = Support(index, encoder)
-        self._selector = Selector(index)
+        self._selector = Selector(index, encoder)
         self._lister = Lister(index, encoder)
         self._overviewer = Overviewer(index, encoder)
         self._wording = Wording(index)

@@ -139,8 +139,10 @@ class OnnxEncoder:
         self._after = specials[::-1].index(0)
         self._remembered = lru_cache(maxsize=256)(self._encode_question)
         self.passage_spans = lru_cache(maxsize=512)(self._passage_spans)
+        # Cutting a session counts its title, and many a stretch of its text, again and again.
+        self.count_pieces = lru_cache(maxsize=4096)(self._count_pieces)
 
-    def count_pieces(self, text: str) -> int:
+    def _count_pieces(self, text: str) -> int:
         """The word pieces of `text`, special ones and the passage prompt included."""
         return len(self._tokenizer.encode(self._prompts["passage"] + text).ids)
 

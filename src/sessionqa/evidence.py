@@ -10,6 +10,7 @@ from sessionqa.encode import Encoder
 from sessionqa.index import Index
 from sessionqa.kinds import Wanted
 from sessionqa.question import Asked, defines, enumerates, focus, one_of_several, read
+from sessionqa.sentence_vectors import vectors_of
 
 # Weights of a sentence's score, chosen on dev questions and SQuAD 1.1: docs/decisions/0006.
 MEANING, FOCUS, OVERLAP, CONTEXT, KIND, FIT = 1.0, 0.3, 0.7, 1.6, 0.35, 0.2
@@ -77,7 +78,7 @@ class Examiner:
             return []
         asking = focus(question)
         asked, want, rarity = read(question), kinds.wanted(asking), rarity_of(self._index, question)
-        vectors = self._index.sentence_vectors([sentence.row for sentence, _ in found])
+        vectors = vectors_of(self._index, self._encoder, [sentence for sentence, _ in found])
         meanings = vectors @ self._encoder.encode_question(question)
         focuses = vectors @ self._encoder.encode_question(asking)
         evidence = [

@@ -17,6 +17,7 @@ from sessionqa.mentions import named_codes
 from sessionqa.patterns import lazily
 from sessionqa.question import MOST_CHARS, Asked, before_asking, focus, points_back
 from sessionqa.reply import Paragraph, Reply, card_lines, listed, presented
+from sessionqa.sentence_vectors import vectors_of
 from sessionqa.topic import Topic, keys, read_topic
 
 # For each way to say a topic so many passages are looked at, and so many ways.
@@ -216,7 +217,7 @@ class Lister:
         scores = {hit.passage.session_code: hit.score for hit in reversed(hits)}
         found = []
         for one in seen:
-            near = self._index.sentence_vectors([s.row for s in one.sentences]) @ vector
+            near = vectors_of(self._index, self._encoder, one.sentences) @ vector
             found.append(one.found(named, near, scores.get(one.session.code, 0.0)))
         found.sort(key=lambda one: (-one.score, one.session.code))
         near_enough = [one for one in found if named or one.score >= FAR * found[0].score]

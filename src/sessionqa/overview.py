@@ -14,6 +14,7 @@ from sessionqa.mentions import named_codes, named_roles, named_sessions
 from sessionqa.patterns import lazily
 from sessionqa.question import Asked, focus
 from sessionqa.reply import Paragraph, Reply, card_lines, listed, presented
+from sessionqa.sentence_vectors import vectors_of
 from sessionqa.topic import Topic, key, keys, read_topic
 
 # So many sentences sum a session up, and speak for each side of a comparison.
@@ -162,7 +163,7 @@ class Overviewer:
         said = [s for s in body if not _ON_STAGE.isdisjoint(keys(s.text))]
         if not said:
             return []
-        vectors = self._index.sentence_vectors([sentence.row for sentence in said])
+        vectors = vectors_of(self._index, self._encoder, said)
         return [said[int((vectors @ self._encoder.encode_question(question)).argmax())]]
 
     def _side_by_side(
@@ -199,7 +200,7 @@ class Overviewer:
         body = self._index.sentences(code, card.end_of(session.text), end)
         if not body:
             return self._index.sentences(code, 0, end)
-        vectors = self._index.sentence_vectors([sentence.row for sentence in body])
+        vectors = vectors_of(self._index, self._encoder, body)
         if topic is None:
             chosen = _diverse(vectors, vectors @ vectors.mean(axis=0), most)
         else:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from sessionqa.datatypes import Sentence
+from sessionqa.encode import Encoder
 from sessionqa.evidence import Evidence
 from sessionqa.index import Index
 from sessionqa.question import Asked
+from sessionqa.sentence_vectors import vectors_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,9 @@ ALIKE, SAME = 0.3, 0.95
 class Selector:
     """Picks sentences that answer together, none of which repeats another."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, encoder: Encoder) -> None:
         self._index = index
+        self._encoder = encoder
 
     def choose(self, evidence: Sequence[Evidence], asked: Asked) -> list[Sentence]:
         """The best sentence, then those that add most; `evidence` is not empty."""
@@ -47,7 +50,7 @@ class Selector:
         if first.is_field:
             return [e.sentence for e in evidence if e.is_field and e.session == first.session]
         near = [e for e in evidence if e is first or _may_follow(e, first, bounds)]
-        vectors = self._index.sentence_vectors([e.sentence.row for e in near])
+        vectors = vectors_of(self._index, self._encoder, [e.sentence for e in near])
         scores = np.array([e.score for e in near])
         left = set(range(1, len(near)))
         chosen = [0]

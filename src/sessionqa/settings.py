@@ -48,6 +48,7 @@ class Settings:
     chunking: Chunking = "sentences"
     chunk_tokens: int = 160
     chunk_overlap: int = 40
+    sentence_vectors_up_to: int = 100_000  # passages: docs/decisions/0020
     top_k: int = 8
     fusion: Fusion = "convex"
     lexical_weight: float = 0.1  # of the lexical arm in a hit's score: docs/decisions/0012
@@ -79,6 +80,10 @@ class Settings:
         for name in ("top_k", "rerank_top"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}: give 1 or more")
+        if self.sentence_vectors_up_to < 0:
+            raise SettingsError(
+                f"sentence_vectors_up_to is {self.sentence_vectors_up_to}: give 0 or more"
+            )
         for name in ("lexical_weight", "refuse_below"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}: give a share from 0 to 1")

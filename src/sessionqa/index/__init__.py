@@ -11,7 +11,7 @@ from sessionqa.datatypes import Passage, Sentence, Session
 from sessionqa.encode import Vectors
 
 # Raise it when an older build must not be read by this version any more.
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,8 @@ class Index(Protocol):
         """How near in meaning each of these passages is to a question; shapes (len(ids),).
 
         First the cosine to `vector`, shape (dim,). Then, for each of the question's `sentences`,
-        shape (m, dim), the cosine to the passage's nearest sentence, and the mean of these.
+        shape (m, dim), the cosine to the passage's nearest sentence, and the mean of these; NaN if
+        the index keeps no vectors of sentences.
         """
 
     def token_similarities(self, ids: Sequence[str], tokens: Vectors, weights: Weights) -> Vectors:
@@ -131,8 +132,8 @@ class Index(Protocol):
     def holding(self, sentence: Sentence) -> str:
         """The id of the first passage that holds all of a sentence; empty if none does."""
 
-    def sentence_vectors(self, rows: Sequence[int]) -> Vectors:
-        """The vectors of these sentences, shape (len(rows), dim), unit rows."""
+    def sentence_vectors(self, rows: Sequence[int]) -> Vectors | None:
+        """The vectors of these sentences, shape (len(rows), dim), unit rows; None if not kept."""
 
     def sentence_counts(self, stems: Iterable[str]) -> dict[str, int]:
         """In how many sentences each of these stems occurs; those in none are left out."""

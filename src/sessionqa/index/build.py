@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import shutil
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
@@ -50,6 +49,7 @@ def inputs_of(sessions: Iterable[Session], encoder: str, settings: Settings) -> 
     corpus = corpus_fingerprint(sessions)
     made_by = [encoder, settings.backend]
     made_of = [FORMAT_VERSION, corpus, made_by, _chunking(settings), _confidence()]
+    made_of.append(settings.sentence_vectors_up_to)
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
 
@@ -80,8 +80,8 @@ def write_build(
     aside = folder / BUILDS / f"{MAKING}{name}"
     aside.mkdir(parents=True)
     try:
-        _write_files(aside, settings, sessions, encoder, report)
-        manifest = _manifest(aside, settings, sessions, stamps, encoder)
+        counts = _write_files(aside, settings, sessions, encoder, report)
+        manifest = _manifest(aside, settings, sessions, stamps, encoder, counts)
         LocalIndex(folder, aside, manifest).close()
         aside.rename(folder / BUILDS / name)
     finally:
@@ -113,19 +113,27 @@ def only_builder(folder: Path) -> Iterator[None]:
 
 def _write_files(
     aside: Path, settings: Settings, sessions: Sequence[Session], encoder: Encoder, report: Report
-) -> None:
+) -> dict[str, int]:
+    """Writes all but the manifest; returns how many of everything there are."""
     made = cut(sessions, encoder, settings, report)
+    with_sentences = len(made.passages) <= settings.sentence_vectors_up_to
     with _live(settings.index, encoder) as before:
-        tokens = write_vectors(aside, made, encoder, before, report)
+        write_vectors(aside, sessions, made, encoder, before, with_sentences, report)
     lexical.write(
         aside / PASSAGE_WORDS,
-        ((passage.session_code, f"{passage.title} {passage.text}") for passage in made.passages),
+        (
+            (ordinal, f"{passage.title} {passage.text}")
+            for ordinal, ((first, last), _) in enumerate(made.of_session)
+            for passage in made.passages[first:last]
+        ),
     )
-    lexical.write(
-        aside / SESSION_WORDS,
-        ((session.code, session.text) for session in sessions),
-    )
-    database.write(aside / DATABASE, sessions, made, tokens)
+    lexical.write(aside / SESSION_WORDS, enumerate(session.text for session in sessions))
+    database.write(aside / DATABASE, sessions, made)
+    return {
+        "sessions": len(sessions),
+        "passages": len(made.passages),
+        "sentences": len(made.sentences),
+    }
 
 
 @contextmanager
@@ -149,13 +157,9 @@ def _manifest(
     sessions: Sequence[Session],
     stamps: Stamps,
     encoder: Encoder,
+    counts: dict[str, int],
 ) -> Manifest:
     """Describes the files of `aside`, and writes the description beside them."""
-    with closing(sqlite3.connect(aside / DATABASE)) as db:
-        counts = {
-            table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-            for table in ("sessions", "passages", "sentences")
-        }
     manifest = Manifest(
         format=FORMAT_VERSION,
         build=aside.name.removeprefix(MAKING),

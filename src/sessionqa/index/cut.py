@@ -1,8 +1,8 @@
 """Sessions -> passages and sentences, each with what the encoder reads for it."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from sessionqa import chunk
 from sessionqa.datatypes import Passage, Session
@@ -18,16 +18,24 @@ Rows = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The passages and sentences (session code, start, end, text) of a corpus, in its order.
+    """The passages and sentences of a corpus, in its order.
 
-    The inputs are what the encoder reads; `held` tells which rows of `sentences` a passage holds.
+    `passage_inputs` are what the encoder reads, `held` tells which rows of `sentences` a passage
+    holds. `sentences` are spans of their sessions' texts; `of_session` has the rows of each
+    session's passages and of its sentences.
     """
 
-    passages: list[Passage]
-    passage_inputs: list[str]
-    held: list[Rows]
-    sentences: list[tuple[str, int, int, str]]
-    sentence_inputs: list[str]
+    passages: list[Passage] = field(default_factory=list)
+    passage_inputs: list[str] = field(default_factory=list)
+    held: list[Rows] = field(default_factory=list)
+    sentences: list[Span] = field(default_factory=list)
+    of_session: list[tuple[Rows, Rows]] = field(default_factory=list)
+
+    def sentence_texts(self, sessions: Sequence[Session]) -> Iterator[tuple[Session, str]]:
+        """Each sentence of these sessions, which were cut, with the session that it is of."""
+        for session, (_, (first, last)) in zip(sessions, self.of_session, strict=True):
+            for start, end in self.sentences[first:last]:
+                yield session, session.text[start:end]
 
 
 def cut(sessions: Sequence[Session], encoder: Encoder, settings: Settings, report: Report) -> Cut:
@@ -36,10 +44,10 @@ def cut(sessions: Sequence[Session], encoder: Encoder, settings: Settings, repor
     def fits(title: str, text: str) -> bool:
         return encoder.count_pieces(passage_input(encoder, title, text)) <= encoder.max_tokens
 
-    made = Cut([], [], [], [], [])
+    made = Cut()
     for done, session in enumerate(sessions, 1):
         units = chunk.units(session, settings.chunk_tokens, fits)
-        _add(made, session, units, _passages(session, units, settings, fits), encoder)
+        _add(made, units, _passages(session, units, settings, fits), session, encoder)
         report("cutting sessions", done, len(sessions))
     return made
 
@@ -53,22 +61,18 @@ def _passages(
 
 
 def _add(
-    made: Cut,
-    session: Session,
-    units: list[Span],
-    passages: list[Passage],
-    encoder: Encoder,
+    made: Cut, units: list[Span], passages: list[Passage], session: Session, encoder: Encoder
 ) -> None:
     """Adds a session's passages and sentences; a heading is no sentence."""
-    first = len(made.sentences)
+    first_passage, first = len(made.passages), len(made.sentences)
     spans = [(start, end) for start, end in units if not chunk.is_heading(session.text[start:end])]
-    for start, end in spans:
-        text = session.text[start:end]
-        made.sentences.append((session.code, start, end, text))
-        made.sentence_inputs.append(passage_input(encoder, session.title, text))
+    made.sentences.extend(spans)
     starts, ends = [start for start, _ in spans], [end for _, end in spans]
     for passage in passages:
         made.passages.append(passage)
         made.passage_inputs.append(passage_input(encoder, passage.title, passage.text))
         begin = bisect_left(starts, passage.start)
         made.held.append((first + begin, first + max(begin, bisect_right(ends, passage.end))))
+    made.of_session.append(
+        ((first_passage, len(made.passages)), (first, len(made.sentences))),
+    )

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict, astuple
 from pathlib import Path
@@ -13,64 +13,56 @@ from sessionqa import terms
 from sessionqa.datatypes import Session
 from sessionqa.facets import facets_of
 from sessionqa.index import vocabulary
-from sessionqa.index.cut import Cut, Rows
-from sessionqa.index.encoding import key_of
+from sessionqa.index.cut import Cut
 
-# `key` names what the encoder read. A passage holds sentences and tokens from its first row of
-# them to before its last.
+# A session's passages and sentences are those from its first row of them to before its last.
 SCHEMA = """
 CREATE TABLE sessions (ordinal INTEGER PRIMARY KEY, folded TEXT UNIQUE, code TEXT, title TEXT,
     event TEXT, year INTEGER, track TEXT, level INTEGER, speakers TEXT, services TEXT, url TEXT,
     path TEXT, sha256 TEXT, text TEXT);
+CREATE TABLE codes (code TEXT PRIMARY KEY, ordinal INTEGER, first_passage INTEGER,
+    last_passage INTEGER, first_sentence INTEGER, last_sentence INTEGER) WITHOUT ROWID;
 CREATE TABLE facets (field TEXT, folded TEXT, value TEXT, code TEXT,
     PRIMARY KEY (field, folded, value, code)) WITHOUT ROWID;
 CREATE TABLE facet_values (field TEXT, folded TEXT, value TEXT,
     PRIMARY KEY (field, folded)) WITHOUT ROWID;
-CREATE TABLE passages (row INTEGER PRIMARY KEY, id TEXT UNIQUE, session_code TEXT, title TEXT,
-    text TEXT, start INTEGER, end INTEGER, tokens INTEGER, key TEXT,
-    first_sentence INTEGER, last_sentence INTEGER, first_token INTEGER, last_token INTEGER);
-CREATE INDEX passages_of_session ON passages (session_code);
-CREATE TABLE sentences (row INTEGER PRIMARY KEY, session_code TEXT, start INTEGER, end INTEGER,
-    text TEXT, key TEXT);
-CREATE INDEX sentences_of_session ON sentences (session_code, start);
+CREATE TABLE ids (row INTEGER PRIMARY KEY, id TEXT UNIQUE);
+CREATE TABLE passages (row INTEGER PRIMARY KEY, session_code TEXT, title TEXT, text TEXT,
+    start INTEGER, end INTEGER, tokens INTEGER);
 CREATE TABLE stems (stem TEXT PRIMARY KEY, sentences INTEGER) WITHOUT ROWID;
 """
 
 
-def write(path: Path, sessions: Sequence[Session], cut: Cut, tokens: Sequence[Rows]) -> None:
-    """Writes the file; `tokens` are the rows of each passage's tokens."""
+def write(path: Path, sessions: Sequence[Session], cut: Cut) -> None:
+    """Writes the file of these sessions, which were `cut`."""
     with closing(sqlite3.connect(path)) as db, db:
         db.executescript(SCHEMA)
         _write_sessions(db, sessions)
         _insert(
             db,
-            "passages",
-            [
-                (row, *astuple(passage), key_of(text), *sentences, *own)
-                for row, (passage, text, sentences, own) in enumerate(
-                    zip(cut.passages, cut.passage_inputs, cut.held, tokens, strict=True)
+            "codes",
+            (
+                (session.code, ordinal, *passages, *sentences)
+                for ordinal, (session, (passages, sentences)) in enumerate(
+                    zip(sessions, cut.of_session, strict=True)
                 )
-            ],
+            ),
         )
+        _insert(db, "ids", enumerate(passage.id for passage in cut.passages))
         _insert(
             db,
-            "sentences",
-            [
-                (row, *sentence, key_of(text))
-                for row, (sentence, text) in enumerate(
-                    zip(cut.sentences, cut.sentence_inputs, strict=True)
-                )
-            ],
+            "passages",
+            ((row, *astuple(passage)[1:]) for row, passage in enumerate(cut.passages)),
         )
         counts: Counter[str] = Counter()
-        for _, _, _, text in cut.sentences:
-            counts.update(terms.stems(text))
+        for _, text in cut.sentence_texts(sessions):
+            counts.update({terms.stem(word) for word in terms.words(text)})
         _insert(db, "stems", sorted(counts.items()))
         vocabulary.write(db, sessions)
 
 
 def _write_sessions(db: sqlite3.Connection, sessions: Sequence[Session]) -> None:
-    _insert(db, "sessions", [_row(ordinal, session) for ordinal, session in enumerate(sessions)])
+    _insert(db, "sessions", (_row(ordinal, session) for ordinal, session in enumerate(sessions)))
     db.executemany(
         "INSERT OR IGNORE INTO facets VALUES (?, ?, ?, ?)",
         (astuple(facet) for session in sessions for facet in facets_of(session)),
@@ -81,10 +73,10 @@ def _write_sessions(db: sqlite3.Connection, sessions: Sequence[Session]) -> None
     )
 
 
-def _insert(db: sqlite3.Connection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if rows:
-        marks = ",".join("?" * len(rows[0]))
-        db.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+def _insert(db: sqlite3.Connection, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    columns = len(db.execute(f"PRAGMA table_info({table})").fetchall())
+    marks = ",".join("?" * columns)
+    db.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
 
 def _row(ordinal: int, session: Session) -> tuple[Any, ...]:

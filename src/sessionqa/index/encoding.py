@@ -7,14 +7,18 @@ until the next one is live, so that a build that was broken off goes on where it
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 
-from sessionqa.encode import Encoded, Encoder, Progress, Tokens, Vectors
-from sessionqa.index.cut import Cut, Report, Rows
-from sessionqa.index.local import SENTENCES, TOKENS, VECTORS, LocalIndex
+from sessionqa.datatypes import Session
+from sessionqa.encode import Encoded, Encoder, Progress, Tokens, Vectors, passage_input
+from sessionqa.index import dense, places
+from sessionqa.index.cut import Cut, Report
+from sessionqa.index.local import PASSAGE_KEYS, SENTENCE_KEYS, SENTENCES, TOKENS, LocalIndex
+from sessionqa.index.rows import RowWriter
 
 UNFINISHED = "unfinished"
 # So many texts are encoded before they are safe on disk.
@@ -27,35 +31,52 @@ def key_of(text: str) -> str:
 
 
 def write_vectors(
-    aside: Path, cut: Cut, encoder: Encoder, before: LocalIndex | None, report: Report
-) -> list[Rows]:
-    """Writes the vectors of passages, of their tokens and of sentences; returns the tokens' rows.
+    aside: Path,
+    sessions: Sequence[Session],
+    made: Cut,
+    encoder: Encoder,
+    before: LocalIndex | None,
+    with_sentences: bool,
+    report: Report,
+) -> None:
+    """Writes the vectors of passages and of their tokens, and where each passage stands.
 
-    `before` is the live build if the same encoder made it.
+    And, `with_sentences`, the vectors of sentences. `before` is the live build if the same encoder
+    made it.
     """
-    import faiss
-
     # Apart: the blocks of sentences have no tokens, and not every encoder gives them.
     unfinished = aside.parents[1] / UNFINISHED / f"{encoder.fingerprint}-{encoder.token_dim}"
     passages, rest = Unfinished(unfinished / "passages"), Unfinished(unfinished / "sentences")
-    index = faiss.IndexFlatIP(encoder.dim)
-    held: list[Rows] = []
-    at = 0
-    with (aside / TOKENS).open("wb") as tokens:
-        for block in _passages(cut.passage_inputs, encoder, before, passages, report):
-            index.add(block.vectors)
-            tokens.write(np.ascontiguousarray(block.tokens).tobytes())
-            for length in block.lengths.tolist():
-                held.append((at, at + length))
-                at += length
-    (aside / VECTORS).write_bytes(faiss.serialize_index(index).tobytes())
-    sentences = np.zeros((len(cut.sentence_inputs), encoder.dim), dtype=np.float16)
-    at = 0
-    for vectors in _sentences(cut.sentence_inputs, encoder, before, rest, report):
-        sentences[at : at + len(vectors)] = vectors
-        at += len(vectors)
-    np.save(aside / SENTENCES, sentences)
-    return held
+    lengths: list[int] = []
+    with RowWriter(aside / TOKENS, encoder.token_dim, np.int8) as tokens:
+
+        def blocks() -> Iterator[Vectors]:
+            for block in _passages(made.passage_inputs, encoder, before, passages, report):
+                tokens.append(block.tokens)
+                lengths.extend(block.lengths.tolist())
+                yield block.vectors
+
+        clustered = partial(report, "putting vectors into clusters")
+        dense.write(aside, blocks(), len(made.passages), encoder.dim, clustered)
+    places.write(aside, made, lengths)
+    _write_keys(aside / PASSAGE_KEYS, made.passage_inputs)
+    texts = _sentence_inputs(sessions, made, encoder) if with_sentences else []
+    with RowWriter(aside / SENTENCES, encoder.dim, np.float16) as sentences:
+        for vectors in _sentences(texts, encoder, before, rest, report):
+            sentences.append(vectors)
+    _write_keys(aside / SENTENCE_KEYS, texts)
+
+
+def _sentence_inputs(sessions: Sequence[Session], made: Cut, encoder: Encoder) -> list[str]:
+    return [
+        passage_input(encoder, session.title, text)
+        for session, text in made.sentence_texts(sessions)
+    ]
+
+
+def _write_keys(path: Path, texts: Sequence[str]) -> None:
+    raw = b"".join(bytes.fromhex(key_of(text)) for text in texts)
+    np.save(path, np.frombuffer(raw, dtype=np.uint8).reshape(len(texts), -1 if texts else 0))
 
 
 class Unfinished:

@@ -18,23 +18,23 @@ _TEXT, _SESSION, _ROW = "stems", "session", "row"
 WRITER_BYTES = 64_000_000
 
 
-def write(folder: Path, texts: Iterable[tuple[str, str]]) -> None:
-    """Indexes each (session code, text) under its row, counted from 0."""
+def write(folder: Path, texts: Iterable[tuple[int, str]]) -> None:
+    """Indexes each (ordinal of its session, text) under its row, counted from 0."""
     folder.mkdir(parents=True)
     schema = (
         tantivy.SchemaBuilder()
         .add_text_field(_TEXT, tokenizer_name="whitespace", index_option="freq")
-        .add_text_field(_SESSION, tokenizer_name="raw", index_option="basic")
+        .add_unsigned_field(_SESSION, indexed=True)
         .add_unsigned_field(_ROW, fast=True)
         .build()
     )
     index = tantivy.Index(schema, path=str(folder))
     # One thread makes one segment, so that scores and their ties come out alike every time.
     writer = index.writer(heap_size=WRITER_BYTES, num_threads=1)
-    for row, (session_code, text) in enumerate(texts):
+    for row, (session, text) in enumerate(texts):
         document = tantivy.Document()
         document.add_text(_TEXT, " ".join(terms.stem(word) for word in terms.words(text)))
-        document.add_text(_SESSION, session_code)
+        document.add_unsigned(_SESSION, session)
         document.add_unsigned(_ROW, row)
         writer.add_document(document)
     writer.commit()
@@ -66,7 +66,7 @@ class LexicalArm:
             self._beside.cleanup()
 
     def search(
-        self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
+        self, stems: Sequence[str], k: int, sessions: Collection[int] | None = None
     ) -> list[tuple[int, float]]:
         """Rows and BM25 scores of the `k` best texts that have any of the stems, best first.
 
@@ -75,13 +75,13 @@ class LexicalArm:
         return self._ranked(tantivy.Occur.Should, stems, k, sessions)
 
     def having(
-        self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
+        self, stems: Sequence[str], k: int, sessions: Collection[int] | None = None
     ) -> list[tuple[int, float]]:
         """The same of the texts that have all of the stems."""
         return self._ranked(tantivy.Occur.Must, stems, k, sessions)
 
     def _ranked(
-        self, occur: tantivy.Occur, stems: Sequence[str], k: int, sessions: Collection[str] | None
+        self, occur: tantivy.Occur, stems: Sequence[str], k: int, sessions: Collection[int] | None
     ) -> list[tuple[int, float]]:
         if not stems:
             return []

@@ -1,8 +1,10 @@
-"""The index in a folder, opened for reading: FAISS for vectors, SQLite for everything else."""
+"""The index in a folder, opened for reading: vectors, words (tantivy) and texts (SQLite)."""
 
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +16,9 @@ from sessionqa.encode import STEPS, Tokens, Vectors
 from sessionqa.errors import IndexDamaged, IndexMissing, first_line
 from sessionqa.exports import sha256_of
 from sessionqa.index import FORMAT_VERSION, Abbreviation, KnownWord, Manifest, Ranked, Weights
+from sessionqa.index import places as at
+from sessionqa.index.dense import DenseArm
+from sessionqa.index.rows import RowFile
 
 CURRENT = "CURRENT"
 BUILDS = "builds"
@@ -21,15 +26,19 @@ ENCODERS = "encoder"
 RERANKERS = "reranker"
 MANIFEST = "manifest.json"
 DATABASE = "passages.sqlite"
-VECTORS = "vectors.faiss"
 SENTENCES = "sentences.npy"
-TOKENS = "tokens.int8"
+TOKENS = "tokens.npy"
+PASSAGE_KEYS = "passage_keys.npy"
+SENTENCE_KEYS = "sentence_keys.npy"
 PASSAGE_WORDS = "lexical/passages"
 SESSION_WORDS = "lexical/sessions"
 # SQLite takes so many values in one statement everywhere.
 MAX_VALUES = 500
 # So many of the most usual words with one beginning, or one ending, may be meant by a misspelt one.
 MOST_ALIKE = 1000
+# So many sessions are remembered, since one question asks for the same ones several times; so many
+# passages' ids; and which passages so many filters let pass.
+KEPT_SESSIONS, KEPT_IDS, KEPT_FILTERS = 64, 20_000, 4
 # No build has a longer name, and a file system refuses to look for one of any length.
 MAX_NAME = 100
 
@@ -40,19 +49,16 @@ class LocalIndex:
     """One build, read-only: a folder without write permission serves as well."""
 
     def __init__(self, folder: Path, build: Path, manifest: Manifest) -> None:
-        import faiss
-
         from sessionqa.index.lexical import LexicalArm
 
         self.folder = folder
         self.manifest = manifest
-        self._faiss = faiss
         try:
-            # Read by Python: FAISS cannot open every path on Windows.
-            packed = np.frombuffer((build / VECTORS).read_bytes(), dtype=np.uint8)
-            self._vectors = faiss.deserialize_index(packed)
-            self._sentences = np.load(build / SENTENCES, mmap_mode="r", allow_pickle=False)
-            self._tokens = _read_tokens(build / TOKENS, manifest.encoder["token_dim"])
+            self._dense = DenseArm(build)
+            self._places = at.Places(build)
+            self._sentences = RowFile(build / SENTENCES)
+            self._tokens = RowFile(build / TOKENS)
+            self._keys = [RowFile(build / name) for name in (PASSAGE_KEYS, SENTENCE_KEYS)]
             self._lexical = LexicalArm(build / PASSAGE_WORDS)
             self._lexical_sessions = LexicalArm(build / SESSION_WORDS)
             self._db = sqlite3.connect(
@@ -60,15 +66,19 @@ class LocalIndex:
                 uri=True,
                 check_same_thread=False,
             )
-            rows = self._db.execute("SELECT count(*) FROM passages").fetchone()[0]
+            rows = self._db.execute("SELECT max(row) + 1 FROM ids").fetchone()[0] or 0
         except (RuntimeError, ValueError, OSError, sqlite3.Error) as error:
             raise IndexDamaged(
                 f"{build} cannot be read ({first_line(error)}): {REBUILD}"
             ) from error
-        if not self._vectors.ntotal == rows == manifest.counts["passages"]:
+        if not len(self._dense) == len(self._places) == rows == manifest.counts["passages"]:
             raise IndexDamaged(
-                f"{build} has {self._vectors.ntotal} vectors for {rows} passages: {REBUILD}"
+                f"{build} has {len(self._dense)} vectors for {rows} passages: {REBUILD}"
             )
+        self._session = lru_cache(KEPT_SESSIONS)(self._read_session)
+        self._passing = lru_cache(KEPT_FILTERS)(self._read_passing)
+        self._ids: dict[int, str] = {}
+        self._row_of: dict[str, int] = {}
 
     @classmethod
     def open(cls, folder: Path, verify: bool = False) -> Self:
@@ -89,48 +99,39 @@ class LocalIndex:
     def close(self) -> None:
         """Lets go of the files; the index is of no use any more."""
         self._db.close()
-        self._sentences = np.zeros((0, self._vectors.d), dtype=np.float16)
-        self._tokens = np.zeros((0, self._tokens.shape[1]), dtype=np.int8)
+        self._dense.close()
+        self._places.close()
+        for file in (self._sentences, self._tokens, *self._keys):
+            file.close()
         self._lexical.close()
         self._lexical_sessions.close()
 
     def dense(self, vector: Vectors, k: int, sessions: Collection[str] | None = None) -> Ranked:
-        """See Index. A filter scans the rows that pass, exactly."""
-        if sessions is None:
-            parameters = None
-        else:
-            rows = self._rows_of(sessions)
-            selector = self._faiss.IDSelectorBatch(np.asarray(rows, dtype=np.int64))
-            parameters = self._faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
-        scores, found = self._vectors.search(
-            vector.reshape(1, -1), min(k, self._vectors.ntotal), params=parameters
-        )
-        ranked = [
-            (int(row), float(s)) for row, s in zip(found[0], scores[0], strict=True) if row >= 0
-        ]
-        return self._with_ids(ranked)
+        """See Index."""
+        rows = None if sessions is None else self._passing(frozenset(sessions)).passages
+        return self._with_ids(self._dense.search(vector, min(k, len(self._dense)), rows))
 
     def lexical(
         self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
     ) -> Ranked:
         """See Index."""
+        within = None if sessions is None else self._passing(frozenset(sessions)).ordinals
         # The engine takes memory for as many as it is asked for.
-        return self._with_ids(self._lexical.search(stems, min(k, self._vectors.ntotal), sessions))
+        return self._with_ids(self._lexical.search(stems, min(k, len(self._dense)), within))
 
     def having(
         self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
     ) -> Ranked:
         """See Index."""
-        return self._with_ids(self._lexical.having(stems, min(k, self._vectors.ntotal), sessions))
+        within = None if sessions is None else self._passing(frozenset(sessions)).ordinals
+        return self._with_ids(self._lexical.having(stems, min(k, len(self._dense)), within))
 
     def session_scores(self, stems: Sequence[str], ids: Sequence[str]) -> Vectors:
         """See Index."""
-        codes = self.codes(ids)
-        wanted = sorted(set(codes))
+        ordinals = self._of_passages(ids)[:, at.SESSION].tolist()
+        wanted = sorted(set(ordinals))
         found = dict(self._lexical_sessions.search(stems, max(len(wanted), 1), wanted))
-        query = "SELECT ordinal, code FROM sessions WHERE ordinal IN"
-        scores = {code: found[row] for row, code in self._select(query, list(found))}
-        return np.array([scores.get(code, 0.0) for code in codes], dtype=np.float32)
+        return np.array([found.get(ordinal, 0.0) for ordinal in ordinals], dtype=np.float32)
 
     def similarities(
         self, ids: Sequence[str], vector: Vectors, sentences: Vectors
@@ -138,31 +139,37 @@ class LocalIndex:
         """See Index."""
         if not ids:
             return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
-        places = np.array(self._of_passages("row, first_sentence, last_sentence", ids))
-        whole = self._vectors.reconstruct_batch(places[:, 0]) @ vector
-        nearest = _nearest(sentences, self._sentences, places[:, 1:])
-        return np.asarray(whole, dtype=np.float32), nearest
+        whole = self._dense.vectors(np.array(self._rows_of(ids))) @ vector
+        if not self._keeps_sentences:
+            return whole, np.full(len(ids), np.nan, dtype=np.float32)
+        held = self._of_passages(ids)[:, [at.FIRST_SENTENCE, at.LAST_SENTENCE]]
+        return whole, _nearest(sentences, self._sentences, held)
 
     def token_similarities(self, ids: Sequence[str], tokens: Vectors, weights: Weights) -> Vectors:
         """See Index."""
-        if not ids:
-            return np.zeros(0, dtype=np.float32)
-        places = np.array(self._of_passages("first_token, last_token", ids))
-        return _nearest(tokens / np.float32(STEPS), self._tokens, places, weights)
+        held = self._of_passages(ids)[:, [at.FIRST_TOKEN, at.LAST_TOKEN]]
+        return _nearest(tokens / np.float32(STEPS), self._tokens, held, weights)
 
     def passage_tokens(self, passage_id: str) -> Vectors:
         """See Index."""
-        ((first, last),) = self._of_passages("first_token, last_token", [passage_id])
-        return np.asarray(self._tokens[first:last], dtype=np.float32) / np.float32(STEPS)
+        held = self._of_passages([passage_id])[:, [at.FIRST_TOKEN, at.LAST_TOKEN]]
+        return np.asarray(self._tokens.runs(held), dtype=np.float32) / np.float32(STEPS)
 
     def codes(self, ids: Sequence[str]) -> list[str]:
         """See Index."""
-        return [code for (code,) in self._of_passages("session_code", ids)]
+        ordinals = self._of_passages(ids)[:, at.SESSION].tolist()
+        query = "SELECT ordinal, code FROM sessions WHERE ordinal IN"
+        found = dict(self._select(query, sorted(set(ordinals))))
+        return [found[ordinal] for ordinal in ordinals]
 
     def passages(self, ids: Sequence[str]) -> list[Passage]:
         """See Index. Raises KeyError for an id that the index does not have."""
-        columns = "id, session_code, title, text, start, end, tokens"
-        return [Passage(*row) for row in self._of_passages(columns, ids)]
+        query = (
+            "SELECT row, session_code, title, text, start, end, tokens FROM passages WHERE row IN"
+        )
+        rows = self._rows_of(ids)
+        found = {row: columns for row, *columns in self._select(query, rows)}
+        return [Passage(id_, *found[row]) for id_, row in zip(ids, rows, strict=True)]
 
     def sessions(self, codes: Collection[str] | None = None) -> list[Session]:
         """See Index."""
@@ -175,8 +182,11 @@ class LocalIndex:
 
     def session(self, code: str) -> Session | None:
         """See Index."""
+        return self._session(code.casefold())
+
+    def _read_session(self, folded: str) -> Session | None:
         query = f"SELECT {SESSION_COLUMNS} FROM sessions WHERE folded = ?"
-        row = self._db.execute(query, (code.casefold(),)).fetchone()
+        row = self._db.execute(query, (folded,)).fetchone()
         return _session(row) if row else None
 
     def facets(self, field: str, folded: Collection[str]) -> list[tuple[str, str, str]]:
@@ -196,25 +206,30 @@ class LocalIndex:
 
     def sentences(self, code: str, start: int, end: int) -> list[Sentence]:
         """See Index."""
-        query = (
-            "SELECT row, session_code, start, end, text FROM sentences "
-            "WHERE session_code = ? AND start >= ? AND end <= ? ORDER BY row"
-        )
-        return [Sentence(*row) for row in self._db.execute(query, (code, start, end))]
+        session = self._session(code.casefold())
+        if session is None or session.code != code:
+            return []
+        _, _, first, last = self._ranges(code)
+        spans = self._places.spans(first, last)
+        inside = np.flatnonzero((spans[:, 0] >= start) & (spans[:, 1] <= end)).tolist()
+        return [
+            Sentence(first + place, code, begin, stop, session.text[begin:stop])
+            for place, (begin, stop) in zip(inside, spans[inside].tolist(), strict=True)
+        ]
 
     def holding(self, sentence: Sentence) -> str:
         """See Index."""
-        query = (
-            "SELECT id FROM passages WHERE session_code = ? AND start <= ? AND end >= ? "
-            "ORDER BY row LIMIT 1"
-        )
-        place = (sentence.session_code, sentence.start, sentence.end)
-        row = self._db.execute(query, place).fetchone()
-        return str(row[0]) if row else ""
+        first, last, _, _ = self._ranges(sentence.session_code)
+        held = self._places.between(first, last)
+        fitting = (held[:, at.START] <= sentence.start) & (held[:, at.END] >= sentence.end)
+        found = np.flatnonzero(fitting)[:1].tolist()
+        return self._ids_of([first + found[0]])[0] if found else ""
 
-    def sentence_vectors(self, rows: Sequence[int]) -> Vectors:
+    def sentence_vectors(self, rows: Sequence[int]) -> Vectors | None:
         """See Index."""
-        return np.asarray(self._sentences[np.asarray(rows, dtype=np.int64)], dtype=np.float32)
+        if not self._keeps_sentences:
+            return None
+        return np.asarray(self._sentences.take(np.array(rows, dtype=np.int64)), dtype=np.float32)
 
     def sentence_counts(self, stems: Iterable[str]) -> dict[str, int]:
         """See Index."""
@@ -254,54 +269,99 @@ class LocalIndex:
 
     def passage_rows(self) -> dict[str, int]:
         """The row of each passage by the key of what the encoder read: for the next build."""
-        return dict(self._db.execute("SELECT key, row FROM passages"))
+        return _by_key(self._keys[0])
 
     def sentence_rows(self) -> dict[str, int]:
-        """The same for sentences."""
-        return dict(self._db.execute("SELECT key, row FROM sentences"))
+        """The same for sentences, as far as their vectors are kept."""
+        return _by_key(self._keys[1])
 
     def encoded(self, row: int) -> tuple[Vectors, Tokens]:
         """The vector of a passage, and those of its tokens."""
-        query = "SELECT first_token, last_token FROM passages WHERE row = ?"
-        first, last = self._db.execute(query, (row,)).fetchone()
-        vector = np.asarray(self._vectors.reconstruct(row), dtype=np.float32)
-        return vector, np.array(self._tokens[first:last])
+        held = self._places.of([row])[:, [at.FIRST_TOKEN, at.LAST_TOKEN]]
+        return self._dense.vectors(np.array([row]))[0], self._tokens.runs(held)
 
-    def _of_passages(self, columns: str, ids: Sequence[str]) -> list[tuple[Any, ...]]:
-        """What these passages have in the columns, in their order. Raises KeyError."""
-        query = f"SELECT id, {columns} FROM passages WHERE id IN"
-        found = {row[0]: row[1:] for row in self._select(query, ids)}
-        return [found[id_] for id_ in ids]
+    @property
+    def _keeps_sentences(self) -> bool:
+        return len(self._sentences) == self._places.sentences
+
+    def _ranges(self, code: str) -> tuple[int, int, int, int]:
+        """The first row and the one after the last, of a session's passages and its sentences."""
+        columns = "first_passage, last_passage, first_sentence, last_sentence"
+        query = f"SELECT {columns} FROM codes WHERE code = ?"
+        found: tuple[int, int, int, int] = self._db.execute(query, (code,)).fetchone() or (0,) * 4
+        return found
+
+    def _read_passing(self, sessions: frozenset[str]) -> "_Passing":
+        # In order, many are found three times as fast.
+        query = "SELECT ordinal, first_passage, last_passage FROM codes WHERE code IN"
+        found = np.array(sorted(self._select(query, sorted(sessions))), dtype=np.int64)
+        found = found.reshape(-1, 3)
+        return _Passing(found[:, 0], _within(found[:, 1:]))
+
+    def _of_passages(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """The columns of `places` of these passages, in their order. Raises KeyError."""
+        return self._places.of(self._rows_of(ids))
+
+    def _rows_of(self, ids: Sequence[str]) -> list[int]:
+        """The rows of these passages, in their order. Raises KeyError."""
+        known = self._row_of
+        unknown = [id_ for id_ in ids if id_ not in known]
+        if unknown:
+            found = dict(self._select("SELECT id, row FROM ids WHERE id IN", unknown))
+            self._remember({row: id_ for id_, row in found.items()})
+            known = {**known, **found}
+        return [known[id_] for id_ in ids]
+
+    def _ids_of(self, rows: Sequence[int]) -> list[str]:
+        known = self._ids
+        unknown = sorted(row for row in rows if row not in known)
+        if unknown:
+            found = dict(self._select("SELECT row, id FROM ids WHERE row IN", unknown))
+            self._remember(found)
+            known = {**known, **found}
+        return [known[row] for row in rows]
+
+    def _remember(self, ids: dict[int, str]) -> None:
+        """Keeps ids by row and rows by id: what one arm has found is asked for again at once.
+
+        The dictionaries are replaced, never changed: another thread may be reading them.
+        """
+        kept = {} if len(self._ids) > KEPT_IDS else self._ids
+        self._ids = {**kept, **ids}
+        self._row_of = {id_: row for row, id_ in self._ids.items()}
 
     def _with_ids(self, ranked: list[tuple[int, float]]) -> Ranked:
-        rows = [row for row, _ in ranked]
-        ids = dict(self._select("SELECT row, id FROM passages WHERE row IN", rows))
-        return [(ids[row], score) for row, score in ranked]
-
-    def _rows_of(self, sessions: Collection[str]) -> list[int]:
-        # In order, many are found three times as fast.
-        rows = self._select("SELECT row FROM passages WHERE session_code IN", sorted(sessions))
-        return [row[0] for row in rows]
+        ids = self._ids_of([row for row, _ in ranked])
+        return [(id_, score) for id_, (_, score) in zip(ids, ranked, strict=True)]
 
     def _select(
         self, query: str, values: Sequence[Any], *before: Any, ending: str = ""
     ) -> Iterator[tuple[Any, ...]]:
         """`query` ends in IN; `values` are bound, after `before`, in as many as it takes."""
-        for at in range(0, len(values), MAX_VALUES):
-            part = values[at : at + MAX_VALUES]
+        for first in range(0, len(values), MAX_VALUES):
+            part = values[first : first + MAX_VALUES]
             marks = ",".join("?" * len(part))
             yield from self._db.execute(f"{query} ({marks}) {ending}", (*before, *part))
 
 
-def _read_tokens(path: Path, dim: int) -> Tokens:
-    """The rows of a file, read as they are needed; a file of none cannot be mapped."""
-    if not path.stat().st_size:
-        return np.zeros((0, dim), dtype=np.int8)
-    return np.memmap(path, dtype=np.int8, mode="r").reshape(-1, dim)
+@dataclass(frozen=True, slots=True)
+class _Passing:
+    """The ordinals of the sessions that pass a filter, and their passages' rows, ascending."""
+
+    ordinals: NDArray[np.int64]
+    passages: NDArray[np.int64]
+
+
+def _within(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows of all runs; `places` has the first of each and the one after its last."""
+    lengths = places[:, 1] - places[:, 0]
+    before = np.cumsum(lengths) - lengths
+    rows: NDArray[np.int64] = np.arange(lengths.sum()) + np.repeat(places[:, 0] - before, lengths)
+    return rows
 
 
 def _nearest(
-    asked: Vectors, rows: NDArray[Any], places: NDArray[np.int64], weights: Weights | None = None
+    asked: Vectors, rows: RowFile, places: NDArray[np.int64], weights: Weights | None = None
 ) -> Vectors:
     """For each run of `rows` the mean, over those asked for, of the greatest product with any.
 
@@ -313,13 +373,15 @@ def _nearest(
     full = np.flatnonzero(lengths)
     if not len(full) or not len(asked):
         return nearest
-    ends = np.cumsum(lengths[full])
-    within = np.arange(ends[-1]) - np.repeat(ends - lengths[full], lengths[full])
-    chosen = rows[np.repeat(places[full, 0], lengths[full]) + within].astype(np.float32)
-    products = chosen @ asked.T
-    best = np.maximum.reduceat(products, ends - lengths[full], axis=0)
+    products = rows.runs(places[full]).astype(np.float32) @ asked.T
+    starts = np.cumsum(lengths[full]) - lengths[full]
+    best = np.maximum.reduceat(products, starts, axis=0)
     nearest[full] = np.average(best, axis=1, weights=weights)
     return nearest
+
+
+def _by_key(keys: RowFile) -> dict[str, int]:
+    return {key.tobytes().hex(): row for row, key in enumerate(keys.mapped)}
 
 
 SESSION_COLUMNS = (

@@ -1,0 +1,197 @@
+"""The dense arm on disk: the nearest of the passages' vectors, exactly or by clusters.
+
+Few vectors are all compared. Of many, only those in the clusters nearest to the question are
+(Jegou, Douze and Schmid 2011), by short codes (RaBitQ: Gao and Long 2024), and the best by codes
+are compared anew by the vectors themselves: scores are cosines either way. docs/decisions/0019 has
+the table that the numbers come from.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessionqa.encode import Vectors
+from sessionqa.index.rows import RowFile, RowWriter
+
+VECTORS, CLUSTERS, CLUSTER_OF = "vectors.npy", "clusters.faiss", "cluster_of.npy"
+
+# So many vectors are compared one by one; a filter that leaves no more is as well.
+EXACT_UP_TO = 50_000
+SCANNED_UP_TO = 10_000
+# With so many wanted, every vector is compared however many there are.
+RANKED_UP_TO = 2_000
+# How many clusters there are to a million vectors: it grows by the square root.
+CLUSTERS_OF_A_MILLION = 4096
+TRAINED_ON = 48  # vectors to a cluster, drawn with a fixed seed
+# The codes compared in a search, and how many of the best by them are compared anew.
+PROBED_SHARE = 1 / 64
+RESCORED = 2
+BLOCK = 16_384
+CODES = "RaBitQ"
+
+Rows = NDArray[np.int64]
+Ranked = list[tuple[int, float]]
+Done = Callable[[int, int], None]
+
+
+def write(folder: Path, blocks: Iterable[Vectors], count: int, dim: int, done: Done) -> None:
+    """Writes `count` unit rows of `dim`, and if they are many, their clusters.
+
+    `done` is told how many vectors of how many have been put into clusters.
+    """
+    dtype = np.float32 if count <= EXACT_UP_TO else np.float16
+    with RowWriter(folder / VECTORS, dim, dtype) as file:
+        for block in blocks:
+            file.append(block)
+    if count > EXACT_UP_TO:
+        _write_clusters(folder, count, dim, done)
+
+
+def _write_clusters(folder: Path, count: int, dim: int, done: Done) -> None:
+    import faiss
+
+    rows = RowFile(folder / VECTORS)
+    clusters = cluster_count(count)
+    index: Any = faiss.index_factory(dim, f"IVF{clusters},{CODES}", faiss.METRIC_INNER_PRODUCT)
+    drawn = np.random.default_rng(0).choice(count, min(count, TRAINED_ON * clusters), replace=False)
+    done(0, count)
+    index.train(_floats(rows.take(np.sort(drawn))))
+    with RowWriter(folder / CLUSTER_OF, 1, np.uint16) as cluster_of:
+        for first in range(0, count, BLOCK):
+            block = _floats(rows.runs(np.array([[first, min(first + BLOCK, count)]])))
+            nearest = index.quantizer.search(block, 1)[1]
+            index.add_core(len(block), faiss.swig_ptr(block), None, faiss.swig_ptr(nearest))
+            cluster_of.append(nearest)
+            done(first + len(block), count)
+    rows.close()
+    (folder / CLUSTERS).write_bytes(faiss.serialize_index(index).tobytes())
+
+
+def cluster_count(count: int) -> int:
+    """How many clusters `count` vectors are put into."""
+    return max(1, int(CLUSTERS_OF_A_MILLION * math.sqrt(count / 1_000_000)))
+
+
+class DenseArm:
+    """Opened for searching, by any number of threads."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens what `write` wrote; raises OSError, ValueError or RuntimeError if it is damaged."""
+        self._rows = RowFile(folder / VECTORS)
+        many = (folder / CLUSTERS).is_file()
+        self._clusters = _Clusters(folder, len(self._rows)) if many else None
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def dim(self) -> int:
+        """The length of a vector."""
+        return self._rows.width
+
+    def close(self) -> None:
+        """Lets go of the files."""
+        self._rows.close()
+        self._clusters = None
+
+    def vectors(self, rows: Rows) -> Vectors:
+        """These rows' vectors, shape (len(rows), dim)."""
+        return _floats(self._rows.take(rows))
+
+    def search(self, vector: Vectors, k: int, rows: Rows | None = None) -> Ranked:
+        """The `k` rows nearest to a unit vector with their cosines, best first, equal ones by row.
+
+        With `rows`, which ascend, of these only.
+        """
+        few = rows is not None and len(rows) <= SCANNED_UP_TO
+        if self._clusters is None or few or k > RANKED_UP_TO:
+            return self._exactly(vector, k, rows)
+        found = np.sort(self._clusters.search(vector, RESCORED * k, rows))
+        return _best(found, self.vectors(found) @ vector, k)
+
+    def _exactly(self, vector: Vectors, k: int, rows: Rows | None) -> Ranked:
+        if self._clusters is None:
+            scores = self._rows.mapped @ vector
+            rows = np.arange(len(scores)) if rows is None else rows
+            return _best(rows, scores[rows], k)
+        rows = np.arange(len(self)) if rows is None else rows
+        scores = np.zeros(len(rows), dtype=np.float32)
+        for at in range(0, len(rows), BLOCK):
+            scores[at : at + BLOCK] = self.vectors(rows[at : at + BLOCK]) @ vector
+        return _best(rows, scores, k)
+
+
+class _Clusters:
+    """The clusters of many vectors, with the short codes of those in each."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        import faiss
+
+        self._faiss = faiss
+        self._index = _opened(folder / CLUSTERS)
+        self._ivf: Any = faiss.extract_index_ivf(self._index)
+        self._cluster_of = RowFile(folder / CLUSTER_OF)
+        if not self._index.ntotal == count == len(self._cluster_of):
+            raise ValueError(f"{self._index.ntotal} vectors are in clusters, of {count}")
+        self._count = count
+        self._probed = max(1, round(self._ivf.nlist * PROBED_SHARE))
+
+    def search(self, vector: Vectors, k: int, rows: Rows | None) -> Rows:
+        """About the `k` nearest rows, in no order that counts."""
+        asked = np.ascontiguousarray(vector, dtype=np.float32).reshape(1, -1)
+        if rows is None:
+            wanted = self._parameters(self._probed)
+            found = self._index.search(asked, k, params=wanted)[1][0]
+            return np.asarray(found[found >= 0], dtype=np.int64)
+        passing = np.zeros(self._count, dtype=bool)
+        passing[rows] = True
+        bits = np.packbits(passing, bitorder="little")
+        selector = self._faiss.IDSelectorBitmap(self._count, self._faiss.swig_ptr(bits))
+        wanted = self._parameters(self._enough(asked, k, passing), selector)
+        found = self._index.search(asked, k, params=wanted)[1][0]
+        return np.asarray(found[found >= 0], dtype=np.int64)
+
+    def _parameters(self, probed: int, selector: Any = None) -> Any:
+        made: Any = self._faiss.SearchParametersIVF()
+        made.nprobe = probed
+        if selector is not None:
+            made.sel = selector
+        return made
+
+    def _enough(self, asked: Vectors, k: int, passing: NDArray[np.bool_]) -> int:
+        """How many clusters have as many vectors that pass as a search without a filter sees."""
+        order = self._ivf.quantizer.search(asked, self._ivf.nlist)[1][0]
+        held = np.bincount(self._cluster_of.mapped[passing, 0], minlength=self._ivf.nlist)
+        seen = np.cumsum(held[order])
+        wanted = max(self._count * PROBED_SHARE, k)
+        return int(min(np.searchsorted(seen, wanted) + 1, self._ivf.nlist))
+
+
+def _opened(path: Path) -> Any:
+    """The clusters, mapped where FAISS can, else read."""
+    import faiss
+
+    try:
+        index: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY)
+    except RuntimeError:
+        # It cannot open every path on Windows, nor map a file there.
+        index = faiss.deserialize_index(np.frombuffer(path.read_bytes(), dtype=np.uint8))
+    return index
+
+
+def _floats(rows: NDArray[Any]) -> Vectors:
+    return np.ascontiguousarray(rows, dtype=np.float32)
+
+
+def _best(rows: Rows, scores: Vectors, k: int) -> Ranked:
+    """The `k` rows of the highest scores, best first, equal ones by row; `rows` ascend."""
+    if k < len(rows):
+        least = np.partition(scores, len(rows) - k)[len(rows) - k]
+        kept = np.flatnonzero(scores >= least)
+        rows, scores = rows[kept], scores[kept]
+    order = np.argsort(-scores, kind="stable")[:k]
+    return list(zip(rows[order].tolist(), scores[order].tolist(), strict=True))

@@ -1,0 +1,97 @@
+"""Rows of equal width in a file, read where they are wanted: the others cost no memory."""
+
+import os
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import DTypeLike, NDArray
+
+
+class RowFile:
+    """A .npy file of shape (n, width), opened for reading by any number of threads.
+
+    Rows that are asked for are read, not mapped: pages that are mapped count as memory of this
+    process, with many around each, and stay.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Opens it without reading a row. Raises OSError or ValueError if it is no such file."""
+        self.mapped = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        if self.mapped.ndim != 2:
+            raise ValueError(f"{path.name} has {self.mapped.ndim} dimensions instead of 2")
+        self._start = path.stat().st_size - self.mapped.nbytes
+        self._stride = self.mapped.shape[1] * self.mapped.itemsize
+        self._file = -1
+        self._close: Callable[[], object] = bool
+        # Not on Windows, where they are read by way of the map.
+        if hasattr(os, "pread"):
+            self._file = os.open(path, os.O_RDONLY)
+            self._close = weakref.finalize(self, os.close, self._file)
+
+    def __len__(self) -> int:
+        return len(self.mapped)
+
+    @property
+    def width(self) -> int:
+        """The length of a row."""
+        return int(self.mapped.shape[1])
+
+    def close(self) -> None:
+        """Lets go of the file; there are no rows any more."""
+        self.mapped = np.zeros((0, self.width), dtype=self.mapped.dtype)
+        self._close()
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """These rows, in their order; shape (len(rows), width)."""
+        return self.runs(np.stack([rows, rows + 1], axis=1))
+
+    def runs(self, places: NDArray[np.int64]) -> NDArray[Any]:
+        """The rows of each run one after the other, `places` its first and the one after its last.
+
+        Raises IndexError if the file does not have them.
+        """
+        if places.size and not 0 <= places.min() <= places.max() <= len(self):
+            raise IndexError(f"there are {len(self)} rows")
+        if self._file < 0 or not len(self):
+            parts = [self.mapped[first:last] for first, last in places]
+            return np.concatenate([self.mapped[:0], *parts])
+        lengths = (places[:, 1] - places[:, 0]) * self._stride
+        starts = self._start + places[:, 0] * self._stride
+        file, read = self._file, os.pread
+        pairs = zip(lengths.tolist(), starts.tolist(), strict=True)
+        content = b"".join([read(file, length, start) for length, start in pairs])
+        return np.frombuffer(content, dtype=self.mapped.dtype).reshape(-1, self.width)
+
+
+class RowWriter:
+    """Writes a .npy file block by block, so that no more than a block is ever in memory."""
+
+    def __init__(self, path: Path, width: int, dtype: DTypeLike) -> None:
+        self._width = width
+        self._dtype = np.dtype(dtype)
+        self._rows = 0
+        self._file = path.open("wb")
+        self._write_header()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # The header has room for any count.
+        self._file.seek(0)
+        self._write_header()
+        self._file.close()
+
+    def append(self, block: NDArray[Any]) -> None:
+        """Adds rows, shape (n, width), as the file's type."""
+        self._file.write(np.ascontiguousarray(block, dtype=self._dtype).tobytes())
+        self._rows += len(block)
+
+    def _write_header(self) -> None:
+        shape = (self._rows, self._width)
+        header = {"descr": self._dtype.str, "fortran_order": False, "shape": shape}
+        npy.write_array_header_1_0(self._file, header)
