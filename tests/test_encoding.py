@@ -16,7 +16,7 @@ from sessionqa.index.build import only_builder, write_build
 from sessionqa.index.encoding import key_of
 from sessionqa.index.local import LocalIndex, current_build
 
-VECTOR_FILES = ("vectors.npy", "tokens.npy", "sentences.npy")
+VECTOR_FILES = ("vectors.faiss", "tokens.npy", "sentences.npy")
 BLOCK = 2
 
 

@@ -27,7 +27,7 @@ LEXICAL = ("lexical/passages/meta.json", "lexical/sessions/meta.json")
 FILES = (
     "passages.sqlite",
     "sentences.npy",
-    "vectors.npy",
+    "vectors.faiss",
     "tokens.npy",
     "places.npy",
     "spans.npy",
@@ -499,7 +499,7 @@ def test_what_a_killed_build_left_is_cleared_by_the_next(
 ) -> None:
     left = built.index / "builds" / ".making-20200101T000000Z-abc"
     left.mkdir()
-    (left / "vectors.npy").write_bytes(b"half")
+    (left / "vectors.faiss").write_bytes(b"half")
     assert LocalIndex.open(built.index).sessions()
     build_with(built, assistant.encoder)
     assert not left.exists()
@@ -599,7 +599,7 @@ def test_a_damaged_file_is_named_with_the_remedy(
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["CURRENT", "vectors.npy"])
+@pytest.mark.parametrize("name", ["CURRENT", "vectors.faiss"])
 def test_building_again_mends_what_was_noticed(built: Settings, build: Path, name: str) -> None:
     ((built.index if name == "CURRENT" else build) / name).write_bytes(b"garbage")
     build_index(built)
@@ -705,8 +705,8 @@ def test_vectors_of_another_build_are_refused(
     write_session("GAR303", "Rain barrels", "A barrel holds two hundred litres.")
     build_with(built, assistant.encoder)
     live = current_build(built.index)
-    shutil.copyfile(build / "vectors.npy", live / "vectors.npy")
-    with pytest.raises(IndexDamaged, match=r"vectors\.npy has \d+ bytes instead of \d+"):
+    shutil.copyfile(build / "vectors.faiss", live / "vectors.faiss")
+    with pytest.raises(IndexDamaged, match=r"vectors\.faiss has \d+ bytes instead of \d+"):
         LocalIndex.open(built.index)
 
 

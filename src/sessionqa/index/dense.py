@@ -1,15 +1,15 @@
-"""The dense arm on disk: the nearest of the passages' vectors, exactly or by clusters.
+"""The dense arm on disk: the nearest of the passages' vectors, by FAISS, exactly or by clusters.
 
-Few vectors are all compared. Of many, only those in the clusters nearest to the question are
-(Jegou, Douze and Schmid 2011), by short codes (RaBitQ: Gao and Long 2024), and the best by codes
-are compared anew by the vectors themselves: scores are cosines either way. docs/decisions/0019 has
-the table that the numbers come from.
+Few vectors are all compared (a flat index). Of many, only those in the clusters nearest to the
+question are (Jegou, Douze and Schmid 2011), by short codes (RaBitQ: Gao and Long 2024), and the
+best by codes are compared anew by the vectors themselves, kept beside them: scores are cosines
+either way. docs/decisions/0019 has the table that the numbers come from.
 """
 
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sessionqa.encode import Vectors
 from sessionqa.index.rows import RowFile, RowWriter
 
-VECTORS, CLUSTERS, CLUSTER_OF = "vectors.npy", "clusters.faiss", "cluster_of.npy"
+SEARCHED, VECTORS, CLUSTER_OF = "vectors.faiss", "vectors.npy", "cluster_of.npy"
 
 # So many vectors are compared one by one; a filter that leaves no more is as well.
 EXACT_UP_TO = 50_000
@@ -43,12 +43,22 @@ def write(folder: Path, blocks: Iterable[Vectors], count: int, dim: int, done: D
 
     `done` is told how many vectors of how many have been put into clusters.
     """
-    dtype = np.float32 if count <= EXACT_UP_TO else np.float16
-    with RowWriter(folder / VECTORS, dim, dtype) as file:
+    if count <= EXACT_UP_TO:
+        _write_flat(folder, blocks, dim)
+        return
+    with RowWriter(folder / VECTORS, dim, np.float16) as file:
         for block in blocks:
             file.append(block)
-    if count > EXACT_UP_TO:
-        _write_clusters(folder, count, dim, done)
+    _write_clusters(folder, count, dim, done)
+
+
+def _write_flat(folder: Path, blocks: Iterable[Vectors], dim: int) -> None:
+    import faiss
+
+    index = faiss.IndexFlatIP(dim)
+    for block in blocks:
+        index.add(_floats(block))
+    _save(index, folder)
 
 
 def _write_clusters(folder: Path, count: int, dim: int, done: Done) -> None:
@@ -68,7 +78,7 @@ def _write_clusters(folder: Path, count: int, dim: int, done: Done) -> None:
             cluster_of.append(nearest)
             done(first + len(block), count)
     rows.close()
-    (folder / CLUSTERS).write_bytes(faiss.serialize_index(index).tobytes())
+    _save(index, folder)
 
 
 def cluster_count(count: int) -> int:
@@ -76,82 +86,131 @@ def cluster_count(count: int) -> int:
     return max(1, int(CLUSTERS_OF_A_MILLION * math.sqrt(count / 1_000_000)))
 
 
-class DenseArm:
-    """Opened for searching, by any number of threads."""
-
-    def __init__(self, folder: Path) -> None:
-        """Opens what `write` wrote; raises OSError, ValueError or RuntimeError if it is damaged."""
-        self._rows = RowFile(folder / VECTORS)
-        many = (folder / CLUSTERS).is_file()
-        self._clusters = _Clusters(folder, len(self._rows)) if many else None
+class Dense(Protocol):
+    """What both forms of the arm offer."""
 
     def __len__(self) -> int:
-        return len(self._rows)
+        """How many vectors there are."""
 
     @property
     def dim(self) -> int:
         """The length of a vector."""
-        return self._rows.width
 
     def close(self) -> None:
         """Lets go of the files."""
-        self._rows.close()
-        self._clusters = None
 
     def vectors(self, rows: Rows) -> Vectors:
         """These rows' vectors, shape (len(rows), dim)."""
-        return _floats(self._rows.take(rows))
 
     def search(self, vector: Vectors, k: int, rows: Rows | None = None) -> Ranked:
         """The `k` rows nearest to a unit vector with their cosines, best first, equal ones by row.
 
         With `rows`, which ascend, of these only.
         """
+
+
+def open_dense(folder: Path) -> Dense:
+    """Opens what `write` wrote; raises OSError, ValueError or RuntimeError if it is damaged.
+
+    It may be searched by any number of threads.
+    """
+    index = _opened(folder / SEARCHED)
+    return _Clusters(folder, index) if (folder / VECTORS).is_file() else _Flat(index)
+
+
+class _Flat:
+    """Few vectors, all of which are compared."""
+
+    def __init__(self, index: Any) -> None:
+        self._index = index
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def dim(self) -> int:
+        """See Dense."""
+        return int(self._index.d)
+
+    def close(self) -> None:
+        """See Dense."""
+        self._index = type(self._index)(self.dim)
+
+    def vectors(self, rows: Rows) -> Vectors:
+        """See Dense."""
+        return _floats(self._index.reconstruct_batch(rows))
+
+    def search(self, vector: Vectors, k: int, rows: Rows | None = None) -> Ranked:
+        """See Dense."""
+        import faiss
+
+        k = min(k, len(self) if rows is None else len(rows))
+        if not k:
+            return []
+        chosen = None if rows is None else faiss.IDSelectorBatch(rows)
+        wanted: Any = faiss.SearchParameters
+        scores, found = self._index.search(_one(vector), k, params=wanted(sel=chosen))
+        order = np.lexsort((found[0], -scores[0]))
+        return list(zip(found[0][order].tolist(), scores[0][order].tolist(), strict=True))
+
+
+class _Clusters:
+    """Many vectors, with short codes in clusters; the vectors themselves stay on disk."""
+
+    def __init__(self, folder: Path, index: Any) -> None:
+        import faiss
+
+        self._faiss = faiss
+        self._index = index
+        self._ivf: Any = faiss.extract_index_ivf(self._index)
+        self._rows = RowFile(folder / VECTORS)
+        self._cluster_of = RowFile(folder / CLUSTER_OF)
+        if not self._index.ntotal == len(self._rows) == len(self._cluster_of):
+            raise ValueError(f"{self._index.ntotal} vectors are in clusters, of {len(self._rows)}")
+        self._probed = max(1, round(self._ivf.nlist * PROBED_SHARE))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def dim(self) -> int:
+        """See Dense."""
+        return self._rows.width
+
+    def close(self) -> None:
+        """See Dense."""
+        self._rows.close()
+        self._cluster_of.close()
+        self._index = self._ivf = None
+
+    def vectors(self, rows: Rows) -> Vectors:
+        """See Dense."""
+        return _floats(self._rows.take(rows))
+
+    def search(self, vector: Vectors, k: int, rows: Rows | None = None) -> Ranked:
+        """See Dense. Few that pass a filter, and very many that are wanted, are all compared."""
         few = rows is not None and len(rows) <= SCANNED_UP_TO
-        if self._clusters is None or few or k > RANKED_UP_TO:
-            return self._exactly(vector, k, rows)
-        found = np.sort(self._clusters.search(vector, RESCORED * k, rows))
+        if few or k > RANKED_UP_TO:
+            return self._exactly(vector, k, np.arange(len(self)) if rows is None else rows)
+        found = np.sort(self._by_codes(_one(vector), RESCORED * k, rows))
         return _best(found, self.vectors(found) @ vector, k)
 
-    def _exactly(self, vector: Vectors, k: int, rows: Rows | None) -> Ranked:
-        if self._clusters is None:
-            scores = self._rows.mapped @ vector
-            rows = np.arange(len(scores)) if rows is None else rows
-            return _best(rows, scores[rows], k)
-        rows = np.arange(len(self)) if rows is None else rows
+    def _exactly(self, vector: Vectors, k: int, rows: Rows) -> Ranked:
         scores = np.zeros(len(rows), dtype=np.float32)
         for at in range(0, len(rows), BLOCK):
             scores[at : at + BLOCK] = self.vectors(rows[at : at + BLOCK]) @ vector
         return _best(rows, scores, k)
 
-
-class _Clusters:
-    """The clusters of many vectors, with the short codes of those in each."""
-
-    def __init__(self, folder: Path, count: int) -> None:
-        import faiss
-
-        self._faiss = faiss
-        self._index = _opened(folder / CLUSTERS)
-        self._ivf: Any = faiss.extract_index_ivf(self._index)
-        self._cluster_of = RowFile(folder / CLUSTER_OF)
-        if not self._index.ntotal == count == len(self._cluster_of):
-            raise ValueError(f"{self._index.ntotal} vectors are in clusters, of {count}")
-        self._count = count
-        self._probed = max(1, round(self._ivf.nlist * PROBED_SHARE))
-
-    def search(self, vector: Vectors, k: int, rows: Rows | None) -> Rows:
+    def _by_codes(self, asked: Vectors, k: int, rows: Rows | None) -> Rows:
         """About the `k` nearest rows, in no order that counts."""
-        asked = np.ascontiguousarray(vector, dtype=np.float32).reshape(1, -1)
         if rows is None:
             wanted = self._parameters(self._probed)
-            found = self._index.search(asked, k, params=wanted)[1][0]
-            return np.asarray(found[found >= 0], dtype=np.int64)
-        passing = np.zeros(self._count, dtype=bool)
-        passing[rows] = True
-        bits = np.packbits(passing, bitorder="little")
-        selector = self._faiss.IDSelectorBitmap(self._count, self._faiss.swig_ptr(bits))
-        wanted = self._parameters(self._enough(asked, k, passing), selector)
+        else:
+            passing = np.zeros(len(self), dtype=bool)
+            passing[rows] = True
+            bits = np.packbits(passing, bitorder="little")
+            selector = self._faiss.IDSelectorBitmap(len(self), self._faiss.swig_ptr(bits))
+            wanted = self._parameters(self._enough(asked, k, passing), selector)
         found = self._index.search(asked, k, params=wanted)[1][0]
         return np.asarray(found[found >= 0], dtype=np.int64)
 
@@ -167,12 +226,19 @@ class _Clusters:
         order = self._ivf.quantizer.search(asked, self._ivf.nlist)[1][0]
         held = np.bincount(self._cluster_of.mapped[passing, 0], minlength=self._ivf.nlist)
         seen = np.cumsum(held[order])
-        wanted = max(self._count * PROBED_SHARE, k)
+        wanted = max(len(self) * PROBED_SHARE, k)
         return int(min(np.searchsorted(seen, wanted) + 1, self._ivf.nlist))
 
 
+def _save(index: Any, folder: Path) -> None:
+    import faiss
+
+    # Written by Python: FAISS cannot open every path on Windows.
+    (folder / SEARCHED).write_bytes(faiss.serialize_index(index).tobytes())
+
+
 def _opened(path: Path) -> Any:
-    """The clusters, mapped where FAISS can, else read."""
+    """The index, mapped where FAISS can, else read."""
     import faiss
 
     try:
@@ -181,6 +247,10 @@ def _opened(path: Path) -> Any:
         # It cannot open every path on Windows, nor map a file there.
         index = faiss.deserialize_index(np.frombuffer(path.read_bytes(), dtype=np.uint8))
     return index
+
+
+def _one(vector: Vectors) -> Vectors:
+    return _floats(vector).reshape(1, -1)
 
 
 def _floats(rows: NDArray[Any]) -> Vectors:

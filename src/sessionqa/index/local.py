@@ -17,7 +17,7 @@ from sessionqa.errors import IndexDamaged, IndexMissing, first_line
 from sessionqa.exports import sha256_of
 from sessionqa.index import FORMAT_VERSION, Abbreviation, KnownWord, Manifest, Ranked, Weights
 from sessionqa.index import places as at
-from sessionqa.index.dense import DenseArm
+from sessionqa.index.dense import open_dense
 from sessionqa.index.rows import RowFile
 
 CURRENT = "CURRENT"
@@ -54,7 +54,7 @@ class LocalIndex:
         self.folder = folder
         self.manifest = manifest
         try:
-            self._dense = DenseArm(build)
+            self._dense = open_dense(build)
             self._places = at.Places(build)
             self._sentences = RowFile(build / SENTENCES)
             self._tokens = RowFile(build / TOKENS)
