@@ -31,7 +31,11 @@ class Alignment:
         ]
         known = [n for n in range(len(matches)) if rows[n] or not encoder.token_dim]
         self.stems = [terms.stem(matches[n].group()) for n in known]
-        self._rows = [rows[n] for n in known]
+        self._rows = np.array([row for n in known for row in rows[n]], dtype=np.int64)
+        self._lengths = np.array([len(rows[n]) for n in known], dtype=np.int64)
+        # What belongs to another script is only there or not: a vocabulary of one language has one
+        # token for all that it does not know.
+        self._foreign = np.array([not stem.isascii() for stem in self.stems], dtype=bool)
         self._seen: dict[str, tuple[Vectors, NDArray[np.int64]]] = {}
 
     def nearest(self, passage: Passage, start: int, end: int) -> Similarities:
@@ -39,18 +43,19 @@ class Alignment:
 
         Shape (len(stems),). A word of several tokens counts by their mean.
         """
-        said = self._said(passage.text[start - passage.start : end - passage.start])
+        text = passage.text[start - passage.start : end - passage.start]
         if not self._encoder.token_dim:
-            return said
+            return self._said(text)
         products, spans = self._products(passage)
         inside = (spans[:, 0] >= start) & (spans[:, 1] <= end)
-        if not inside.any() or not self._rows:
+        if not inside.any() or not self.stems:
             return np.zeros(len(self.stems), dtype=np.float32)
         best = products[:, inside].max(axis=1)
-        near = np.array([best[rows].mean() for rows in self._rows], dtype=np.float32)
-        # A vocabulary of another language has one token for all that it does not know.
-        foreign = [not stem.isascii() for stem in self.stems]
-        return np.where(foreign, np.minimum(near, said), near)
+        starts = np.cumsum(self._lengths) - self._lengths
+        near = np.add.reduceat(best, starts) / self._lengths.astype(np.float32)
+        if not self._foreign.any():
+            return np.asarray(near, dtype=np.float32)
+        return np.where(self._foreign, np.minimum(near, self._said(text)), near)
 
     def _said(self, text: str) -> Similarities:
         """1 for each word that a text has, and what a word that is not there is worth."""
@@ -58,11 +63,12 @@ class Alignment:
         return np.array([1.0 if s in there else ABSENT for s in self.stems], dtype=np.float32)
 
     def _products(self, passage: Passage) -> tuple[Vectors, NDArray[np.int64]]:
-        """The products of the question's tokens and the passage's, and where the latter stand."""
+        """The products of the words' tokens and the passage's, and where the latter stand."""
         if passage.id not in self._seen:
             tokens = self._index.passage_tokens(passage.id)
             read = passage_input(self._encoder, passage.title, passage.text)
             shift = passage.start - (len(read) - len(passage.text))
             spans = np.array(self._encoder.passage_spans(read), dtype=np.int64).reshape(-1, 2)
-            self._seen[passage.id] = (self._tokens @ tokens.T, spans[: len(tokens)] + shift)
+            asked = self._tokens[self._rows]
+            self._seen[passage.id] = (asked @ tokens.T, spans[: len(tokens)] + shift)
         return self._seen[passage.id]

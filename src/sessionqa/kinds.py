@@ -205,7 +205,9 @@ def names(text: str) -> list[str]:
 
 def is_name(word: str) -> bool:
     """Whether a word begins with a capital, or has a digit."""
-    return word[0].isupper() or any(character.isdigit() for character in word)
+    if word[0].isupper() or word.isalpha():
+        return word[0].isupper()
+    return any(character.isdigit() for character in word)
 
 
 Has = Callable[[Wanted, str, Collection[str]], float]
