@@ -7,15 +7,21 @@ never parsed: quotes, brackets and operators in a question are text.
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import tantivy
 
 from sessionqa import terms
+from sessionqa.index.places import Numbers, Within
 
 _TEXT, _SESSION, _ROW = "stems", "session", "row"
 WRITER_BYTES = 64_000_000
+# So many sessions are looked for by their ordinals.
+FEW_SESSIONS = 1000
+
+Ranked = list[tuple[int, float]]
 
 
 def write(folder: Path, texts: Iterable[tuple[int, str]]) -> None:
@@ -65,35 +71,47 @@ class LexicalArm:
         if self._beside:
             self._beside.cleanup()
 
-    def search(
-        self, stems: Sequence[str], k: int, sessions: Collection[int] | None = None
-    ) -> list[tuple[int, float]]:
+    def search(self, stems: Sequence[str], k: int, within: Within | None = None) -> Ranked:
         """Rows and BM25 scores of the `k` best texts that have any of the stems, best first.
 
         A stem that is repeated counts as often as it is repeated.
         """
-        return self._ranked(tantivy.Occur.Should, stems, k, sessions)
+        return self._ranked(tantivy.Occur.Should, stems, k, within)
 
-    def having(
-        self, stems: Sequence[str], k: int, sessions: Collection[int] | None = None
-    ) -> list[tuple[int, float]]:
+    def having(self, stems: Sequence[str], k: int, within: Within | None = None) -> Ranked:
         """The same of the texts that have all of the stems."""
-        return self._ranked(tantivy.Occur.Must, stems, k, sessions)
+        return self._ranked(tantivy.Occur.Must, stems, k, within)
 
     def _ranked(
-        self, occur: tantivy.Occur, stems: Sequence[str], k: int, sessions: Collection[int] | None
-    ) -> list[tuple[int, float]]:
+        self, occur: tantivy.Occur, stems: Sequence[str], k: int, within: Within | None
+    ) -> Ranked:
         if not stems:
             return []
         query = tantivy.Query.boolean_query(
             [(occur, self._of(*counted)) for counted in Counter(stems).items()]
         )
-        if sessions is not None:
-            allowed = tantivy.Query.term_set_query(self._schema, _SESSION, list(sessions))
-            within = tantivy.Query.const_score_query(allowed, 0.0)
-            query = tantivy.Query.boolean_query(
-                [(tantivy.Occur.Must, query), (tantivy.Occur.Must, within)]
-            )
+        if within is None:
+            return self._best(query, k)
+        if len(within.sessions) > FEW_SESSIONS:
+            return self._best_passing(query, k, within.rows)
+        allowed = tantivy.Query.term_set_query(self._schema, _SESSION, within.sessions.tolist())
+        both = [(tantivy.Occur.Must, query), (tantivy.Occur.Must, _unscored(allowed))]
+        return self._best(tantivy.Query.boolean_query(both), k)
+
+    def _best_passing(self, query: tantivy.Query, k: int, rows: Numbers) -> Ranked:
+        """The `k` best of `rows`: a list of very many sessions costs more than to look deeper."""
+        total = self._searcher.num_docs
+        passing = np.zeros(total, dtype=bool)
+        passing[rows] = True
+        depth = k * total // max(1, len(rows)) + k
+        while True:
+            found = self._best(query, min(depth, total))
+            kept = [pair for pair in found if passing[pair[0]]]
+            if len(kept) >= k or len(found) < depth:
+                return kept[:k]
+            depth *= 4
+
+    def _best(self, query: tantivy.Query, k: int) -> Ranked:
         found = self._searcher.search(query, limit=k, count=False).hits
         rows = self._searcher.fast_field_values(_ROW, [address for _, address in found])
         ranked = [(int(row or 0), score) for row, (score, _) in zip(rows, found, strict=True)]
@@ -102,6 +120,10 @@ class LexicalArm:
     def _of(self, stem: str, times: int) -> tantivy.Query:
         query = tantivy.Query.term_query(self._schema, _TEXT, stem, "freq")
         return query if times == 1 else tantivy.Query.boost_query(query, float(times))
+
+
+def _unscored(query: tantivy.Query) -> tantivy.Query:
+    return tantivy.Query.const_score_query(query, 0.0)
 
 
 def _mirror(source: Path, target: Path) -> None:

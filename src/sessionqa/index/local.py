@@ -3,7 +3,6 @@
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -34,6 +33,7 @@ PASSAGE_WORDS = "lexical/passages"
 SESSION_WORDS = "lexical/sessions"
 # SQLite takes so many values in one statement everywhere.
 MAX_VALUES = 500
+STATEMENTS = (1, 8, 32, 128, MAX_VALUES)
 # So many of the most usual words with one beginning, or one ending, may be meant by a misspelt one.
 MOST_ALIKE = 1000
 # So many sessions are remembered, since one question asks for the same ones several times; so many
@@ -108,14 +108,14 @@ class LocalIndex:
 
     def dense(self, vector: Vectors, k: int, sessions: Collection[str] | None = None) -> Ranked:
         """See Index."""
-        rows = None if sessions is None else self._passing(frozenset(sessions)).passages
+        rows = None if sessions is None else self._passing(frozenset(sessions)).rows
         return self._with_ids(self._dense.search(vector, min(k, len(self._dense)), rows))
 
     def lexical(
         self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
     ) -> Ranked:
         """See Index."""
-        within = None if sessions is None else self._passing(frozenset(sessions)).ordinals
+        within = None if sessions is None else self._passing(frozenset(sessions))
         # The engine takes memory for as many as it is asked for.
         return self._with_ids(self._lexical.search(stems, min(k, len(self._dense)), within))
 
@@ -123,14 +123,15 @@ class LocalIndex:
         self, stems: Sequence[str], k: int, sessions: Collection[str] | None = None
     ) -> Ranked:
         """See Index."""
-        within = None if sessions is None else self._passing(frozenset(sessions)).ordinals
+        within = None if sessions is None else self._passing(frozenset(sessions))
         return self._with_ids(self._lexical.having(stems, min(k, len(self._dense)), within))
 
     def session_scores(self, stems: Sequence[str], ids: Sequence[str]) -> Vectors:
         """See Index."""
         ordinals = self._of_passages(ids)[:, at.SESSION].tolist()
-        wanted = sorted(set(ordinals))
-        found = dict(self._lexical_sessions.search(stems, max(len(wanted), 1), wanted))
+        wanted = np.unique(np.array(ordinals, dtype=np.int64))
+        within = at.Within(wanted, wanted)
+        found = dict(self._lexical_sessions.search(stems, max(len(wanted), 1), within))
         return np.array([found.get(ordinal, 0.0) for ordinal in ordinals], dtype=np.float32)
 
     def similarities(
@@ -291,12 +292,12 @@ class LocalIndex:
         found: tuple[int, int, int, int] = self._db.execute(query, (code,)).fetchone() or (0,) * 4
         return found
 
-    def _read_passing(self, sessions: frozenset[str]) -> "_Passing":
+    def _read_passing(self, sessions: frozenset[str]) -> at.Within:
         # In order, many are found three times as fast.
         query = "SELECT ordinal, first_passage, last_passage FROM codes WHERE code IN"
         found = np.array(sorted(self._select(query, sorted(sessions))), dtype=np.int64)
         found = found.reshape(-1, 3)
-        return _Passing(found[:, 0], _within(found[:, 1:]))
+        return at.Within(found[:, 0], _within(found[:, 1:]))
 
     def _of_passages(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """The columns of `places` of these passages, in their order. Raises KeyError."""
@@ -339,17 +340,12 @@ class LocalIndex:
     ) -> Iterator[tuple[Any, ...]]:
         """`query` ends in IN; `values` are bound, after `before`, in as many as it takes."""
         for first in range(0, len(values), MAX_VALUES):
-            part = values[first : first + MAX_VALUES]
-            marks = ",".join("?" * len(part))
+            part = list(values[first : first + MAX_VALUES])
+            # Filled up with its last value: few kinds of statements, each prepared once.
+            size = next(size for size in STATEMENTS if size >= len(part))
+            part += part[-1:] * (size - len(part))
+            marks = ",".join("?" * size)
             yield from self._db.execute(f"{query} ({marks}) {ending}", (*before, *part))
-
-
-@dataclass(frozen=True, slots=True)
-class _Passing:
-    """The ordinals of the sessions that pass a filter, and their passages' rows, ascending."""
-
-    ordinals: NDArray[np.int64]
-    passages: NDArray[np.int64]
 
 
 def _within(places: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,13 +1,17 @@
 """Where each passage and each sentence stands: numbers in files, read a row at a time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sessionqa.index.cut import Cut
 from sessionqa.index.rows import RowFile
+
+if TYPE_CHECKING:
+    from sessionqa.index.cut import Cut
 
 PLACES, SPANS = "places.npy", "spans.npy"
 
@@ -18,7 +22,15 @@ SESSION, START, END, FIRST_SENTENCE, LAST_SENTENCE, FIRST_TOKEN, LAST_TOKEN = ra
 Numbers = NDArray[np.int64]
 
 
-def write(folder: Path, made: Cut, token_lengths: Sequence[int]) -> None:
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The ordinals of the sessions that pass a filter, and the rows of their texts, ascending."""
+
+    sessions: Numbers
+    rows: Numbers
+
+
+def write(folder: Path, made: "Cut", token_lengths: Sequence[int]) -> None:
     """Writes both files; `token_lengths` tells how many tokens each passage has."""
     counts = [last - first for (first, last), _ in made.of_session]
     tokens = np.cumsum([0, *token_lengths])
