@@ -8,7 +8,6 @@ from sessionqa.datatypes import Answer, Citation, Hit, Sentence
 from sessionqa.encode import Encoder
 from sessionqa.evidence import Evidence, Examiner
 from sessionqa.index import Index
-from sessionqa.listing import Lister
 from sessionqa.mentions import named_codes
 from sessionqa.overview import Overviewer
 from sessionqa.question import read
@@ -39,11 +38,11 @@ class ExtractiveAnswerer:
 
     def __init__(self, index: Index, encoder: Encoder, refuse_below: float = 0.5) -> None:
         self._index = index
+        self._encoder = encoder
         self._refuse_below = refuse_below
         self._examiner = Examiner(index, encoder)
         self._support = Support(index, encoder)
         self._selector = Selector(index, encoder)
-        self._lister = Lister(index, encoder)
         self._overviewer = Overviewer(index, encoder)
         self._wording = Wording(index)
 
@@ -83,7 +82,11 @@ class ExtractiveAnswerer:
         if reply := self._overviewer.reply(question, asked, hits, within):
             return reply
         if asked.sessions or asked.collection:
-            return self._lister.reply(question, asked, hits, within, confidence, self._refuse_below)
+            # Half of the modules of an answer serve lists alone.
+            from sessionqa.listing import Lister
+
+            lister = Lister(self._index, self._encoder)
+            return lister.reply(question, asked, hits, within, confidence, self._refuse_below)
         return None
 
     def _replied(self, question: str, hits: Sequence[Hit], reply: Reply) -> Answer:

@@ -8,31 +8,24 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
-from sessionqa import rerank
+from sessionqa import models
 from sessionqa.answer import Answerer, ExtractiveAnswerer
-from sessionqa.conversation import standalone
 from sessionqa.datatypes import Answer, Hit, Session
-from sessionqa.encode import (
-    Encoder,
-    OnnxEncoder,
-    SentenceTransformerEncoder,
-    exported,
-    fingerprint,
-)
-from sessionqa.errors import IndexDamaged, IndexMissing, ModelError, SessionQAError, UsageError
-from sessionqa.filters import Filter, parse
+from sessionqa.encode import Encoder, fingerprint
+from sessionqa.errors import IndexMissing, SessionQAError, UsageError
 from sessionqa.index import Index, Manifest
-from sessionqa.index.local import ENCODERS, RERANKERS, LocalIndex, current_build
+from sessionqa.index.local import current_build
 from sessionqa.mentions import named_codes, named_sessions, with_codes
 from sessionqa.question import read
 from sessionqa.remembered import Remembered
-from sessionqa.rerank import CrossEncoderReranker, OnnxReranker, Reranker
 from sessionqa.retrieve import Retriever
 from sessionqa.settings import Settings
 from sessionqa.spelling import Corrected, correct
 
 if TYPE_CHECKING:
+    from sessionqa.filters import Filter
     from sessionqa.index.cut import Report
+    from sessionqa.rerank import Reranker
 
 MAX_QUESTION_CHARS = 80_000
 # So many earlier questions are looked at, and of each what it ends with.
@@ -67,13 +60,13 @@ def build_index(
     before = {} if sessions is not None else stamps(settings.corpus)
     sessions = read_corpus(settings.corpus) if sessions is None else sessions
     inputs = build.inputs_of(sessions, fingerprint(settings.model), settings)
-    _prepare_reranker(settings, report)
+    models.prepare_reranker(settings, report)
     if not force and (live := build.live_manifest(settings.index, inputs)):
         with suppress(SessionQAError):
             Assistant.open(settings.with_(reranker=""))
             return live
     with build.only_builder(settings.index):
-        encoder = encoder_for_building(settings, report)
+        encoder = models.encoder_for_building(settings, report)
         return build.write_build(settings, sessions, before, encoder, report)
 
 
@@ -90,7 +83,7 @@ class Assistant:
         encoder: Encoder,
         answerer: Answerer,
         settings: Settings,
-        reranker: Reranker | None = None,
+        reranker: "Reranker | None" = None,
     ) -> None:
         self.index = index
         self.settings = settings
@@ -111,23 +104,23 @@ class Assistant:
         The index of the corpus that the package includes is built if it is missing. Raises
         IndexMissing, IndexDamaged, ModelError or SettingsError.
         """
-        opened = cls._of_build(settings or Settings.load(**given))
-        opened._follows = True
-        return opened
-
-    @classmethod
-    def _of_build(cls, settings: Settings) -> Self:
-        """An assistant of the build that is live now, and of no other."""
+        settings = settings or Settings.load(**given)
         try:
-            index = LocalIndex.open(settings.index)
+            opened = cls._of_live_build(settings)
         except IndexMissing:
             if not settings.included:
                 raise
             build_index(settings)
-            index = LocalIndex.open(settings.index)
-        encoder = _encoder_of(index, settings)
+            opened = cls._of_live_build(settings)
+        opened._follows = True
+        return opened
+
+    @classmethod
+    def _of_live_build(cls, settings: Settings) -> Self:
+        """An assistant of the build that is live now, and of no other."""
+        index, encoder = models.open_live(settings)
         answerer = ExtractiveAnswerer(index, encoder, settings.refuse_below)
-        reranker = open_reranker(settings) if settings.reranker else None
+        reranker = models.open_reranker(settings) if settings.reranker else None
         return cls(index, encoder, answerer, settings, reranker)
 
     def live(self) -> "Assistant":
@@ -150,14 +143,14 @@ class Assistant:
         # Whether or not it can be opened, it is tried once.
         self._seen = build
         own = build == self.index.manifest.build
-        self._latest = None if own else self._of_build(self.settings)
+        self._latest = None if own else self._of_live_build(self.settings)
 
     def ask(
         self,
         question: str,
         k: int | None = None,
         history: Sequence[str] = (),
-        filter: Filter | str | None = None,
+        filter: "Filter | str | None" = None,
     ) -> Answer:
         """The answer to `question`, with `k` hits; `history` holds earlier questions, oldest first.
 
@@ -178,7 +171,7 @@ class Assistant:
         return answer
 
     def _answer(
-        self, question: str, k: int, history: Sequence[str], wanted: Filter | None
+        self, question: str, k: int, history: Sequence[str], wanted: "Filter | None"
     ) -> Answer:
         started = time.perf_counter()
         read_as = self.understood(question, history, wanted)
@@ -208,11 +201,15 @@ class Assistant:
         self,
         question: str,
         history: Sequence[str] = (),
-        filter: Filter | str | None = None,
+        filter: "Filter | str | None" = None,
     ) -> Corrected:
         """The same, with the words that were read otherwise than they were written."""
         read_as = self.mended(question)
         turns = [turn[-MOST_EARLIER_CHARS:] for turn in history if turn.strip()][-MOST_TURNS:]
+        if not turns:
+            return read_as
+        from sessionqa.conversation import standalone
+
         memory = _Memory(self, self.passing(filter))
         return replace(read_as, question=standalone(read_as.question, turns, memory))
 
@@ -236,7 +233,7 @@ class Assistant:
         return correct(with_codes(composed, self.index.facets), self.index, self.encoder)
 
     def retrieve(
-        self, standalone_question: str, k: int, filter: Filter | str | None = None
+        self, standalone_question: str, k: int, filter: "Filter | str | None" = None
     ) -> list[Hit]:
         """The hits for a question that stands alone: `k`, or many for a list of sessions."""
         return self._found(standalone_question, k, self.passing(filter))
@@ -247,14 +244,14 @@ class Assistant:
         return max(k, LIST_HITS) if read(standalone_question).sessions else k
 
     def search(
-        self, query: str, k: int | None = None, filter: Filter | str | None = None
+        self, query: str, k: int | None = None, filter: "Filter | str | None" = None
     ) -> list[Hit]:
         """The `k` best passages, best first. Raises UsageError as `ask` does."""
         k = self._checked(query, k)
         live = self.live()
         return live.retriever.retrieve(live.standalone(query), k, live.passing(filter))
 
-    def sessions(self, filter: Filter | str | None = None) -> list[Session]:
+    def sessions(self, filter: "Filter | str | None" = None) -> list[Session]:
         """Every session of the index that passes, in the order of the corpus."""
         return self.index.sessions(self.passing(filter))
 
@@ -270,7 +267,7 @@ class Assistant:
         hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
         raise UsageError(f"there is no session {code}{hint} (`sessionqa sessions` lists them)")
 
-    def passing(self, filter: Filter | str | None) -> frozenset[str] | None:
+    def passing(self, filter: "Filter | str | None") -> frozenset[str] | None:
         """The codes of the sessions that pass; None for every session."""
         wanted = _filter(filter)
         return wanted.select(self.index) if wanted else None
@@ -278,7 +275,9 @@ class Assistant:
     def _found(self, question: str, k: int, passing: Collection[str] | None) -> list[Hit]:
         return self.retriever.retrieve(question, self.depth(question, k), passing)
 
-    def _barred(self, question: str, filter: Filter | None, passing: Collection[str] | None) -> str:
+    def _barred(
+        self, question: str, filter: "Filter | None", passing: Collection[str] | None
+    ) -> str:
         """Says that `filter` leaves nothing to answer from; empty if it leaves something."""
         if passing is None:
             return ""
@@ -334,59 +333,9 @@ def _timings(started: float, retrieved: float, answered: float | None = None) ->
     }
 
 
-def _filter(given: Filter | str | None) -> Filter | None:
-    return parse(given) if isinstance(given, str) else given
+def _filter(given: "Filter | str | None") -> "Filter | None":
+    if not isinstance(given, str):
+        return given
+    from sessionqa.filters import parse
 
-
-def encoder_for_building(settings: Settings, report: "Report") -> Encoder:
-    """The encoder of these settings; the ONNX export is made if it is not there yet."""
-    if settings.backend == "sentence-transformers":
-        return SentenceTransformerEncoder(settings.model)
-    shelf = settings.index / ENCODERS
-    return OnnxEncoder(exported(settings.model, shelf, lambda stage: report(stage, 0, 1)))
-
-
-def _encoder_of(index: LocalIndex, settings: Settings) -> Encoder:
-    """The encoder that made the index's vectors. Raises IndexDamaged if it is another one."""
-    made_by = index.manifest.encoder
-    if made_by["name"] != settings.model:
-        raise IndexDamaged(
-            f"the index in {settings.index} was made with {made_by['name']}, not {settings.model}: "
-            "run `sessionqa index`, or set `model` to that"
-        )
-    encoder: Encoder
-    if made_by["backend"] == "sentence-transformers":
-        encoder = SentenceTransformerEncoder(made_by["name"])
-    else:
-        encoder = OnnxEncoder(index.encoder_folder)
-    if encoder.fingerprint != made_by["fingerprint"]:
-        raise IndexDamaged(
-            f"the index in {settings.index} was made with other weights of {made_by['name']}: "
-            "run `sessionqa index`"
-        )
-    return encoder
-
-
-def _prepare_reranker(settings: Settings, report: "Report") -> None:
-    """Sees to it that a question finds the reranker's export, if one is wanted."""
-    if not settings.reranker or settings.backend == "sentence-transformers":
-        return
-    from sessionqa.index.build import only_builder
-
-    shelf = settings.index / RERANKERS
-    if not rerank.in_step(settings.reranker, shelf):
-        with only_builder(settings.index):
-            rerank.exported(settings.reranker, shelf, lambda stage: report(stage, 0, 1))
-
-
-def open_reranker(settings: Settings) -> Reranker:
-    """The reranker that the settings name. Raises ModelError or IndexDamaged."""
-    if settings.backend == "sentence-transformers":
-        return CrossEncoderReranker(settings.reranker)
-    shelf = settings.index / RERANKERS
-    folder = rerank.find(settings.reranker, shelf)
-    if folder is None:
-        raise ModelError(
-            f"the reranker {settings.reranker} is not in {shelf}: run `sessionqa index`"
-        )
-    return OnnxReranker(folder)
+    return parse(given)

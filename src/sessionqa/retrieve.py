@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,9 +12,11 @@ from sessionqa.encode import Encoder, Spans, Vectors
 from sessionqa.fusion import FUSIONS, Scores
 from sessionqa.index import Index
 from sessionqa.mentions import named_sessions
-from sessionqa.rerank import Reranker, reranked
 from sessionqa.sentences import sentence_spans
 from sessionqa.settings import Settings
+
+if TYPE_CHECKING:
+    from sessionqa.rerank import Reranker
 
 # Each arm is asked for so many passages, however few are wanted.
 DEPTH = 200
@@ -96,7 +99,7 @@ class Retriever:
     """Finds passages by both arms, in the sessions that the question names if it names any."""
 
     def __init__(
-        self, index: Index, encoder: Encoder, settings: Settings, reranker: Reranker | None = None
+        self, index: Index, encoder: Encoder, settings: Settings, reranker: "Reranker | None" = None
     ) -> None:
         self._index = index
         self._encoder = encoder
@@ -115,6 +118,8 @@ class Retriever:
         found = self.candidates(self.read(question), max(k, DEPTH), sessions)
         if not self._reranker:
             return self._hits(found, k)
+        from sessionqa.rerank import reranked
+
         top = self._settings.rerank_top
         return reranked(self._reranker, question, self._hits(found, max(k, top)), top)[:k]
 

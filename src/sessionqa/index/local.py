@@ -87,7 +87,13 @@ class LocalIndex:
         Raises IndexMissing if nothing was built there, IndexDamaged if it must not be trusted.
         """
         build = current_build(folder)
-        manifest = read_manifest(build)
+        return cls.open_build(folder, build, read_manifest(build), verify)
+
+    @classmethod
+    def open_build(
+        cls, folder: Path, build: Path, manifest: Manifest, verify: bool = False
+    ) -> Self:
+        """Opens a build below `folder`, live or not. Raises IndexDamaged likewise."""
         _check_files(build, manifest, verify)
         return cls(folder, build, manifest)
 

@@ -1,0 +1,85 @@
+"""The index, the encoder and the reranker that the settings name: made ready, and opened."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from sessionqa.encode import Encoder, OnnxEncoder, SentenceTransformerEncoder, exported
+from sessionqa.errors import IndexDamaged, ModelError
+from sessionqa.index import Manifest
+from sessionqa.index.local import ENCODERS, RERANKERS, LocalIndex, current_build, read_manifest
+from sessionqa.settings import Settings
+
+if TYPE_CHECKING:
+    from sessionqa.index.cut import Report
+    from sessionqa.rerank import Reranker
+
+
+def encoder_for_building(settings: Settings, report: "Report") -> Encoder:
+    """The encoder of these settings; the ONNX export is made if it is not there yet."""
+    if settings.backend == "sentence-transformers":
+        return SentenceTransformerEncoder(settings.model)
+    shelf = settings.index / ENCODERS
+    return OnnxEncoder(exported(settings.model, shelf, lambda stage: report(stage, 0, 1)))
+
+
+def prepare_reranker(settings: Settings, report: "Report") -> None:
+    """Sees to it that a question finds the reranker's export, if one is wanted."""
+    if not settings.reranker or settings.backend == "sentence-transformers":
+        return
+    from sessionqa import rerank
+    from sessionqa.index.build import only_builder
+
+    shelf = settings.index / RERANKERS
+    if not rerank.in_step(settings.reranker, shelf):
+        with only_builder(settings.index):
+            rerank.exported(settings.reranker, shelf, lambda stage: report(stage, 0, 1))
+
+
+def open_live(settings: Settings) -> tuple[LocalIndex, Encoder]:
+    """The live index and the encoder that made its vectors.
+
+    Raises IndexMissing, IndexDamaged or ModelError.
+    """
+    build = current_build(settings.index)
+    manifest = read_manifest(build)
+    # ONNX Runtime opens its part without Python, which has other libraries to import meanwhile.
+    with ThreadPoolExecutor(1) as beside:
+        encoder = beside.submit(_encoder_of, manifest, settings)
+        index = LocalIndex.open_build(settings.index, build, manifest)
+    return index, encoder.result()
+
+
+def open_reranker(settings: Settings) -> "Reranker":
+    """The reranker that the settings name. Raises ModelError or IndexDamaged."""
+    from sessionqa import rerank
+
+    if settings.backend == "sentence-transformers":
+        return rerank.CrossEncoderReranker(settings.reranker)
+    shelf = settings.index / RERANKERS
+    folder = rerank.find(settings.reranker, shelf)
+    if folder is None:
+        raise ModelError(
+            f"the reranker {settings.reranker} is not in {shelf}: run `sessionqa index`"
+        )
+    return rerank.OnnxReranker(folder)
+
+
+def _encoder_of(manifest: Manifest, settings: Settings) -> Encoder:
+    """The encoder that made the index's vectors. Raises IndexDamaged if it is another one."""
+    made_by = manifest.encoder
+    if made_by["name"] != settings.model:
+        raise IndexDamaged(
+            f"the index in {settings.index} was made with {made_by['name']}, not {settings.model}: "
+            "run `sessionqa index`, or set `model` to that"
+        )
+    encoder: Encoder
+    if made_by["backend"] == "sentence-transformers":
+        encoder = SentenceTransformerEncoder(made_by["name"])
+    else:
+        encoder = OnnxEncoder(settings.index / ENCODERS / str(made_by["fingerprint"]))
+    if encoder.fingerprint != made_by["fingerprint"]:
+        raise IndexDamaged(
+            f"the index in {settings.index} was made with other weights of {made_by['name']}: "
+            "run `sessionqa index`"
+        )
+    return encoder
