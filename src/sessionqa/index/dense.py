@@ -28,7 +28,7 @@ RANKED_UP_TO = 2_000
 CLUSTERS_OF_A_MILLION = 4096
 TRAINED_ON = 48  # vectors to a cluster, drawn with a fixed seed
 # The codes compared in a search, and how many of the best by them are compared anew.
-PROBED_SHARE = 1 / 64
+PROBED_SHARE = 1 / 8
 RESCORED = 2
 BLOCK = 16_384
 CODES = "RaBitQ"

@@ -77,8 +77,7 @@ class LocalIndex:
             )
         self._session = lru_cache(KEPT_SESSIONS)(self._read_session)
         self._passing = lru_cache(KEPT_FILTERS)(self._read_passing)
-        self._ids: dict[int, str] = {}
-        self._row_of: dict[str, int] = {}
+        self._known = _Known()
 
     @classmethod
     def open(cls, folder: Path, verify: bool = False) -> Self:
@@ -311,31 +310,24 @@ class LocalIndex:
 
     def _rows_of(self, ids: Sequence[str]) -> list[int]:
         """The rows of these passages, in their order. Raises KeyError."""
-        known = self._row_of
-        unknown = [id_ for id_ in ids if id_ not in known]
-        if unknown:
-            found = dict(self._select("SELECT id, row FROM ids WHERE id IN", unknown))
-            self._remember({row: id_ for id_, row in found.items()})
-            known = {**known, **found}
-        return [known[id_] for id_ in ids]
+        known = self._known
+        found = {id_: known.rows[id_] for id_ in ids if id_ in known.rows}
+        unknown = [id_ for id_ in ids if id_ not in found]
+        for row, id_ in self._select("SELECT row, id FROM ids WHERE id IN", unknown):
+            found[id_] = row
+            known.keep(row, id_)
+        return [found[id_] for id_ in ids]
 
     def _ids_of(self, rows: Sequence[int]) -> list[str]:
-        known = self._ids
-        unknown = sorted(row for row in rows if row not in known)
-        if unknown:
-            found = dict(self._select("SELECT row, id FROM ids WHERE row IN", unknown))
-            self._remember(found)
-            known = {**known, **found}
-        return [known[row] for row in rows]
-
-    def _remember(self, ids: dict[int, str]) -> None:
-        """Keeps ids by row and rows by id: what one arm has found is asked for again at once.
-
-        The dictionaries are replaced, never changed: another thread may be reading them.
-        """
-        kept = {} if len(self._ids) > KEPT_IDS else self._ids
-        self._ids = {**kept, **ids}
-        self._row_of = {id_: row for row, id_ in self._ids.items()}
+        if len(self._known.ids) > KEPT_IDS:
+            self._known = _Known()
+        known = self._known
+        found = {row: known.ids[row] for row in rows if row in known.ids}
+        unknown = sorted(row for row in rows if row not in found)
+        for row, id_ in self._select("SELECT row, id FROM ids WHERE row IN", unknown):
+            found[row] = id_
+            known.keep(row, id_)
+        return [found[row] for row in rows]
 
     def _with_ids(self, ranked: list[tuple[int, float]]) -> Ranked:
         ids = self._ids_of([row for row, _ in ranked])
@@ -352,6 +344,22 @@ class LocalIndex:
             part += part[-1:] * (size - len(part))
             marks = ",".join("?" * size)
             yield from self._db.execute(f"{query} ({marks}) {ending}", (*before, *part))
+
+
+class _Known:
+    """Passages' ids by their rows and back: what an arm has found is asked for again at once.
+
+    Nothing is taken out, or another thread could miss what it has just seen.
+    """
+
+    def __init__(self) -> None:
+        self.ids: dict[int, str] = {}
+        self.rows: dict[str, int] = {}
+
+    def keep(self, row: int, id_: str) -> None:
+        """Adds one."""
+        self.ids[row] = id_
+        self.rows[id_] = row
 
 
 def _within(places: NDArray[np.int64]) -> NDArray[np.int64]:
