@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from sessionqa import terms
 from sessionqa.answer import ExtractiveAnswerer
-from sessionqa.assistant import Assistant, encoder_for_building
+from sessionqa.assistant import Assistant
 from sessionqa.datatypes import Session
 from sessionqa.encode import Encoded, Encoder, OnnxEncoder, Progress, Spans, Vectors
 from sessionqa.exports import usable_cores
@@ -43,6 +43,7 @@ from sessionqa.gold.beir import document
 from sessionqa.index.build import only_builder, write_build
 from sessionqa.index.cut import cut
 from sessionqa.index.local import LocalIndex, current_build
+from sessionqa.models import encoder_for_building
 from sessionqa.sentences import sentence_spans
 from sessionqa.settings import Settings
 

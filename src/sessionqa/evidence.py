@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sessionqa import card, kinds, terms
 from sessionqa.datatypes import Hit, Sentence, Session
@@ -18,6 +18,8 @@ MEANING, FOCUS, OVERLAP, CONTEXT, KIND, FIT = 1.0, 0.3, 0.7, 1.6, 0.35, 0.2
 CARD_FIELD = {"title": 1.0, "services": 1.0, "speakers": 1.5, "facts": 1.5, "recording": 3.0}
 # The kind of a sentence that says what the question wants defined, or has some of several things.
 DEFINITION, ONE_OF_SEVERAL = 1.5, 0.5
+# Where the index keeps no vectors of sentences, so many are encoded: the best by everything else.
+MOST_READ = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +80,26 @@ class Examiner:
             return []
         asking = focus(question)
         asked, want, rarity = read(question), kinds.wanted(asking), rarity_of(self._index, question)
-        vectors = vectors_of(self._index, self._encoder, [sentence for sentence, _ in found])
-        meanings = vectors @ self._encoder.encode_question(question)
-        focuses = vectors @ self._encoder.encode_question(asking)
-        evidence = [
+        weighed = [
             Evidence(
                 sentence=sentence,
                 session=sessions[sentence.session_code],
                 hit=hit,
-                meaning=float(meanings[row]),
-                focus=float(focuses[row]),
+                meaning=0.0,
+                focus=0.0,
                 overlap=covered(rarity, terms.stems(sentence.text) | terms.stems(name_of(hit))),
                 kind=_kind(sentence, sessions[sentence.session_code], asked),
                 fit=_fit(want, sentence, sessions[sentence.session_code]),
             )
-            for row, (sentence, hit) in enumerate(found)
+            for sentence, hit in found
         ]
-        return sorted(evidence, key=lambda e: (-e.score, e.sentence.row))
+        if not self._index.keeps_sentences:
+            weighed = sorted(weighed, key=_rank)[:MOST_READ]
+        vectors = vectors_of(self._index, self._encoder, [e.sentence for e in weighed])
+        meanings = (vectors @ self._encoder.encode_question(question)).tolist()
+        focuses = (vectors @ self._encoder.encode_question(asking)).tolist()
+        each = zip(weighed, meanings, focuses, strict=True)
+        return sorted((replace(e, meaning=m, focus=f) for e, m, f in each), key=_rank)
 
     def _sentences(
         self, hits: Sequence[Hit], sessions: Mapping[str, Session]
@@ -113,6 +118,11 @@ class Examiner:
             for sentence in self._index.sentences(passage.session_code, passage.start, passage.end):
                 found.setdefault(sentence.row, (sentence, hit))
         return list(found.values())
+
+
+def _rank(evidence: Evidence) -> tuple[float, int]:
+    """Sorts the best first, equal ones in the order of the corpus."""
+    return -evidence.score, evidence.sentence.row
 
 
 def _kind(sentence: Sentence, session: Session, asked: Asked) -> float:

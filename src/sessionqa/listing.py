@@ -10,7 +10,7 @@ import numpy as np
 from sessionqa import card
 from sessionqa.datatypes import Hit, Passage, Sentence, Session
 from sessionqa.demands import Demands, read_demands
-from sessionqa.encode import Encoder
+from sessionqa.encode import Encoder, Vectors
 from sessionqa.fusion import Scores
 from sessionqa.index import Index
 from sessionqa.mentions import named_codes
@@ -22,6 +22,8 @@ from sessionqa.topic import Topic, keys, read_topic
 
 # For each way to say a topic so many passages are looked at, and so many ways.
 MOST_PASSAGES, MOST_QUERIES = 400, 12
+# Where the index keeps no vectors of sentences, so many of those are encoded.
+MOST_READ = 64
 # The lines of a card by which a session mentions something. What speakers are, where and when the
 # session was, counts only if it is found nowhere else.
 _SAYING = frozenset({"title", "services"})
@@ -215,10 +217,10 @@ class Lister:
         # The question has been encoded already; a topic that is described is worth a vector.
         vector = self._encoder.encode_question(question if named else topic.text)
         scores = {hit.passage.session_code: hit.score for hit in reversed(hits)}
-        found = []
-        for one in seen:
-            near = vectors_of(self._index, self._encoder, one.sentences) @ vector
-            found.append(one.found(named, near, scores.get(one.session.code, 0.0)))
+        found = [
+            one.found(named, near, scores.get(one.session.code, 0.0))
+            for one, near in zip(seen, self._near(seen, vector), strict=True)
+        ]
         found.sort(key=lambda one: (-one.score, one.session.code))
         near_enough = [one for one in found if named or one.score >= FAR * found[0].score]
         return Listing(near_enough, named, named and more)
@@ -235,6 +237,21 @@ class Lister:
             of.setdefault(sentence.session_code, []).append(sentence)
         seen = [_seen(one, of[one.code], topic, lines) for one in self._index.sessions(of)]
         return seen, _least([one.shares for one in seen])
+
+    def _near(self, seen: Sequence[_Seen], vector: Vectors) -> list[Scores]:
+        """The cosine to `vector` of each sentence of each of these.
+
+        Where the index keeps no vectors of sentences, of the MOST_READ that say most of the topic.
+        """
+        sentences = [sentence for one in seen for sentence in one.sentences]
+        rows = np.arange(len(sentences))
+        if not self._index.keeps_sentences and len(seen):
+            own = np.concatenate([one.own for one in seen])
+            rows = np.argsort(-own, kind="stable")[:MOST_READ]
+        near = np.zeros(len(sentences), dtype=np.float32)
+        chosen = [sentences[row] for row in rows]
+        near[rows] = vectors_of(self._index, self._encoder, chosen) @ vector
+        return np.split(near, np.cumsum([len(one.sentences) for one in seen]))[:-1]
 
     def _passages(self, topic: Topic, within: Collection[str] | None) -> tuple[list[Passage], bool]:
         """The passages that have every word of one way to say the topic, and if there are more."""

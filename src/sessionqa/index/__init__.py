@@ -132,6 +132,10 @@ class Index(Protocol):
     def holding(self, sentence: Sentence) -> str:
         """The id of the first passage that holds all of a sentence; empty if none does."""
 
+    @property
+    def keeps_sentences(self) -> bool:
+        """Whether it has the vectors of its sentences."""
+
     def sentence_vectors(self, rows: Sequence[int]) -> Vectors | None:
         """The vectors of these sentences, shape (len(rows), dim), unit rows; None if not kept."""
 

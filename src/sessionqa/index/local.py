@@ -146,7 +146,7 @@ class LocalIndex:
         if not ids:
             return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
         whole = self._dense.vectors(np.array(self._rows_of(ids))) @ vector
-        if not self._keeps_sentences:
+        if not self.keeps_sentences:
             return whole, np.full(len(ids), np.nan, dtype=np.float32)
         held = self._of_passages(ids)[:, [at.FIRST_SENTENCE, at.LAST_SENTENCE]]
         return whole, _nearest(sentences, self._sentences, held)
@@ -233,7 +233,7 @@ class LocalIndex:
 
     def sentence_vectors(self, rows: Sequence[int]) -> Vectors | None:
         """See Index."""
-        if not self._keeps_sentences:
+        if not self.keeps_sentences:
             return None
         return np.asarray(self._sentences.take(np.array(rows, dtype=np.int64)), dtype=np.float32)
 
@@ -287,7 +287,8 @@ class LocalIndex:
         return self._dense.vectors(np.array([row]))[0], self._tokens.runs(held)
 
     @property
-    def _keeps_sentences(self) -> bool:
+    def keeps_sentences(self) -> bool:
+        """See Index."""
         return len(self._sentences) == self._places.sentences
 
     def _ranges(self, code: str) -> tuple[int, int, int, int]:
