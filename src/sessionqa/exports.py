@@ -11,15 +11,12 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sessionqa.errors import IndexDamaged, ModelError, SessionQAError, first_line
-
-if TYPE_CHECKING:
-    import torch
 
 Kind = Literal["encoder", "reranker"]
 Model = TypeVar("Model")
@@ -27,7 +24,8 @@ Model = TypeVar("Model")
 GRAPH, TOKENIZER = "model.onnx", "tokenizer.json"
 # What a folder's fingerprint is made of: weights, configuration and vocabulary.
 MODEL_FILES = {".safetensors", ".bin", ".json", ".txt", ".model"}
-BATCH_PIECES = 4096
+# A batch of more outgrows the processor's caches: docs/decisions/0017.
+BATCH_PIECES = 1024
 
 
 class OnnxModel:
@@ -52,6 +50,10 @@ class OnnxModel:
             options = onnxruntime.SessionOptions()
             options.log_severity_level = 3
             options.intra_op_num_threads = usable_cores()
+            # The export has been optimised already.
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+            # A thread that spins while it waits takes the processor from those that work.
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             self._session = onnxruntime.InferenceSession(
                 str(folder / GRAPH), options, providers=["CPUExecutionProvider"]
             )
@@ -170,48 +172,6 @@ def is_whole(kind: Kind, folder: Path) -> bool:
         return bool(card["bytes"] == {name: sizes[name] for name in card["bytes"]})
     except (OSError, ValueError, KeyError, TypeError):
         return False
-
-
-def write_graph(
-    folder: Path,
-    model: "torch.nn.Module",
-    read: "Callable[[dict[str, torch.Tensor]], tuple[torch.Tensor, ...]]",
-    outputs: Sequence[str],
-    sample: "Mapping[str, torch.Tensor]",
-) -> None:
-    """Writes `read`, which runs `model` on what a tokenizer gives, as one file of ONNX.
-
-    `sample` is what the tokenizer gives for two texts; their number and length stay free.
-    """
-    import logging
-    import warnings
-
-    import torch
-
-    inputs = [key for key in sample if key in {"input_ids", "attention_mask", "token_type_ids"}]
-
-    class Graph(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            return read(dict(zip(inputs, tensors, strict=True)))
-
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            Graph(),
-            tuple(sample[key] for key in inputs),
-            str(folder / GRAPH),
-            input_names=inputs,
-            output_names=list(outputs),
-            dynamic_shapes=(tuple({0: "texts", 1: "pieces"} for _ in inputs),),
-            external_data=False,
-            dynamo=True,
-            verbose=False,
-        )
 
 
 def write_card(kind: Kind, folder: Path, tokenizer: Any, fields: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Scores = NDArray[np.float32]
 
 # Part of the fingerprint: raise it when an export would give other scores than before.
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 # The exports that an index has, by the names that the settings give to their models.
 NAMES = "names.json"
 # What the card of an exported reranker says.
@@ -163,6 +163,8 @@ def export(name: str, folder: Path) -> None:
     """
     import torch
 
+    from sessionqa import graphs
+
     model = load_cross_encoder(name).to("cpu").float().eval()
     tokenizer, activation = model.tokenizer, model.activation_fn or torch.nn.Identity()
     question, texts = "what is read", ["a text", "a text that is longer than all " * 500]
@@ -171,7 +173,7 @@ def export(name: str, folder: Path) -> None:
     def scores(features: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
         return (torch.reshape(activation(model(features)["scores"]), (-1,)),)
 
-    exports.write_graph(folder, model, scores, ["scores"], sample)
+    graphs.write_graph(folder / exports.GRAPH, model, scores, ["scores"], sample)
     # As sentence-transformers has it, whatever the tokenizer's own file says.
     tokenizer.backend_tokenizer.enable_truncation(
         model.max_seq_length, strategy="longest_first", direction=tokenizer.truncation_side
