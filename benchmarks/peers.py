@@ -20,7 +20,6 @@ figures stay.
 
 import argparse
 import json
-import random
 import shutil
 import sys
 import venv
@@ -30,6 +29,7 @@ from pathlib import Path
 
 from peers_report import Measured, draw, machine, table
 from processes import Failed, Finished, finish
+from questions import dev_questions
 from sessionqa import evaluate, runs
 from sessionqa.gold import read_gold_set
 from start_up import QUESTION, ROOT, write_paragraphs
@@ -39,8 +39,9 @@ STAGES = ("install", "questions", "scifact")
 # Those that only warm up included.
 QUESTIONS = 105
 MEASURE = "nDCG@10"
-# Nothing is fetched, and nothing told to anyone.
-OFFLINE = {
+# Each environment by itself: nothing is fetched, nothing told to anyone, nothing read from ours.
+APART = {
+    "PYTHONPATH": "",
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -122,7 +123,7 @@ class Bench:
     def questions(self, rounds: int) -> None:
         """Cold and warm questions about the shipped corpus, the systems in turn."""
         write_paragraphs(ROOT / "corpus", self._paragraphs)
-        self._asked.write_text("\n".join(gold_questions()), encoding="utf-8")
+        self._asked.write_text("\n".join(dev_questions(QUESTIONS)), encoding="utf-8")
         for system in self.systems:
             self._attempt(system, self._prepare)
         for _ in range(rounds):
@@ -147,7 +148,7 @@ class Bench:
             measured.failed = str(error)
             print(f"{system.name} failed: {error}", file=sys.stderr)
         figures = {name: asdict(found) for name, found in self.found.items()}
-        self._figures.write_text(json.dumps(figures, indent=1))
+        self._figures.write_text(json.dumps(figures))
 
     def _install(self, system: System, measured: Measured) -> None:
         python = self._python(system)
@@ -194,7 +195,7 @@ class Bench:
         command = [self._python(system), PROGRAMS / f"{system.program}.py", *arguments]
         # The encoder's export is kept in a cache folder: this one, not the user's.
         cache = {"XDG_CACHE_HOME": str(self.work / "cache")}
-        return finish([str(word) for word in command], OFFLINE | cache)
+        return finish([str(word) for word in command], APART | cache)
 
     def _python(self, system: System) -> Path:
         name = "sessionqa" if system.ours else system.program.removeprefix("with_")
@@ -220,14 +221,6 @@ def size(folder: Path) -> int:
     """The bytes of all files below a folder."""
     files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     return sum(path.stat().st_size for path in files)
-
-
-def gold_questions() -> list[str]:
-    """Questions of the dev split that stand alone, each once, drawn at random."""
-    with (ROOT / "corpus" / "gold.jsonl").open(encoding="utf-8") as lines:
-        records = [json.loads(line) for line in lines]
-    alone = [r["question"] for r in records if r["split"] == "dev" and not r["history"]]
-    return random.Random(0).sample(list(dict.fromkeys(alone)), QUESTIONS)
 
 
 def write_scifact(source: Path, folder: Path, most: int | None) -> int:

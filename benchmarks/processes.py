@@ -40,10 +40,10 @@ def finish(command: Sequence[str], environment: Mapping[str, str] | None = None)
         check=False,
         env={**os.environ, **(environment or {})},
     )
+    out, _, accounted = done.stdout.removesuffix("\n").rpartition("\n")
     if done.returncode:
-        told = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        told = (done.stderr.strip() or out.strip()).splitlines()
         raise Failed(told[-1] if told else f"it ended with {done.returncode} and told nothing")
-    out, _, accounted = done.stdout.rstrip("\n").rpartition("\n")
     seconds, peak_mib = json.loads(accounted)
     return Finished(seconds, peak_mib, out)
 
