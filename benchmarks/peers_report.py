@@ -153,10 +153,9 @@ def _with_ratio(values: Sequence[float], plain: Sequence[float]) -> str:
     if not values:
         return ""
     shown = _number(statistics.median(values))
-    if len(plain) != len(values):
-        return shown
-    ratio = statistics.median(a / b for a, b in zip(values, plain, strict=True))
-    return f"{shown} ({ratio:.2f})"
+    # Rounds are taken in order: a run that was broken off has fewer of them for the last systems.
+    ratios = [a / b for a, b in zip(values, plain, strict=False)]
+    return f"{shown} ({statistics.median(ratios):.2f})" if ratios else shown
 
 
 def _number(value: float) -> str:
