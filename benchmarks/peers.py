@@ -27,7 +27,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from peers_report import Measured, draw, machine, table
+from peers_report import Measured, busy, draw, machine, table
 from processes import Failed, Finished, finish
 from questions import dev_questions
 from sessionqa import evaluate, runs
@@ -259,6 +259,8 @@ def main() -> None:
     parser.add_argument("--systems", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, metavar="STAGE")
     arguments = parser.parse_args()
+    warning = busy()
+    print(warning or "the machine is idle", file=sys.stderr)
     bench = Bench(arguments.work, [s for s in SYSTEMS if s.name in arguments.systems])
     if "install" in arguments.stages:
         bench.install()
@@ -267,7 +269,7 @@ def main() -> None:
     if "scifact" in arguments.stages:
         bench.scifact(arguments.scifact, arguments.documents)
     draw(bench.found, bench.work / "peers.svg")
-    print(f"{machine()}\n\n{table(bench.found)}")
+    print(f"{machine()}{warning and f'; {warning}'}\n\n{table(bench.found)}")
 
 
 if __name__ == "__main__":

@@ -69,9 +69,18 @@ def machine() -> str:
         lines = described.read_text().splitlines()
         model = next((li.partition(": ")[2] for li in lines if li.startswith("model name")), model)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
-    python = platform.python_version()
+    cores, python = f"{os.cpu_count()} cores ({model})", platform.python_version()
+    return f"{cores}, {memory:.0f} GiB, {platform.system()}, Python {python}"
+
+
+def busy() -> str:
+    """A warning if others use the machine; empty if it is as good as idle."""
+    load = os.getloadavg()[0]
+    if load < 0.5:
+        return ""
     return (
-        f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, {platform.system()}, Python {python}"
+        f"the machine was busy before (load {load:.1f}): PyTorch's threads wait for each other "
+        "then, and its times mean little"
     )
 
 
