@@ -1,16 +1,18 @@
 """What a question costs in an index of 1,000 to 1,000,000 passages, and what building it does.
 
-Real text: the documents of AWS's guides and of Windows' and C++'s documentation, each a session, cut
-by the real chunker. Encoding a million passages takes hours: so many as --encoded says are encoded,
+Real text: the documents of AWS's guides and of Windows' and C++'s documentation, each a session,
+cut by the real chunker. Encoding a million passages takes hours: so many as --encoded says
+are encoded,
 and every other passage gets the vector and the tokens of one of these, of the same title where
 there is one, perturbed: v + s * (a - b), normalised, where a and b are real vectors
 drawn at random and s is drawn between the two values of SPREAD. Questions are titles and words of
 sentences, all encoded.
 
 Prints for each size the seconds of the build without the encoder, its bytes on disk, the time to
-open it, and what a process of its own takes that answers the questions: its memory, and the time of
-each stage without the encoder's; the recall of the dense arm against exact search, also with filters
-that let 0.2% to 50% of the passages pass, all of them next to each other in the corpus and so alike.
+open it, and what a process of its own takes that answers the questions: its memory, and the time
+of each stage without the encoder's; the recall of the dense arm against exact search, also with
+filters that let 0.2% to 50% of the passages pass, all of them next to each other in the corpus and
+so alike.
 
     python benchmarks/scale.py --data $SESSIONQA_DATA/scale 1e3 1e4 1e5 1e6 [--keep FOLDER]
 """
@@ -278,7 +280,7 @@ def ask(folder: Path, questions: list[str]) -> dict[str, Any]:
     assistant = Assistant(index, encoder, ExtractiveAnswerer(index, encoder), settings)
     result: dict[str, Any] = {"open_ms": 1000 * opened, "before": before, "opened": memory()["now"]}
     stages: dict[str, Callable[[str], object]] = {
-        "ask": lambda text: assistant.ask(text),
+        "ask": assistant.ask,
         "retrieval": lambda text: assistant.retriever.retrieve(text, 8),
         "dense": lambda text: index.dense(encoder.encode_question(text), DEPTH),
         "lexical": lambda text: index.lexical(terms.asked_stems(text), DEPTH),

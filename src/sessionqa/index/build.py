@@ -17,7 +17,7 @@ from sessionqa.datatypes import Session
 from sessionqa.encode import Encoder
 from sessionqa.errors import IndexUnusable, SessionQAError
 from sessionqa.exports import sha256_of
-from sessionqa.index import FORMAT_VERSION, Manifest, database, lexical
+from sessionqa.index import FORMAT_VERSION, Manifest, database, lexical, room
 from sessionqa.index.cut import Report, cut
 from sessionqa.index.encoding import forget_unfinished, write_vectors
 from sessionqa.index.local import (
@@ -74,8 +74,10 @@ def write_build(
 
     Call it as the `only_builder`; `stamps` are those of the sessions' files before they were
     read. The build that was live until then stays on disk, and stays live if anything fails.
+    Raises IndexUnusable if the machine has less memory or disk than it takes.
     """
     folder = settings.index
+    room.check(folder, sessions, settings, encoder.dim, encoder.token_dim)
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     aside = folder / BUILDS / f"{MAKING}{name}"
     aside.mkdir(parents=True)

@@ -27,9 +27,9 @@ RANKED_UP_TO = 2_000
 # How many clusters there are to a million vectors: it grows by the square root.
 CLUSTERS_OF_A_MILLION = 4096
 TRAINED_ON = 48  # vectors to a cluster, drawn with a fixed seed
-# The codes compared in a search, and how many of the best by them are compared anew.
-PROBED_SHARE = 1 / 8
-RESCORED = 2
+# The clusters looked into, and how many of the best by codes are compared anew, of each wanted.
+PROBED_SHARE, LEAST_PROBED = 1 / 8, 16
+RESCORED, LEAST_RESCORED = 2, 200
 BLOCK = 16_384
 CODES = "RaBitQ"
 
@@ -167,7 +167,7 @@ class _Clusters:
         self._cluster_of = RowFile(folder / CLUSTER_OF)
         if not self._index.ntotal == len(self._rows) == len(self._cluster_of):
             raise ValueError(f"{self._index.ntotal} vectors are in clusters, of {len(self._rows)}")
-        self._probed = max(1, round(self._ivf.nlist * PROBED_SHARE))
+        self._probed = min(self._ivf.nlist, max(LEAST_PROBED, int(self._ivf.nlist * PROBED_SHARE)))
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -192,7 +192,7 @@ class _Clusters:
         few = rows is not None and len(rows) <= SCANNED_UP_TO
         if few or k > RANKED_UP_TO:
             return self._exactly(vector, k, np.arange(len(self)) if rows is None else rows)
-        found = np.sort(self._by_codes(_one(vector), RESCORED * k, rows))
+        found = np.sort(self._by_codes(_one(vector), max(RESCORED * k, LEAST_RESCORED), rows))
         return _best(found, self.vectors(found) @ vector, k)
 
     def _exactly(self, vector: Vectors, k: int, rows: Rows) -> Ranked:
@@ -226,7 +226,7 @@ class _Clusters:
         order = self._ivf.quantizer.search(asked, self._ivf.nlist)[1][0]
         held = np.bincount(self._cluster_of.mapped[passing, 0], minlength=self._ivf.nlist)
         seen = np.cumsum(held[order])
-        wanted = max(len(self) * PROBED_SHARE, k)
+        wanted = max(len(self) * self._probed / self._ivf.nlist, k)
         return int(min(np.searchsorted(seen, wanted) + 1, self._ivf.nlist))
 
 
