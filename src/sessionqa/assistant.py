@@ -19,7 +19,14 @@ from sessionqa.encode import (
     exported,
     fingerprint,
 )
-from sessionqa.errors import IndexDamaged, IndexMissing, ModelError, SessionQAError, UsageError
+from sessionqa.errors import (
+    ExportFailed,
+    IndexDamaged,
+    IndexMissing,
+    ModelError,
+    SessionQAError,
+    UsageError,
+)
 from sessionqa.filters import Filter, parse
 from sessionqa.index import Index, Manifest
 from sessionqa.index.local import ENCODERS, RERANKERS, LocalIndex, current_build
@@ -339,11 +346,30 @@ def _filter(given: Filter | str | None) -> Filter | None:
 
 
 def encoder_for_building(settings: Settings, report: "Report") -> Encoder:
-    """The encoder of these settings; the ONNX export is made if it is not there yet."""
-    if settings.backend == "sentence-transformers":
-        return SentenceTransformerEncoder(settings.model)
-    shelf = settings.index / ENCODERS
-    return OnnxEncoder(exported(settings.model, shelf, lambda stage: report(stage, 0, 1)))
+    """The encoder of these settings; the ONNX export is made if it is not there yet.
+
+    A model that cannot be exported is run by sentence-transformers, with a warning.
+    """
+    if settings.backend == "onnx":
+        shelf = settings.index / ENCODERS
+        try:
+            folder = exported(settings.model, shelf, lambda stage: report(stage, 0, 1))
+        except ExportFailed as error:
+            _warn_of_pytorch(error)
+        else:
+            return OnnxEncoder(folder, settings.threads)
+    return SentenceTransformerEncoder(settings.model, settings.threads)
+
+
+def _warn_of_pytorch(error: ExportFailed) -> None:
+    import logging
+
+    logging.getLogger(__name__).warning(
+        "sessionqa: %s to be told no more; until then it is run by PyTorch, which every question "
+        "loads: seconds instead of a fraction of one, some 400 MB more memory, and tokens are "
+        "not compared",
+        error,
+    )
 
 
 def _encoder_of(index: LocalIndex, settings: Settings) -> Encoder:
@@ -356,9 +382,9 @@ def _encoder_of(index: LocalIndex, settings: Settings) -> Encoder:
         )
     encoder: Encoder
     if made_by["backend"] == "sentence-transformers":
-        encoder = SentenceTransformerEncoder(made_by["name"])
+        encoder = SentenceTransformerEncoder(made_by["name"], settings.threads)
     else:
-        encoder = OnnxEncoder(index.encoder_folder)
+        encoder = OnnxEncoder(index.encoder_folder, settings.threads)
     if encoder.fingerprint != made_by["fingerprint"]:
         raise IndexDamaged(
             f"the index in {settings.index} was made with other weights of {made_by['name']}: "
@@ -389,4 +415,4 @@ def open_reranker(settings: Settings) -> Reranker:
         raise ModelError(
             f"the reranker {settings.reranker} is not in {shelf}: run `sessionqa index`"
         )
-    return OnnxReranker(folder)
+    return OnnxReranker(folder, settings.threads)
