@@ -17,9 +17,9 @@ from pathlib import Path
 
 from sessionqa.assistant import Assistant, build_index
 from sessionqa.encode import model_folder
-from sessionqa.exports import usable_cores
 from sessionqa.rerank import OnnxReranker, export, passage_input
 from sessionqa.settings import DEFAULT_MODEL, Settings
+from sessionqa.threads import usable_cores
 
 ROOT = Path(__file__).parents[1]
 RUNS = 5

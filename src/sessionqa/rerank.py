@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Scores = NDArray[np.float32]
 
 # Part of the fingerprint: raise it when an export would give other scores than before.
-EXPORT_VERSION = 2
+EXPORT_VERSION = 3
 # The exports that an index has, by the names that the settings give to their models.
 NAMES = "names.json"
 # What the card of an exported reranker says.
@@ -68,9 +68,12 @@ def reranked(reranker: Reranker, question: str, hits: Sequence[Hit], top: int) -
 class OnnxReranker:
     """An exported cross-encoder, run by ONNX Runtime and tokenizers alone."""
 
-    def __init__(self, folder: Path) -> None:
-        """Opens what `exported` wrote. Raises IndexDamaged if a file is missing or cut short."""
-        self._model = exports.OnnxModel("reranker", folder, FIELDS)
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
+        """Opens what `exported` wrote, to run on `threads`, by default on all there are.
+
+        Raises IndexDamaged if a file is missing or cut short.
+        """
+        self._model = exports.OnnxModel("reranker", folder, FIELDS, threads)
         self.name: str = self._model.card["name"]
 
     def scores(self, question: str, texts: Sequence[str]) -> Scores:
@@ -82,9 +85,8 @@ class OnnxReranker:
         pairs = [(question, text) for text in texts]
         encoded = self._model.tokenizer.encode_batch_fast(pairs)
         scores = np.zeros(len(texts), dtype=np.float32)
-        for batch in exports.batches([len(encoding.ids) for encoding in encoded]):
-            chosen = [encoded[row] for row in batch]
-            (read,) = self._model.run([e.ids for e in chosen], [e.type_ids for e in chosen])
+        pieces, types = [e.ids for e in encoded], [e.type_ids for e in encoded]
+        for batch, (read,) in self._model.run_all(pieces, types):
             scores[batch] = read
         return scores
 
@@ -173,7 +175,7 @@ def export(name: str, folder: Path) -> None:
     def scores(features: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
         return (torch.reshape(activation(model(features)["scores"]), (-1,)),)
 
-    graphs.write_graph(folder / exports.GRAPH, model, scores, ["scores"], sample)
+    graphs.write_graph(folder, model, scores, ["scores"], sample)
     # As sentence-transformers has it, whatever the tokenizer's own file says.
     tokenizer.backend_tokenizer.enable_truncation(
         model.max_seq_length, strategy="longest_first", direction=tokenizer.truncation_side

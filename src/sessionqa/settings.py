@@ -4,11 +4,12 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_type_hints
 
 from sessionqa.errors import SettingsError
+from sessionqa.threads import usable_cores
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 FILE_NAME = "sessionqa.toml"
@@ -30,6 +31,13 @@ _CHOICES = {
     "chunking": get_args(Chunking),
     "fusion": get_args(Fusion),
 }
+_LEAST = {
+    "threads": (1, ", or leave it out for as many as the machine allows"),
+    "chunk_tokens": (16, ""),
+    "sentence_vectors_up_to": (0, ""),
+    "top_k": (1, ""),
+    "rerank_top": (1, ""),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,7 @@ class Settings:
     included: bool = False  # the corpus is the package's own: its index may be built unasked
     model: str = DEFAULT_MODEL
     backend: Backend = "onnx"
+    threads: int = field(default_factory=usable_cores)  # that an encoder or reranker runs on
     chunking: Chunking = "sentences"
     chunk_tokens: int = 160
     chunk_overlap: int = 40
@@ -70,19 +79,13 @@ class Settings:
                 )
         if not self.model:
             raise SettingsError("model is empty: name a model or a folder")
-        if self.chunk_tokens < 16:
-            raise SettingsError(f"chunk_tokens is {self.chunk_tokens}: give 16 or more")
+        for name, (least, hint) in _LEAST.items():
+            if getattr(self, name) < least:
+                raise SettingsError(f"{name} is {getattr(self, name)}: give {least} or more{hint}")
         if not 0 <= self.chunk_overlap < self.chunk_tokens:
             raise SettingsError(
                 f"chunk_overlap is {self.chunk_overlap}: give 0 to {self.chunk_tokens - 1}, "
                 "less than chunk_tokens"
-            )
-        for name in ("top_k", "rerank_top"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}: give 1 or more")
-        if self.sentence_vectors_up_to < 0:
-            raise SettingsError(
-                f"sentence_vectors_up_to is {self.sentence_vectors_up_to}: give 0 or more"
             )
         for name in ("lexical_weight", "refuse_below"):
             if not 0 <= getattr(self, name) <= 1:

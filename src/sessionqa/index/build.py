@@ -179,7 +179,7 @@ def _manifest(
             "dim": encoder.dim,
             "token_dim": encoder.token_dim,
             "max_tokens": encoder.max_tokens,
-            "backend": settings.backend,
+            "backend": encoder.backend,
         },
         chunking=_chunking(settings),
         counts=counts,
