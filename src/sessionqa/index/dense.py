@@ -28,7 +28,7 @@ RANKED_UP_TO = 2_000
 CLUSTERS_OF_A_MILLION = 4096
 TRAINED_ON = 48  # vectors to a cluster, drawn with a fixed seed
 # The clusters looked into, and how many of the best by codes are compared anew, of each wanted.
-PROBED_SHARE, LEAST_PROBED = 1 / 8, 16
+PROBED = 512
 RESCORED, LEAST_RESCORED = 2, 200
 BLOCK = 16_384
 CODES = "RaBitQ"
@@ -138,7 +138,7 @@ class _Clusters:
         if not self._index.ntotal == count == len(self._cluster_of):
             raise ValueError(f"{self._index.ntotal} vectors are in clusters, of {count}")
         self._count = count
-        self._probed = min(self._ivf.nlist, max(LEAST_PROBED, int(self._ivf.nlist * PROBED_SHARE)))
+        self._probed = min(self._ivf.nlist, PROBED)
 
     def search(self, vector: Vectors, k: int, rows: Rows | None) -> Rows:
         """About the `k` nearest rows, in no order that counts."""
