@@ -22,8 +22,8 @@ import numpy as np
 
 from questions import dev_questions
 from sessionqa.assistant import Assistant, build_index
-from sessionqa.exports import usable_cores
 from sessionqa.settings import Settings
+from sessionqa.threads import usable_cores
 
 ROOT = Path(__file__).parents[1]
 # Processes, and threads in each.

@@ -40,7 +40,6 @@ from sessionqa.answer import ExtractiveAnswerer
 from sessionqa.assistant import Assistant
 from sessionqa.datatypes import Session
 from sessionqa.encode import Encoded, Encoder, OnnxEncoder, Progress, Spans, Vectors
-from sessionqa.exports import usable_cores
 from sessionqa.gold.beir import document
 from sessionqa.index.build import only_builder, write_build
 from sessionqa.index.cut import cut
@@ -48,6 +47,7 @@ from sessionqa.index.local import LocalIndex, current_build
 from sessionqa.models import encoder_for_building
 from sessionqa.sentences import sentence_spans
 from sessionqa.settings import Settings
+from sessionqa.threads import usable_cores
 
 FILES = ("awsdocs.jsonl.xz", "msdocs.jsonl.xz")
 DOCUMENTS = 296_569
@@ -112,6 +112,7 @@ class DerivedEncoder:
     """
 
     def __init__(self, encoder: OnnxEncoder, cache: Path) -> None:
+        self.backend = encoder.backend
         self.name, self.dim, self.token_dim = encoder.name, encoder.dim, encoder.token_dim
         self.max_tokens, self.fingerprint = encoder.max_tokens, encoder.fingerprint
         self._count = encoder.count_pieces

@@ -46,6 +46,7 @@ def _clustered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dense, "EXACT_UP_TO", 10)
     monkeypatch.setattr(dense, "SCANNED_UP_TO", 10)
     monkeypatch.setattr(dense, "CLUSTERS_OF_A_MILLION", 1000)
+    monkeypatch.setattr(dense, "PROBED", 16)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ RANKED_UP_TO = 2_000
 CLUSTERS_OF_A_MILLION = 4096
 TRAINED_ON = 48  # vectors to a cluster, drawn with a fixed seed
 # The clusters looked into, and how many of the best by codes are compared anew, of each wanted.
-PROBED_SHARE, LEAST_PROBED = 1 / 8, 16
+PROBED = 512
 RESCORED, LEAST_RESCORED = 2, 200
 BLOCK = 16_384
 CODES = "RaBitQ"
@@ -167,7 +167,7 @@ class _Clusters:
         self._cluster_of = RowFile(folder / CLUSTER_OF)
         if not self._index.ntotal == len(self._rows) == len(self._cluster_of):
             raise ValueError(f"{self._index.ntotal} vectors are in clusters, of {len(self._rows)}")
-        self._probed = min(self._ivf.nlist, max(LEAST_PROBED, int(self._ivf.nlist * PROBED_SHARE)))
+        self._probed = min(self._ivf.nlist, PROBED)
 
     def __len__(self) -> int:
         return len(self._rows)
