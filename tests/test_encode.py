@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 LENGTHS = (1, 127, 129, 254, 255, 257, 400)
 QUESTION = "How are gray failures detected?"
-ENCODER_FILES = ("model.onnx", "tokenizer.json", "encoder.json")
+ENCODER_FILES = ("encoder.json", "model.onnx", "model.weights", "tokenizer.json")
 WORDS = (Path(__file__).parents[1] / "corpus" / "ARC310.md").read_text(encoding="utf-8").split()
 SPECIAL_PIECES = 2
 
