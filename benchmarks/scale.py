@@ -1,18 +1,17 @@
 """What a question costs in an index of 1,000 to 1,000,000 passages, and what building it does.
 
 Real text: the documents of AWS's guides and of Windows' and C++'s documentation, each a session,
-cut by the real chunker. Encoding a million passages takes hours: so many as --encoded says
-are encoded,
-and every other passage gets the vector and the tokens of one of these, of the same title where
-there is one, perturbed: v + s * (a - b), normalised, where a and b are real vectors
-drawn at random and s is drawn between the two values of SPREAD. Questions are titles and words of
-sentences, all encoded.
+cut by the real chunker. Encoding a million passages takes hours: so many as --encoded says are
+encoded, and every other passage gets the vector and the tokens of one of these, of the same title
+where there is one, perturbed: v + s * (a - b), normalised, where a and b are real vectors drawn at
+random and s is drawn between the two values of SPREAD. Questions are titles and words of sentences,
+all encoded.
 
-Prints for each size the seconds of the build without the encoder, its bytes on disk, the time to
-open it, and what a process of its own takes that answers the questions: its memory, and the time
-of each stage without the encoder's; the recall of the dense arm against exact search, also with
-filters that let 0.2% to 50% of the passages pass, all of them next to each other in the corpus and
-so alike.
+Prints for each size the seconds of the build without the encoder, the memory it takes at its peak,
+its bytes on disk, the time to open it, and what a process of its own takes that answers the
+questions: its memory, and the time of each stage without the encoder's; the recall of the dense arm
+against exact search, also with filters that let 0.2% to 50% of the passages pass, all of them next
+to each other in the corpus and so alike.
 
     python benchmarks/scale.py --data $SESSIONQA_DATA/scale 1e3 1e4 1e5 1e6 [--keep FOLDER]
 """
@@ -138,12 +137,17 @@ class DerivedEncoder:
             self._titled[title].append(row)
 
     def count_pieces(self, text: str) -> int:
+        """A guess, which the chunker may go by."""
         return len(text) // 4
 
     def encode_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+        """See Encoder."""
+        del progress
         return self._derived(texts)[0]
 
     def encode_with_tokens(self, texts: Sequence[str], progress: Progress | None = None) -> Encoded:
+        """See Encoder."""
+        del progress
         vectors, bases = self._derived(texts)
         # As many as the text has: over and again those of the text that they are taken from.
         counts = [min(self._count(text), self.max_tokens) - SPECIAL for text in texts]
@@ -157,12 +161,15 @@ class DerivedEncoder:
         return Encoded(vectors, np.concatenate(runs), lengths)
 
     def encode_question(self, text: str) -> Vectors:
+        """Not for questions."""
         raise NotImplementedError
 
     def question_tokens(self, text: str) -> tuple[Vectors, Spans]:
+        """Not for questions."""
         raise NotImplementedError
 
     def passage_spans(self, text: str) -> Spans:
+        """Not for questions."""
         raise NotImplementedError
 
     def _derived(self, texts: Sequence[str]) -> tuple[Vectors, NDArray[np.int64]]:
@@ -222,7 +229,7 @@ def build(size: int, data: Path, encoder: DerivedEncoder, settings: Settings) ->
     ]
     stage = {"reading": started}
 
-    def report(name: str, done: int, of: int) -> None:
+    def report(name: str, *_: int) -> None:
         if name not in stage:
             stage[name] = time.perf_counter()
             print(f"    {name} ...", file=sys.stderr, flush=True)
@@ -232,7 +239,11 @@ def build(size: int, data: Path, encoder: DerivedEncoder, settings: Settings) ->
         write_build(settings, sessions, {}, encoder, report)
     folder = current_build(settings.index)
     files = {p.relative_to(folder).as_posix(): p.stat().st_size for p in folder.rglob("*.*")}
-    return {"seconds": time.perf_counter() - read, "files": files}
+    return {
+        "seconds": time.perf_counter() - read,
+        "files": files,
+        "peak": memory()["peak"],
+    }
 
 
 # Asking
@@ -261,7 +272,7 @@ class Timed:
 
 
 def memory() -> dict[str, float]:
-    """This process's memory in MB, pages of mapped files included: now, and at its peak."""
+    """The memory of this process in MB, pages of mapped files included: now, and at its peak."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     values = dict(line.split(":", 1) for line in lines)
     return {
@@ -335,7 +346,7 @@ def _recall(
 # The command
 
 
-def measured(size: int, given: argparse.Namespace, encoder: DerivedEncoder, model: Path) -> None:
+def measured(size: int, given: argparse.Namespace, encoder: DerivedEncoder, model: Path) -> float:
     keep = given.keep and size == max(given.sizes)
     folder = given.keep if keep else Path(tempfile.mkdtemp(dir=given.cache))
     settings = CHUNKS.with_(corpus=given.data, index=folder)
@@ -350,7 +361,9 @@ def measured(size: int, given: argparse.Namespace, encoder: DerivedEncoder, mode
         run = subprocess.run(
             command, input=json.dumps(questions), stdout=subprocess.PIPE, text=True, check=True
         )
-        show(folder, built, json.loads(run.stdout))
+        result = json.loads(run.stdout)
+        show(folder, built, result)
+        return float(np.median(result["retrieval"]))
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
@@ -361,7 +374,11 @@ def show(folder: Path, built: dict[str, Any], asked: dict[str, Any]) -> None:
     print(f"\n{counts['passages']:,} passages of {counts['sessions']:,} sessions")
     if built:
         total = sum(built["files"].values())
-        print(f"  build {built['seconds']:.0f} s, {total / 1e6:,.0f} MB: ", end="")
+        print(
+            f"  build {built['seconds']:.0f} s, peak {built['peak']:,.0f} MB of memory, "
+            f"{total / 1e6:,.0f} MB on disk: ",
+            end="",
+        )
         largest = sorted(built["files"].items(), key=lambda pair: -pair[1])[:6]
         print(", ".join(f"{name} {size / 1e6:,.0f}" for name, size in largest))
     memory = asked["memory"]
@@ -397,8 +414,10 @@ def main() -> None:
     (given.cache / "questions.json").write_text(json.dumps(questions_of(given.data)))
     print(f"{usable_cores()} cores; {len(encoder.vectors):,} texts encoded, the rest derived:")
     print(f"  the nearest other of a real vector has cosine {nearness(encoder.vectors)}")
-    for size in given.sizes:
-        measured(size, given, encoder, given.cache / "model" / "encoder" / real.fingerprint)
+    model = given.cache / "model" / "encoder" / real.fingerprint
+    times = [measured(size, given, encoder, model) for size in given.sizes]
+    for before, after, *each in zip(times, times[1:], given.sizes, given.sizes[1:], strict=False):
+        print(f"retrieval from {each[0]:,} to {each[1]:,}: {after / before:.2f} times")
 
 
 if __name__ == "__main__":
