@@ -20,6 +20,7 @@ import argparse
 import hashlib
 import json
 import lzma
+import os
 import shutil
 import statistics
 import subprocess
@@ -358,8 +359,14 @@ def measured(size: int, given: argparse.Namespace, encoder: DerivedEncoder, mode
             shutil.copytree(model, target, dirs_exist_ok=True)
             built = build(size, given.data, encoder, settings)
         command = [sys.executable, __file__, "--ask", str(folder)]
+        # As the command line has it: numpy's threads would wait for the encoder's.
         run = subprocess.run(
-            command, input=json.dumps(questions), stdout=subprocess.PIPE, text=True, check=True
+            command,
+            input=json.dumps(questions),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         )
         result = json.loads(run.stdout)
         show(folder, built, result)

@@ -312,23 +312,21 @@ class LocalIndex:
     def _rows_of(self, ids: Sequence[str]) -> list[int]:
         """The rows of these passages, in their order. Raises KeyError."""
         known = self._known
-        found = {id_: known.rows[id_] for id_ in ids if id_ in known.rows}
-        unknown = [id_ for id_ in ids if id_ not in found]
-        for row, id_ in self._select("SELECT row, id FROM ids WHERE id IN", unknown):
-            found[id_] = row
-            known.keep(row, id_)
-        return [found[id_] for id_ in ids]
+        unknown = [id_ for id_ in ids if id_ not in known.rows]
+        if unknown:
+            known.keep(dict(self._select("SELECT row, id FROM ids WHERE id IN", unknown)))
+        return [known.rows[id_] for id_ in ids]
 
     def _ids_of(self, rows: Sequence[int]) -> list[str]:
         if len(self._known.ids) > KEPT_IDS:
             self._known = _Known()
         known = self._known
-        found = {row: known.ids[row] for row in rows if row in known.ids}
-        unknown = sorted(row for row in rows if row not in found)
-        for row, id_ in self._select("SELECT row, id FROM ids WHERE row IN", unknown):
-            found[row] = id_
-            known.keep(row, id_)
-        return [found[row] for row in rows]
+        unknown = [row for row in rows if row not in known.ids]
+        if unknown:
+            # In order, neighbours are found on one page.
+            unknown.sort()
+            known.keep(dict(self._select("SELECT row, id FROM ids WHERE row IN", unknown)))
+        return [known.ids[row] for row in rows]
 
     def _with_ids(self, ranked: list[tuple[int, float]]) -> Ranked:
         ids = self._ids_of([row for row, _ in ranked])
@@ -344,7 +342,9 @@ class LocalIndex:
             size = next(size for size in STATEMENTS if size >= len(part))
             part += part[-1:] * (size - len(part))
             marks = ",".join("?" * size)
-            yield from self._db.execute(f"{query} ({marks}) {ending}", (*before, *part))
+            found = self._db.execute(f"{query} ({marks}) {ending}", (*before, *part))
+            # All at once: a statement that is being read cannot be used by another thread.
+            yield from found.fetchall()
 
 
 class _Known:
@@ -357,10 +357,10 @@ class _Known:
         self.ids: dict[int, str] = {}
         self.rows: dict[str, int] = {}
 
-    def keep(self, row: int, id_: str) -> None:
-        """Adds one."""
-        self.ids[row] = id_
-        self.rows[id_] = row
+    def keep(self, found: dict[int, str]) -> None:
+        """Adds these."""
+        self.ids.update(found)
+        self.rows.update(zip(found.values(), found, strict=True))
 
 
 def _within(places: NDArray[np.int64]) -> NDArray[np.int64]:
