@@ -99,6 +99,12 @@ class Assistant:
         settings: Settings,
         reranker: Reranker | None = None,
     ) -> None:
+        if encoder.dim != index.manifest.encoder["dim"]:
+            raise ModelError(
+                f"{encoder.name} gives vectors of {encoder.dim:,} dimensions, and the index has "
+                f"those of {index.manifest.encoder['name']} with "
+                f"{index.manifest.encoder['dim']:,}: set `model` to that, or run `sessionqa index`"
+            )
         self.index = index
         self.settings = settings
         self.encoder = encoder
