@@ -697,6 +697,7 @@ def test_every_truncated_file_is_3_with_one_line(planted: Settings, capsys: Capt
         "sentences.npy",
         "meta.json",
         "model.onnx",
+        "model.weights",
         "tokenizer.json",
         "encoder.json",
     }

@@ -116,7 +116,7 @@ def test_a_broken_corpus_file_is_named(planted: Settings) -> None:
     assert "GAR101.md:1: not UTF-8" in wrong(planted)["corpus"]
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "encoder.json"])
+@pytest.mark.parametrize("name", ["model.onnx", "model.weights", "tokenizer.json", "encoder.json"])
 def test_a_truncated_encoder_is_wrong(name: str, planted: Settings) -> None:
     path = next(planted.index.rglob(name))
     whole = path.read_bytes()

@@ -3,6 +3,9 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 
 from sessionqa import Assistant, Settings, build_index
+from sessionqa.answer import ExtractiveAnswerer
 from sessionqa.encode import (
     BUNDLED_PACKAGE,
     MOST_TOKENS,
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
 
 LENGTHS = (1, 127, 129, 254, 255, 257, 400)
 QUESTION = "How are gray failures detected?"
-ENCODER_FILES = ("encoder.json", "model.onnx", "model.weights", "tokenizer.json")
+ENCODER_FILES = ("model.onnx", "model.weights", "tokenizer.json", "encoder.json")
 WORDS = (Path(__file__).parents[1] / "corpus" / "ARC310.md").read_text(encoding="utf-8").split()
 SPECIAL_PIECES = 2
 
@@ -403,6 +407,116 @@ def test_a_model_folder_without_a_model_is_refused_with_the_remedy(
     with pytest.raises(ModelError, match=r"cannot be loaded .*: give a folder with its files"):
         build_index(garden.with_(model=str(folder)))
     assert not (garden.index / "CURRENT").exists()
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [["tokenizer.json", "vocab.txt"], ["tokenizer.json", "vocab.txt", "tokenizer_config.json"]],
+)
+def test_a_model_folder_without_a_tokenizer_is_refused_with_the_remedy(
+    garden: Settings, tmp_path: Path, gone: list[str]
+) -> None:
+    """Transformers makes one up that knows no word, with which every text is the same."""
+    bundled = model_folder(DEFAULT_MODEL)
+    assert bundled is not None
+    folder = tmp_path / "model"
+    shutil.copytree(bundled, folder, ignore=shutil.ignore_patterns(*gone))
+    with pytest.raises(ModelError, match=r"no vocabulary.*: give a folder with its files"):
+        build_index(garden.with_(model=str(folder)))
+    assert not (garden.index / "CURRENT").exists()
+
+
+# A model that cannot be exported
+
+NO_EXPORT = """
+import sys
+sys.modules["onnxscript"] = None
+from sessionqa.cli import main
+sys.exit(main(["index"]))
+"""
+
+
+def test_a_model_that_cannot_be_exported_is_run_by_pytorch_with_a_warning(
+    garden: Settings, tiny: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sessionqa.toml").write_text(f"model = {json.dumps(str(tiny))}")
+    environ = {"SESSIONQA_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-c", NO_EXPORT],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 sessions" in done.stdout
+    assert done.stderr.count("\n") == 1
+    for said in ("cannot be exported to ONNX", "every question loads", "seconds", "memory"):
+        assert said in done.stderr
+    settings = garden.with_(model=str(tiny))
+    assistant = Assistant.open(settings)
+    assert assistant.index.manifest.encoder["backend"] == "sentence-transformers"
+    assert isinstance(assistant.encoder, SentenceTransformerEncoder)
+    assert assistant.search("What do worms eat?")
+    # It is not tried again at each build of the same.
+    assert build_index(settings).build == assistant.index.manifest.build
+
+
+# An encoder that is not the index's
+
+
+def test_an_encoder_of_another_dimension_than_the_index_is_refused(
+    assistant: Assistant, shipped: Settings, tiny_encoder: OnnxEncoder
+) -> None:
+    index = assistant.index
+    with pytest.raises(ModelError, match=r"vectors of 32 dimensions.* with 384: set `model` to"):
+        Assistant(index, tiny_encoder, ExtractiveAnswerer(index, tiny_encoder), shipped)
+
+
+def test_a_model_put_in_the_place_of_the_index_s_own_is_noticed(
+    garden: Settings, tiny: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny, model)
+    settings = garden.with_(model=str(model), backend="sentence-transformers")
+    build_index(settings)
+    bundled = model_folder(DEFAULT_MODEL)
+    assert bundled is not None
+    shutil.rmtree(model)
+    shutil.copytree(bundled, model)
+    with pytest.raises(IndexDamaged, match=r"other weights of .*: run `sessionqa index`"):
+        Assistant.open(settings)
+
+
+# Threads
+
+
+def test_the_vectors_do_not_depend_on_the_number_of_threads(assistant: Assistant) -> None:
+    assert isinstance(assistant.index, LocalIndex)
+    many = [text_of(250, assistant.encoder)] * 70 + ["short", "shorter"] * 5
+    one = OnnxEncoder(assistant.index.encoder_folder, threads=1).encode_with_tokens(many)
+    two = OnnxEncoder(assistant.index.encoder_folder, threads=2).encode_with_tokens(many)
+    assert np.allclose(one.vectors, two.vectors, atol=1e-5)
+    assert np.array_equal(one.lengths, two.lengths)
+    assert np.abs(one.tokens.astype(int) - two.tokens).max() <= 1
+
+
+def test_a_build_that_is_stopped_ends_without_encoding_the_rest(assistant: Assistant) -> None:
+    """Its threads would go on until the last text."""
+    assert isinstance(assistant.index, LocalIndex)
+    encoder = OnnxEncoder(assistant.index.encoder_folder, threads=2)
+    many = [text_of(250, encoder)] * 400
+    started = time.perf_counter()
+
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encoder.encode_passages(many, stop)
+    stopped = time.perf_counter() - started
+    encoder.encode_passages(many[:100])
+    assert stopped < time.perf_counter() - started - stopped
 
 
 # An encoder folder that is damaged

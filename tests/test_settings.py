@@ -8,6 +8,7 @@ import pytest
 
 from sessionqa.errors import SettingsError
 from sessionqa.settings import DEFAULT_MODEL, Settings, included_corpus
+from sessionqa.threads import usable_cores
 
 NO_HOME: dict[str, str] = {}
 
@@ -119,6 +120,7 @@ def test_every_setting_can_stand_in_the_file(here: Path) -> None:
         index = "../built"
         model = "BAAI/bge-small-en-v1.5"
         backend = "sentence-transformers"
+        threads = 3
         chunking = "document"
         chunk_tokens = 200
         chunk_overlap = 0
@@ -142,6 +144,7 @@ def test_every_setting_can_stand_in_the_file(here: Path) -> None:
         200,
         0,
     )
+    assert settings.threads == 3
     assert (settings.top_k, settings.refuse_below) == (3, 1)
     assert (settings.fusion, settings.lexical_weight) == ("rrf", 0.5)
     assert settings.late_interaction is False
@@ -179,6 +182,8 @@ def test_a_model_in_a_folder_is_relative_to_the_file(here: Path, name: str) -> N
         ("corpus = 5", "corpus is 5: give a path"),
         ("corpus = ['a', 'b']", "corpus is ['a', 'b']: give a path"),
         ("chunking = 'words'", "choose one of sentences, document"),
+        ("threads = 'all'", "threads is 'all': give a whole number"),
+        ("threads = 1.5", "threads is 1.5: give a whole number"),
         ("backend = 1", "choose one of onnx, sentence-transformers"),
         ("fusion = 'sum'", "fusion is 'sum': choose one of convex, rrf"),
         ("fusion = true", "fusion is True: choose one of convex, rrf"),
@@ -220,6 +225,8 @@ def test_a_folder_in_place_of_the_file_is_refused(here: Path) -> None:
         ("chunk_tokens", 15),
         ("chunk_overlap", -1),
         ("chunk_overlap", 160),
+        ("threads", 0),
+        ("threads", -2),
         ("top_k", 0),
         ("rerank_top", 0),
         ("lexical_weight", -0.1),
@@ -249,6 +256,16 @@ def test_a_range_is_checked_in_the_file_and_in_changes(here: Path) -> None:
         Settings.load(NO_HOME)
     with pytest.raises(SettingsError, match="port is -1"):
         Settings().with_(port=-1)
+
+
+def test_no_threads_is_refused_with_what_to_give(here: Path) -> None:
+    toml(here, "threads = 0")
+    with pytest.raises(SettingsError, match=r"threads is 0: give 1 or more, or leave it out"):
+        Settings.load(NO_HOME)
+
+
+def test_threads_are_as_many_as_the_machine_allows() -> None:
+    assert Settings().threads == usable_cores()
 
 
 def test_settings_are_frozen() -> None:

@@ -12,7 +12,7 @@ from sessionqa import models
 from sessionqa.answer import Answerer, ExtractiveAnswerer
 from sessionqa.datatypes import Answer, Hit, Session
 from sessionqa.encode import Encoder, fingerprint
-from sessionqa.errors import IndexMissing, SessionQAError, UsageError
+from sessionqa.errors import IndexMissing, ModelError, SessionQAError, UsageError
 from sessionqa.index import Index, Manifest
 from sessionqa.index.local import current_build
 from sessionqa.mentions import named_codes, named_sessions, with_codes
@@ -85,6 +85,12 @@ class Assistant:
         settings: Settings,
         reranker: "Reranker | None" = None,
     ) -> None:
+        if encoder.dim != index.manifest.encoder["dim"]:
+            raise ModelError(
+                f"{encoder.name} gives vectors of {encoder.dim:,} dimensions, and the index has "
+                f"those of {index.manifest.encoder['name']} with "
+                f"{index.manifest.encoder['dim']:,}: set `model` to that, or run `sessionqa index`"
+            )
         self.index = index
         self.settings = settings
         self.encoder = encoder

@@ -11,8 +11,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,11 @@ from numpy.typing import NDArray
 from sessionqa.errors import ExportFailed, IndexDamaged, ModelError, SessionQAError, first_line
 from sessionqa.threads import usable_cores
 
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+Pieces = Sequence[Sequence[int]]
+Outputs = list[NDArray[np.float32]]
 Kind = Literal["encoder", "reranker"]
 Model = TypeVar("Model")
 
@@ -28,6 +34,8 @@ GRAPH, WEIGHTS, TOKENIZER = "model.onnx", "model.weights", "tokenizer.json"
 MODEL_FILES = {".safetensors", ".bin", ".json", ".txt", ".model"}
 # A batch of more outgrows the processor's caches: docs/decisions/0017.
 BATCH_PIECES = 1024
+# From so many batches a thread on, each thread works on batches of its own.
+MANY = 8
 
 
 class OnnxModel:
@@ -44,7 +52,6 @@ class OnnxModel:
         self._threads = threads or usable_cores()
         # Or it would keep a record of each run in the user's cache and send it to its makers.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-        import onnxruntime
         from tokenizers import Tokenizer
 
         try:
@@ -53,16 +60,8 @@ class OnnxModel:
                 raise ValueError("a file has another size than when it was exported")
             self.card: dict[str, Any] = {field: card[field] for field in (*fields, "pad_id")}
             self.tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 3
-            options.intra_op_num_threads = self._threads
-            # The export has been optimised already.
-            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-            # A thread that spins while it waits takes the processor from those that work.
-            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-            self._session = onnxruntime.InferenceSession(
-                str(folder / GRAPH), options, providers=["CPUExecutionProvider"]
-            )
+            self._graph = str(folder / GRAPH)
+            self._session = _opened(self._graph, self._threads)
         except Exception as error:  # each library here has errors of its own
             raise IndexDamaged(
                 f"the {kind} in {folder} cannot be opened ({first_line(error)}): "
@@ -71,13 +70,44 @@ class OnnxModel:
         self._inputs = {value.name for value in self._session.get_inputs()}
         self.tokenizer.no_padding()
 
-    def run(
-        self, pieces: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None
-    ) -> list[NDArray[np.float32]]:
+    def run(self, pieces: Pieces, types: Pieces | None = None) -> Outputs:
         """The graph's outputs for one batch, in each a row for each list of word pieces.
 
         `types` tell the first text of a pair (0) from the second (1), piece by piece.
         """
+        return self._run(self._session, pieces, types)
+
+    def run_all(
+        self, pieces: Pieces, types: Pieces | None = None
+    ) -> Iterator[tuple[list[int], Outputs]]:
+        """The same for any number of lists, in batches of like length: which they are, and outputs.
+
+        All threads work on one batch where there are few, and each on its own where there are many.
+        """
+        cut = batches([len(ids) for ids in pieces])
+        many = self._threads > 1 and len(cut) >= MANY * self._threads
+        session = self._of_one_thread if many else self._session
+
+        def run(rows: list[int]) -> Outputs:
+            chosen = None if types is None else [types[row] for row in rows]
+            return self._run(session, [pieces[row] for row in rows], chosen)
+
+        if not many:
+            yield from ((rows, run(rows)) for rows in cut)
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        pool = ThreadPoolExecutor(self._threads)
+        try:
+            yield from zip(cut, pool.map(run, cut), strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    @cached_property
+    def _of_one_thread(self) -> "InferenceSession":
+        return _opened(self._graph, 1)
+
+    def _run(self, session: "InferenceSession", pieces: Pieces, types: Pieces | None) -> Outputs:
         shape = (len(pieces), max(len(ids) for ids in pieces))
         ids = np.full(shape, self.card["pad_id"], dtype=np.int64)
         mask, kinds = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
@@ -88,31 +118,20 @@ class OnnxModel:
                 kinds[row, : len(tokens)] = types[row]
         fed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": kinds}
         given = {name: array for name, array in fed.items() if name in self._inputs}
-        return [np.asarray(output) for output in self._session.run(None, given)]
+        return [np.asarray(output) for output in session.run(None, given)]
 
-    def run_all(
-        self, pieces: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None
-    ) -> Iterator[tuple[list[int], list[NDArray[np.float32]]]]:
-        """The same for any number of lists, in batches of like length: which they are, and outputs.
 
-        Several batches run at a time, each on one thread if there are many of them.
-        """
-        cut = batches([len(ids) for ids in pieces])
+def _opened(graph: str, threads: int) -> "InferenceSession":
+    import onnxruntime
 
-        def run(rows: list[int]) -> list[NDArray[np.float32]]:
-            chosen = None if types is None else [types[row] for row in rows]
-            return self.run([pieces[row] for row in rows], chosen)
-
-        if len(cut) < 2 or self._threads < 2:
-            yield from ((rows, run(rows)) for rows in cut)
-            return
-        from concurrent.futures import ThreadPoolExecutor
-
-        pool = ThreadPoolExecutor(self._threads)
-        try:
-            yield from zip(cut, pool.map(run, cut), strict=True)
-        finally:
-            pool.shutdown(cancel_futures=True)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    # It was optimised when it was exported.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    # A thread that spins while it waits takes the processor from those that work.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def batches(lengths: Sequence[int]) -> list[list[int]]:
@@ -152,9 +171,11 @@ def load_quietly(load: Callable[[str], Model], name: str, folder: Path | None) -
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
-        return load(str(folder or name))
+        model = load(str(folder or name))
+        _check_vocabulary(getattr(model, "tokenizer", None))
     except Exception as error:  # the hub, the file system and torch each raise their own
         raise _not_loaded(name, error) from error
+    return model
 
 
 def exported(
@@ -208,6 +229,13 @@ def write_card(kind: Kind, folder: Path, tokenizer: Any, fields: Mapping[str, An
         "bytes": {name: (folder / name).stat().st_size for name in (GRAPH, WEIGHTS, TOKENIZER)},
     }
     (folder / f"{kind}.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+
+
+def _check_vocabulary(tokenizer: Any) -> None:
+    """Raises ValueError for what transformers makes up where a model has no tokenizer."""
+    special = set(getattr(tokenizer, "all_special_tokens", ()))
+    if special and special >= set(tokenizer.get_vocab()):
+        raise ValueError("it has no vocabulary: tokenizer.json is missing")
 
 
 def _not_loaded(name: str, error: Exception) -> ModelError:
