@@ -129,8 +129,9 @@ def _opened(graph: str, threads: int) -> "InferenceSession":
     options.intra_op_num_threads = threads
     # It was optimised when it was exported.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    # A thread that spins while it waits takes the processor from those that work.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # A thread that spins while it waits takes the processor from those that work; but
+    # to sleep between two operators of a short text takes longer than that.
+    options.add_session_config_entry("session.intra_op.spin_duration_us", "30")
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
