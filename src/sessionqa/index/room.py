@@ -58,8 +58,8 @@ def passages_of(sessions: Sequence[Session], settings: Settings) -> int:
         return len(sessions)
     characters = sum(len(session.text) for session in sessions)
     own = CHARACTERS_OF_A_TOKEN * (settings.chunk_tokens - settings.chunk_overlap)
-    # The card is one, and the last passage of a session is seldom full.
-    return int(characters / own) + 2 * len(sessions)
+    # The card is one of its own.
+    return int(characters / own) + len(sessions)
 
 
 def memory_needed(passages: int, dim: int) -> int:
