@@ -57,7 +57,7 @@ class Settings:
     chunking: Chunking = "sentences"
     chunk_tokens: int = 160
     chunk_overlap: int = 40
-    sentence_vectors_up_to: int = 100_000  # passages: docs/decisions/0020
+    sentence_vectors_up_to: int = 100_000  # passages: docs/decisions/0019
     top_k: int = 8
     fusion: Fusion = "convex"
     lexical_weight: float = 0.1  # of the lexical arm in a hit's score: docs/decisions/0012

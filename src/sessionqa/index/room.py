@@ -9,7 +9,7 @@ from sessionqa.errors import IndexUnusable
 from sessionqa.index.dense import EXACT_UP_TO, TRAINED_ON, cluster_count
 from sessionqa.settings import Settings
 
-# Measured by benchmarks/scale.py, and rounded up: docs/decisions/0020.
+# Measured by benchmarks/scale.py, and rounded up: docs/decisions/0019.
 CHARACTERS_OF_A_TOKEN = 3.5
 CHARACTERS_OF_A_SENTENCE = 60
 BYTES_IN_MEMORY = 2_600  # of a passage, while everything is held to be written
