@@ -100,6 +100,21 @@ def test_a_filter_that_leaves_the_farthest_finds_them(
         assert recall(arm, real, [vector], far) >= 0.97
 
 
+def test_a_text_that_recurs_hides_no_other(
+    _clustered: None,
+    real: Vectors,
+    asked: list[Vectors],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # So many clusters that many hold nothing but copies, whose codes would be near anything.
+    both = np.concatenate([real, np.repeat(real[:100], 40, axis=0)])
+    monkeypatch.setattr(dense, "CLUSTERS_OF_A_MILLION", 6000)
+    monkeypatch.setattr(dense, "PROBED", 1000)
+    dense.write(tmp_path, [both], len(both), 384, lambda *_: None)
+    assert recall(open_dense(tmp_path), both, asked, None) >= 0.97
+
+
 def test_many_are_ranked_exactly(
     arm: Dense, real: Vectors, asked: list[Vectors], monkeypatch: pytest.MonkeyPatch
 ) -> None:

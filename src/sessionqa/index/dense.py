@@ -32,6 +32,8 @@ PROBED = 512
 RESCORED, LEAST_RESCORED = 2, 200
 BLOCK = 16_384
 CODES = "RaBitQ"
+# So far a code is off the centre of its cluster at least.
+APART = 0.03
 
 Rows = NDArray[np.int64]
 Ranked = list[tuple[int, float]]
@@ -67,18 +69,31 @@ def _write_clusters(folder: Path, count: int, dim: int, done: Done) -> None:
     rows = RowFile(folder / VECTORS)
     clusters = cluster_count(count)
     index: Any = faiss.index_factory(dim, f"IVF{clusters},{CODES}", faiss.METRIC_INNER_PRODUCT)
-    drawn = np.random.default_rng(0).choice(count, min(count, TRAINED_ON * clusters), replace=False)
+    random = np.random.default_rng(0)
+    drawn = random.choice(count, min(count, TRAINED_ON * clusters), replace=False)
     done(0, count)
     index.train(_floats(rows.take(np.sort(drawn))))
     with RowWriter(folder / CLUSTER_OF, 1, np.uint16) as cluster_of:
         for first in range(0, count, BLOCK):
             block = _floats(rows.runs(np.array([[first, min(first + BLOCK, count)]])))
             nearest = index.quantizer.search(block, 1)[1]
-            index.add_core(len(block), faiss.swig_ptr(block), None, faiss.swig_ptr(nearest))
             cluster_of.append(nearest)
+            off_centre(block, index.quantizer.reconstruct_batch(nearest[:, 0]), random)
+            index.add_core(len(block), faiss.swig_ptr(block), None, faiss.swig_ptr(nearest))
             done(first + len(block), count)
     rows.close()
     _save(index, folder)
+
+
+def off_centre(vectors: Vectors, centres: Vectors, random: np.random.Generator) -> None:
+    """Moves those that lie on the centre of their cluster, as equal ones do, a little off it.
+
+    RaBitQ codes the direction from the centre: of no length, it stands for a cosine near 1 with
+    anything. The cosines that are told in the end are of the vectors as they were.
+    """
+    close = np.linalg.norm(vectors - centres, axis=1) < APART
+    moves = random.standard_normal((int(close.sum()), vectors.shape[1]), dtype=np.float32)
+    vectors[close] += APART * moves / np.linalg.norm(moves, axis=1, keepdims=True)
 
 
 def cluster_count(count: int) -> int:
