@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessionqa.encode import OnnxEncoder, Vectors
-from sessionqa.index.dense import BLOCK, TRAINED_ON, VECTORS, cluster_count
+from sessionqa.index.dense import BLOCK, TRAINED_ON, VECTORS, cluster_count, off_centre
 from sessionqa.index.local import LocalIndex, current_build
 from sessionqa.index.rows import RowFile
 
@@ -62,7 +62,11 @@ def made(name: str, rows: RowFile, count: int) -> tuple[Any, float, float]:
     started = time.perf_counter()
     index.train(np.asarray(rows.take(drawn), dtype=np.float32))
     trained = time.perf_counter()
+    random = np.random.default_rng(0)
     for block in blocks(rows, count):
+        if "RaBitQ" in name:
+            nearest = index.quantizer.search(block, 1)[1][:, 0]
+            off_centre(block, index.quantizer.reconstruct_batch(nearest), random)
         index.add(block)
     return index, trained - started, time.perf_counter() - trained
 

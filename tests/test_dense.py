@@ -100,16 +100,16 @@ def test_a_filter_that_leaves_the_farthest_finds_them(
         assert recall(arm, real, [vector], far) >= 0.97
 
 
+@pytest.mark.usefixtures("_clustered")
 def test_a_text_that_recurs_hides_no_other(
-    _clustered: None,
     real: Vectors,
     asked: list[Vectors],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Each of these makes a cluster of its own, with nothing but copies in it.
-    copied = np.repeat(real[:10], 100, axis=0)
-    both = np.concatenate([real, copied])
+    # So many clusters that many hold nothing but copies, whose codes would be near anything.
+    both = np.concatenate([real, np.repeat(real[:100], 40, axis=0)])
+    monkeypatch.setattr(dense, "CLUSTERS_OF_A_MILLION", 6000)
     monkeypatch.setattr(dense, "PROBED", 1000)
     dense.write(tmp_path, [both], len(both), 384, lambda *_: None)
     assert recall(open_dense(tmp_path), both, asked, None) >= 0.97

@@ -3,7 +3,7 @@
 Few vectors are all compared (a flat index). Of many, only those in the clusters nearest to the
 question are (Jegou, Douze and Schmid 2011), by short codes (RaBitQ: Gao and Long 2024), and the
 best by codes are compared anew by the vectors themselves, kept beside them: scores are cosines
-either way. docs/decisions/0018 has the table that the numbers come from.
+either way. docs/decisions/0019 has the table that the numbers come from.
 """
 
 import math
@@ -78,14 +78,14 @@ def _write_clusters(folder: Path, count: int, dim: int, done: Done) -> None:
             block = _floats(rows.runs(np.array([[first, min(first + BLOCK, count)]])))
             nearest = index.quantizer.search(block, 1)[1]
             cluster_of.append(nearest)
-            _part(block, index.quantizer.reconstruct_batch(nearest[:, 0]), random)
+            off_centre(block, index.quantizer.reconstruct_batch(nearest[:, 0]), random)
             index.add_core(len(block), faiss.swig_ptr(block), None, faiss.swig_ptr(nearest))
             done(first + len(block), count)
     rows.close()
     _save(index, folder)
 
 
-def _part(vectors: Vectors, centres: Vectors, random: np.random.Generator) -> None:
+def off_centre(vectors: Vectors, centres: Vectors, random: np.random.Generator) -> None:
     """Moves those that lie on the centre of their cluster, as equal ones do, a little off it.
 
     RaBitQ codes the direction from the centre: of no length, it stands for a cosine near 1 with
