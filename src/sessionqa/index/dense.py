@@ -3,7 +3,7 @@
 Few vectors are all compared (a flat index). Of many, only those in the clusters nearest to the
 question are (Jegou, Douze and Schmid 2011), by short codes (RaBitQ: Gao and Long 2024), and the
 best by codes are compared anew by the vectors themselves, kept beside them: scores are cosines
-either way. docs/decisions/0019 has the table that the numbers come from.
+either way. docs/decisions/0018 has the table that the numbers come from.
 """
 
 import math
