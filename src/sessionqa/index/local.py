@@ -39,6 +39,8 @@ MOST_ALIKE = 1000
 # So many sessions are remembered, since one question asks for the same ones several times; so many
 # passages' ids; and which passages so many filters let pass.
 KEPT_SESSIONS, KEPT_IDS, KEPT_FILTERS = 64, 20_000, 4
+# So many multiplications are too few for OpenBLAS to share them out: its bound is 262,144.
+ONE_THREAD = 200_000
 # No build has a longer name, and a file system refuses to look for one of any length.
 MAX_NAME = 100
 
@@ -384,11 +386,23 @@ def _nearest(
     full = np.flatnonzero(lengths)
     if not len(full) or not len(asked):
         return nearest
-    products = rows.runs(places[full]).astype(np.float32) @ asked.T
+    products = _products(rows.runs(places[full]).astype(np.float32), asked)
     starts = np.cumsum(lengths[full]) - lengths[full]
     best = np.maximum.reduceat(products, starts, axis=0)
     nearest[full] = np.average(best, axis=1, weights=weights)
     return nearest
+
+
+def _products(rows: Vectors, asked: Vectors) -> Vectors:
+    """`rows` times `asked`, shape (len(rows), len(asked)).
+
+    In parts for which OpenBLAS takes one thread: it waits for a second one in a loop, for long
+    where something else runs, and a question gains nothing by it.
+    """
+    step = max(1, ONE_THREAD // asked.size)
+    whole = len(rows) - len(rows) % step
+    parts = rows[:whole].reshape(-1, step, rows.shape[1]) @ asked.T
+    return np.concatenate([parts.reshape(-1, len(asked)), rows[whole:] @ asked.T])
 
 
 def _by_key(keys: RowFile) -> dict[str, int]:
