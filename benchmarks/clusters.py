@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessionqa.encode import OnnxEncoder, Vectors
+from sessionqa.index.builds import current_build
 from sessionqa.index.dense import BLOCK, TRAINED_ON, VECTORS, cluster_count, off_centre
-from sessionqa.index.local import LocalIndex, current_build
+from sessionqa.index.local import LocalIndex
 from sessionqa.index.rows import RowFile
 
 WANTED = 200

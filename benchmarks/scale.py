@@ -42,8 +42,9 @@ from sessionqa.datatypes import Session
 from sessionqa.encode import Encoded, Encoder, OnnxEncoder, Progress, Spans, Vectors
 from sessionqa.gold.beir import document
 from sessionqa.index.build import only_builder, write_build
+from sessionqa.index.builds import current_build
 from sessionqa.index.cut import cut
-from sessionqa.index.local import LocalIndex, current_build
+from sessionqa.index.local import LocalIndex
 from sessionqa.models import encoder_for_building
 from sessionqa.sentences import sentence_spans
 from sessionqa.settings import Settings

@@ -11,8 +11,9 @@ from sessionqa.encode import Vectors
 from sessionqa.errors import IndexDamaged
 from sessionqa.index import dense
 from sessionqa.index.build import only_builder, write_build
+from sessionqa.index.builds import current_build
 from sessionqa.index.dense import VECTORS, Dense, open_dense
-from sessionqa.index.local import LocalIndex, current_build
+from sessionqa.index.local import LocalIndex
 from sessionqa.sentence_vectors import vectors_of
 
 QUESTIONS = (

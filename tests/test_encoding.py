@@ -13,8 +13,9 @@ from sessionqa.corpus import read_corpus, stamps
 from sessionqa.encode import Encoded, Encoder, Progress, Vectors
 from sessionqa.index import encoding
 from sessionqa.index.build import only_builder, write_build
+from sessionqa.index.builds import current_build
 from sessionqa.index.encoding import key_of
-from sessionqa.index.local import LocalIndex, current_build
+from sessionqa.index.local import LocalIndex
 
 VECTOR_FILES = ("vectors.faiss", "tokens.npy", "sentences.npy")
 BLOCK = 2

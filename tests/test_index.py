@@ -19,8 +19,9 @@ from sessionqa.encode import STEPS, Encoded, Encoder, Progress, Vectors, passage
 from sessionqa.errors import IndexDamaged, IndexMissing, IndexUnusable
 from sessionqa.index import FORMAT_VERSION
 from sessionqa.index.build import inputs_of, live_manifest, only_builder, write_build
+from sessionqa.index.builds import current_build
 from sessionqa.index.encoding import key_of
-from sessionqa.index.local import LocalIndex, current_build
+from sessionqa.index.local import LocalIndex
 
 Write = Callable[..., Path]
 LEXICAL = ("lexical/passages/meta.json", "lexical/sessions/meta.json")

@@ -33,6 +33,7 @@ class Alignment:
         self.stems = [terms.stem(matches[n].group()) for n in known]
         self._rows = np.array([row for n in known for row in rows[n]], dtype=np.int64)
         self._lengths = np.array([len(rows[n]) for n in known], dtype=np.int64)
+        self._starts = np.cumsum(self._lengths) - self._lengths
         # What belongs to another script is only there or not: a vocabulary of one language has one
         # token for all that it does not know.
         self._foreign = np.array([not stem.isascii() for stem in self.stems], dtype=bool)
@@ -51,8 +52,7 @@ class Alignment:
         if not inside.any() or not self.stems:
             return np.zeros(len(self.stems), dtype=np.float32)
         best = products[:, inside].max(axis=1)
-        starts = np.cumsum(self._lengths) - self._lengths
-        near = np.add.reduceat(best, starts) / self._lengths.astype(np.float32)
+        near = np.add.reduceat(best, self._starts) / self._lengths.astype(np.float32)
         if not self._foreign.any():
             return np.asarray(near, dtype=np.float32)
         return np.where(self._foreign, np.minimum(near, self._said(text)), near)

@@ -14,7 +14,7 @@ from sessionqa.datatypes import Answer, Hit, Session
 from sessionqa.encode import Encoder, fingerprint
 from sessionqa.errors import IndexMissing, ModelError, SessionQAError, UsageError
 from sessionqa.index import Index, Manifest
-from sessionqa.index.local import current_build
+from sessionqa.index.builds import current_build
 from sessionqa.mentions import named_codes, named_sessions, with_codes
 from sessionqa.question import read
 from sessionqa.remembered import Remembered

@@ -141,7 +141,7 @@ def _reranker(settings: Settings) -> str:
     """Scores a pair of texts by the export that questions use, which must be of these weights."""
     from sessionqa import rerank
     from sessionqa.errors import IndexUnusable
-    from sessionqa.index.local import RERANKERS
+    from sessionqa.index.builds import RERANKERS
     from sessionqa.models import open_reranker
 
     reranker = open_reranker(settings)

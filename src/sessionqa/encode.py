@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from sessionqa import exports
 from sessionqa.errors import ModelError
 from sessionqa.settings import DEFAULT_MODEL, Backend
-from sessionqa.together import Together
 
 if TYPE_CHECKING:
     import torch
@@ -41,8 +40,6 @@ AXES_TEXTS, AXES_WORDS = 512, 24
 STEPS = 127
 # Of a longer question so many tokens at either end are compared with those of passages.
 MOST_TOKENS = 128
-# So many questions at most are read in one pass.
-MOST_TOGETHER = 8
 # What the card of an exported encoder says.
 FIELDS = ("name", "fingerprint", "dim", "token_dim", "max_tokens", "prompts")
 
@@ -150,8 +147,6 @@ class OnnxEncoder:
         self._before = specials.index(0)
         self._after = specials[::-1].index(0)
         self._remembered = lru_cache(maxsize=256)(self._encode_question)
-        # Questions that are asked at the same time: one pass for four takes less than four.
-        self._together = Together(self._read, MOST_TOGETHER)
         self.passage_spans = lru_cache(maxsize=512)(self._passage_spans)
         # Cutting a session counts its title, and many a stretch of its text, again and again.
         self.count_pieces = lru_cache(maxsize=4096)(self._count_pieces)
@@ -204,9 +199,12 @@ class OnnxEncoder:
         prompt = self._prompts["query"]
         encoding = self._tokenizer.encode(prompt + text)
         windows = self._windows(len(encoding.ids))
-        units, tokens = self._together([[encoding.ids[piece] for piece in w] for w in windows])
+        units, read = self._model.run([[encoding.ids[piece] for piece in w] for w in windows])
         mean = units.mean(axis=0)
         vector = mean / max(float(np.linalg.norm(mean)), 1e-12)
+        tokens = np.concatenate(
+            [self._own(rows, len(window)) for rows, window in zip(read, windows, strict=True)]
+        )
         own = [piece for window in windows for piece in window[self._before : -self._after or None]]
         places = (encoding.offsets[piece] for piece in own)
         spans = [(start - len(prompt), end - len(prompt)) for start, end in places]
@@ -216,19 +214,6 @@ class OnnxEncoder:
         for array in (vector, tokens):
             array.setflags(write=False)
         return vector, tokens, spans
-
-    def _read(self, asked: Sequence[list[list[int]]]) -> list[tuple[Vectors, Vectors]]:
-        """The vectors of each question's windows, and those of their tokens in a row."""
-        windows = [window for one in asked for window in one]
-        units = np.zeros((len(windows), self.dim), dtype=np.float32)
-        tokens = [np.zeros((0, self.token_dim), dtype=np.float32)] * len(windows)
-        for batch, (whole, read) in self._model.run_all(windows):
-            units[batch] = whole
-            for place, row in enumerate(batch):
-                tokens[row] = self._own(read[place], len(windows[row]))
-        ends = np.cumsum([len(one) for one in asked])
-        runs = [slice(end - len(one), end) for one, end in zip(asked, ends.tolist(), strict=True)]
-        return [(units[run], np.concatenate(tokens[run])) for run in runs]
 
     def _windows(self, pieces: int) -> list[list[int]]:
         """Which of a question's word pieces are read together, as many runs as the limit asks."""

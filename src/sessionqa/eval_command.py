@@ -20,7 +20,7 @@ from sessionqa.evaluate import Evaluation
 from sessionqa.explain import explain_miss
 from sessionqa.gold import GoldQuestion, GoldSet, joined, read_gold_set
 from sessionqa.index.build import corpus_fingerprint
-from sessionqa.index.local import current_build, read_manifest
+from sessionqa.index.builds import current_build, read_manifest
 from sessionqa.settings import Settings
 
 PASSED, UNDER_LIMIT = 0, 1

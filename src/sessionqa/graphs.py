@@ -8,7 +8,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -44,23 +44,26 @@ def write_graph(
     of their own for a model that cannot be exported.
     """
     features = {key: sample[key] for key in sample if key in INPUTS}
-
     try:
-        with _fused_attention(model):
-            _write(folder, model, read, outputs, features)
-        _check(folder / GRAPH, read, features)
+        _write(folder, model, read, outputs, features, _fused_attention(model))
     except Exception:  # whatever is special about this model's attention
-        _write(folder, model, read, outputs, features)
-        _check(folder / GRAPH, read, features)
+        _write(folder, model, read, outputs, features, nullcontext())
 
 
 def _write(
-    folder: Path, model: torch.nn.Module, read: Read, outputs: Sequence[str], features: Features
+    folder: Path,
+    model: torch.nn.Module,
+    read: Read,
+    outputs: Sequence[str],
+    features: Features,
+    attention: AbstractContextManager[None],
 ) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as aside:
         traced = Path(aside) / GRAPH
-        _trace(traced, model, read, outputs, features)
+        with attention:
+            _trace(traced, model, read, outputs, features)
         _optimise(traced, folder)
+    _check(folder / GRAPH, read, features)
 
 
 @contextmanager

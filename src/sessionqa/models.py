@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 from sessionqa.encode import Encoder, OnnxEncoder, SentenceTransformerEncoder, exported
 from sessionqa.errors import ExportFailed, IndexDamaged, ModelError
 from sessionqa.index import Manifest
-from sessionqa.index.local import ENCODERS, RERANKERS, LocalIndex, current_build, read_manifest
+from sessionqa.index.builds import (
+    ENCODERS,
+    RERANKERS,
+    current_build,
+    encoder_folder,
+    read_manifest,
+)
+from sessionqa.index.local import LocalIndex
 from sessionqa.settings import Settings
 
 if TYPE_CHECKING:
@@ -95,7 +102,7 @@ def _encoder_of(manifest: Manifest, settings: Settings) -> Encoder:
     if made_by["backend"] == "sentence-transformers":
         encoder = SentenceTransformerEncoder(made_by["name"], settings.threads)
     else:
-        folder = settings.index / ENCODERS / str(made_by["fingerprint"])
+        folder = encoder_folder(settings.index, manifest)
         encoder = OnnxEncoder(folder, settings.threads)
     if encoder.fingerprint != made_by["fingerprint"]:
         raise IndexDamaged(

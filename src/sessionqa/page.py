@@ -105,8 +105,10 @@ def thanks(sessions: Sequence[str] = ()) -> str:
 
 def offered(given: Answer, codes: Iterable[str]) -> list[str]:
     """Those of `codes` to choose the right session from: the closest first, and not too many."""
+    known = dict.fromkeys(codes)
     nearest = (hit.passage.session_code for hit in given.hits)
-    return list(islice(dict.fromkeys([*nearest, *codes]), MOST_OFFERED))
+    near = (code for code in nearest if code in known)
+    return list(islice(dict.fromkeys([*near, *known]), MOST_OFFERED))
 
 
 def growing(given: Answer) -> list[str]:

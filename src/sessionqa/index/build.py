@@ -18,19 +18,10 @@ from sessionqa.encode import Encoder
 from sessionqa.errors import IndexUnusable, SessionQAError
 from sessionqa.exports import sha256_of
 from sessionqa.index import FORMAT_VERSION, Manifest, database, lexical, room
+from sessionqa.index.builds import BUILDS, CURRENT, MANIFEST, current_build, read_manifest
 from sessionqa.index.cut import Report, cut
 from sessionqa.index.encoding import forget_unfinished, write_vectors
-from sessionqa.index.local import (
-    BUILDS,
-    CURRENT,
-    DATABASE,
-    MANIFEST,
-    PASSAGE_WORDS,
-    SESSION_WORDS,
-    LocalIndex,
-    current_build,
-    read_manifest,
-)
+from sessionqa.index.local import DATABASE, PASSAGE_WORDS, SESSION_WORDS, LocalIndex
 from sessionqa.settings import Settings
 
 # Size and time of each corpus file; see corpus.stamps.

@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 
 from sessionqa.datatypes import Passage, Sentence, Session, Speaker
 from sessionqa.encode import STEPS, Tokens, Vectors
-from sessionqa.errors import IndexDamaged, IndexMissing, first_line
-from sessionqa.exports import sha256_of
-from sessionqa.index import FORMAT_VERSION, Abbreviation, KnownWord, Manifest, Ranked, Weights
+from sessionqa.errors import IndexDamaged, first_line
+from sessionqa.index import Abbreviation, KnownWord, Manifest, Ranked, Weights
 from sessionqa.index import places as at
+from sessionqa.index.builds import (
+    REBUILD,
+    check_files,
+    current_build,
+    encoder_folder,
+    read_manifest,
+)
 from sessionqa.index.dense import open_dense
 from sessionqa.index.rows import RowFile
 
-CURRENT = "CURRENT"
-BUILDS = "builds"
-ENCODERS = "encoder"
-RERANKERS = "reranker"
-MANIFEST = "manifest.json"
 DATABASE = "passages.sqlite"
 SENTENCES = "sentences.npy"
 TOKENS = "tokens.npy"
@@ -41,10 +42,6 @@ MOST_ALIKE = 1000
 KEPT_SESSIONS, KEPT_IDS, KEPT_FILTERS = 64, 20_000, 4
 # So many multiplications are too few for OpenBLAS to share them out: its bound is 262,144.
 ONE_THREAD = 200_000
-# No build has a longer name, and a file system refuses to look for one of any length.
-MAX_NAME = 100
-
-REBUILD = "run `sessionqa index` to build it again"
 
 
 class LocalIndex:
@@ -95,13 +92,13 @@ class LocalIndex:
         cls, folder: Path, build: Path, manifest: Manifest, verify: bool = False
     ) -> Self:
         """Opens a build below `folder`, live or not. Raises IndexDamaged likewise."""
-        _check_files(build, manifest, verify)
+        check_files(build, manifest, verify)
         return cls(folder, build, manifest)
 
     @property
     def encoder_folder(self) -> Path:
         """Where the encoder that made the vectors lies."""
-        return self.folder / ENCODERS / str(self.manifest.encoder["fingerprint"])
+        return encoder_folder(self.folder, self.manifest)
 
     def close(self) -> None:
         """Lets go of the files; the index is of no use any more."""
@@ -419,50 +416,3 @@ def _session(row: tuple[Any, ...]) -> Session:
     record["speakers"] = tuple(Speaker(**speaker) for speaker in json.loads(record["speakers"]))
     record["services"] = tuple(json.loads(record["services"]))
     return Session(**record)
-
-
-def current_build(folder: Path) -> Path:
-    """The folder of the live build. Raises IndexMissing or IndexDamaged."""
-    try:
-        name = (folder / CURRENT).read_text(encoding="utf-8").strip()
-    except (FileNotFoundError, NotADirectoryError):
-        raise IndexMissing(
-            f"there is no index in {folder}: run `sessionqa index`, with the same --corpus and "
-            "--index if you gave any"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise IndexDamaged(
-            f"{folder / CURRENT} cannot be read ({first_line(error)}): {REBUILD}"
-        ) from error
-    build = folder / BUILDS / name
-    if not 0 < len(name) < MAX_NAME or Path(name).name != name or not build.is_dir():
-        raise IndexDamaged(f"{folder / CURRENT} names a build that is not there: {REBUILD}")
-    return build
-
-
-def read_manifest(build: Path) -> Manifest:
-    """The manifest of a build. Raises IndexDamaged for one that is broken or of another format."""
-    path = build / MANIFEST
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        version = record["format"]
-        if version == FORMAT_VERSION:
-            return Manifest(**record)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IndexDamaged(f"{path} cannot be read ({first_line(error)}): {REBUILD}") from error
-    raise IndexDamaged(
-        f"{path} has format {version}, and this sessionqa reads {FORMAT_VERSION}: {REBUILD}"
-    )
-
-
-def _check_files(build: Path, manifest: Manifest, verify: bool) -> None:
-    for name, expected in manifest.files.items():
-        path = build / name
-        if not path.is_file():
-            raise IndexDamaged(f"{path} is missing: {REBUILD}")
-        if path.stat().st_size != expected["size"]:
-            raise IndexDamaged(
-                f"{path} has {path.stat().st_size} bytes instead of {expected['size']}: {REBUILD}"
-            )
-        if verify and sha256_of(path) != expected["sha256"]:
-            raise IndexDamaged(f"{path} is not what was built, by its checksum: {REBUILD}")
