@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +25,7 @@ from sessionqa.index.builds import (
 )
 from sessionqa.index.dense import open_dense
 from sessionqa.index.rows import RowFile
+from sessionqa.remembered import Remembered
 
 DATABASE = "passages.sqlite"
 SENTENCES = "sentences.npy"
@@ -74,7 +76,8 @@ class LocalIndex:
             raise IndexDamaged(
                 f"{build} has {len(self._dense)} vectors for {rows} passages: {REBUILD}"
             )
-        self._session = lru_cache(KEPT_SESSIONS)(self._read_session)
+        self._sessions = Remembered[tuple[int, Session]](KEPT_SESSIONS)
+        self._ranges = lru_cache(KEPT_SESSIONS)(self._read_ranges)
         self._passing = lru_cache(KEPT_FILTERS)(self._read_passing)
         self._known = _Known()
 
@@ -180,19 +183,19 @@ class LocalIndex:
         """See Index."""
         query = f"SELECT ordinal, {SESSION_COLUMNS} FROM sessions"
         if codes is None:
-            rows: Iterable[tuple[Any, ...]] = self._db.execute(query)
-        else:
-            rows = self._select(f"{query} WHERE folded IN", [code.casefold() for code in codes])
-        return [_session(row[1:]) for row in sorted(rows)]
+            return [_session(row[1:]) for row in sorted(self._db.execute(query))]
+        known = {code.casefold(): self._sessions.get(code.casefold()) for code in codes}
+        unknown = [folded for folded, found in known.items() if found is None]
+        for ordinal, *columns in self._select(f"{query} WHERE folded IN", unknown):
+            session = _session(tuple(columns))
+            known[session.code.casefold()] = (ordinal, session)
+            self._sessions.keep(session.code.casefold(), (ordinal, session))
+        found = [one for one in known.values() if one is not None]
+        return [session for _, session in sorted(found, key=itemgetter(0))]
 
     def session(self, code: str) -> Session | None:
         """See Index."""
-        return self._session(code.casefold())
-
-    def _read_session(self, folded: str) -> Session | None:
-        query = f"SELECT {SESSION_COLUMNS} FROM sessions WHERE folded = ?"
-        row = self._db.execute(query, (folded,)).fetchone()
-        return _session(row) if row else None
+        return next(iter(self.sessions([code])), None)
 
     def facets(self, field: str, folded: Collection[str]) -> list[tuple[str, str, str]]:
         """See Index."""
@@ -211,7 +214,7 @@ class LocalIndex:
 
     def sentences(self, code: str, start: int, end: int) -> list[Sentence]:
         """See Index."""
-        session = self._session(code.casefold())
+        session = self.session(code)
         if session is None or session.code != code:
             return []
         _, _, first, last = self._ranges(code)
@@ -290,7 +293,7 @@ class LocalIndex:
         """See Index."""
         return len(self._sentences) == self._places.sentences
 
-    def _ranges(self, code: str) -> tuple[int, int, int, int]:
+    def _read_ranges(self, code: str) -> tuple[int, int, int, int]:
         """The first row and the one after the last, of a session's passages and its sentences."""
         columns = "first_passage, last_passage, first_sentence, last_sentence"
         query = f"SELECT {columns} FROM codes WHERE code = ?"
