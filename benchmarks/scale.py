@@ -39,7 +39,7 @@ from sessionqa import terms
 from sessionqa.answer import ExtractiveAnswerer
 from sessionqa.assistant import Assistant
 from sessionqa.datatypes import Session
-from sessionqa.encode import Encoded, Encoder, OnnxEncoder, Progress, Spans, Vectors
+from sessionqa.encode import Encoded, Encoder, OnnxEncoder, Places, Progress, Spans, Vectors
 from sessionqa.gold.beir import document
 from sessionqa.index.build import only_builder, write_build
 from sessionqa.index.builds import current_build
@@ -170,7 +170,7 @@ class DerivedEncoder:
         """Not for questions."""
         raise NotImplementedError
 
-    def passage_spans(self, text: str) -> Spans:
+    def passage_spans(self, text: str) -> Places:
         """Not for questions."""
         raise NotImplementedError
 

@@ -68,7 +68,7 @@ class Alignment:
             tokens = self._index.passage_tokens(passage.id)
             read = passage_input(self._encoder, passage.title, passage.text)
             shift = passage.start - (len(read) - len(passage.text))
-            spans = np.array(self._encoder.passage_spans(read), dtype=np.int64).reshape(-1, 2)
+            spans = self._encoder.passage_spans(read)
             asked = self._tokens[self._rows]
             self._seen[passage.id] = (asked @ tokens.T, spans[: len(tokens)] + shift)
         return self._seen[passage.id]

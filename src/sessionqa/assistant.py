@@ -14,7 +14,7 @@ from sessionqa.datatypes import Answer, Hit, Session
 from sessionqa.encode import Encoder, fingerprint
 from sessionqa.errors import IndexMissing, ModelError, SessionQAError, UsageError
 from sessionqa.index import Index, Manifest
-from sessionqa.index.builds import current_build
+from sessionqa.index.builds import current_build, pointer_of
 from sessionqa.mentions import named_codes, named_sessions, with_codes
 from sessionqa.question import read
 from sessionqa.remembered import Remembered
@@ -98,6 +98,7 @@ class Assistant:
         self._answers = Remembered[Answer](MOST_ANSWERS)
         self._cited = Remembered[tuple[str, ...]](MOST_ANSWERS)
         self._follows = False
+        self._pointer: tuple[int, int] | None = None
         self._latest: Assistant | None = None
         self._seen = index.manifest.build
         self._opening = Lock()
@@ -136,11 +137,12 @@ class Assistant:
         """
         if not self._follows:
             return self
-        with suppress(SessionQAError):
-            build = current_build(self.settings.index).name
-            if build != self._seen:
+        with suppress(SessionQAError, OSError):
+            pointer = pointer_of(self.settings.index)
+            if pointer != self._pointer:
                 with self._opening:
-                    self._follow(build)
+                    self._follow(current_build(self.settings.index).name)
+                self._pointer = pointer
         return self._latest or self
 
     def _follow(self, build: str) -> None:

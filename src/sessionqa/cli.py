@@ -215,7 +215,7 @@ def _sessions(arguments: argparse.Namespace) -> int:
         return ANSWERED
     width = max((len(session.code) for session in sessions), default=0)
     for session in sessions:
-        speakers = ", ".join(speaker.name for speaker in session.speakers)
+        speakers = ", ".join(session.people)
         print(f"{session.code:{width}}  {session.title}{f'  ({speakers})' if speakers else ''}")
     return ANSWERED
 

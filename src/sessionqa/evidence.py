@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sessionqa import card, kinds, terms
 from sessionqa.datatypes import Hit, Sentence, Session
 from sessionqa.encode import Encoder
 from sessionqa.index import Index
-from sessionqa.kinds import Wanted
-from sessionqa.question import Asked, defines, enumerates, focus, one_of_several, read
+from sessionqa.question import defines, enumerates, focus, one_of_several, read
 from sessionqa.sentence_vectors import vectors_of
 
 # Weights of a sentence's score, chosen on dev questions and SQuAD 1.1: docs/decisions/0006.
@@ -30,11 +29,13 @@ class Evidence:
     `overlap` the share of the question's rarity in it, its title and its code, `kind` is
     above 0 if it is of the kind that was asked for, below 0 for a line of the card that was not.
     `fit`, from 0 to 1, says how far it has a person, a number, a reason where one is asked for.
+    `on_card` says that it is a line of the card.
     """
 
     sentence: Sentence
     session: Session
     hit: Hit
+    on_card: bool
     meaning: float
     focus: float
     overlap: float
@@ -52,11 +53,6 @@ class Evidence:
             + KIND * self.kind
             + FIT * self.fit
         )
-
-    @property
-    def on_card(self) -> bool:
-        """Whether it is a line of the card."""
-        return self.sentence.end <= card.end_of(self.session.text)
 
     @property
     def is_field(self) -> bool:
@@ -79,27 +75,15 @@ class Examiner:
         if not found:
             return []
         asking = focus(question)
-        asked, want, rarity = read(question), kinds.wanted(asking), rarity_of(self._index, question)
-        weighed = [
-            Evidence(
-                sentence=sentence,
-                session=sessions[sentence.session_code],
-                hit=hit,
-                meaning=0.0,
-                focus=0.0,
-                overlap=covered(rarity, terms.stems(sentence.text) | terms.stems(name_of(hit))),
-                kind=_kind(sentence, sessions[sentence.session_code], asked),
-                fit=_fit(want, sentence, sessions[sentence.session_code]),
-            )
-            for sentence, hit in found
-        ]
+        weigh = _Weigher(self._index, question, asking, sessions).weigh
         if not self._index.keeps_sentences:
-            weighed = sorted(weighed, key=_rank)[:MOST_READ]
-        vectors = vectors_of(self._index, self._encoder, [e.sentence for e in weighed])
+            found.sort(key=lambda one: _rank(weigh(*one)))
+            del found[MOST_READ:]
+        vectors = vectors_of(self._index, self._encoder, [sentence for sentence, _ in found])
         meanings = (vectors @ self._encoder.encode_question(question)).tolist()
         focuses = (vectors @ self._encoder.encode_question(asking)).tolist()
-        each = zip(weighed, meanings, focuses, strict=True)
-        return sorted((replace(e, meaning=m, focus=f) for e, m, f in each), key=_rank)
+        each = zip(found, meanings, focuses, strict=True)
+        return sorted((weigh(*one, meaning, focus) for one, meaning, focus in each), key=_rank)
 
     def _sentences(
         self, hits: Sequence[Hit], sessions: Mapping[str, Session]
@@ -120,23 +104,53 @@ class Examiner:
         return list(found.values())
 
 
+class _Weigher:
+    """Weighs sentences of `sessions` by their words, against one question."""
+
+    def __init__(
+        self, index: Index, question: str, asking: str, sessions: Mapping[str, Session]
+    ) -> None:
+        self._asked = read(question)
+        self._want = kinds.wanted(asking)
+        self._rarity = rarity_of(index, question)
+        self._sessions = sessions
+        self._card_ends = {code: card.end_of(one.text) for code, one in sessions.items()}
+        self._people = {code: one.people for code, one in sessions.items()}
+        self._named = {code: terms.stems(name_of(one)) for code, one in sessions.items()}
+
+    def weigh(
+        self, sentence: Sentence, hit: Hit, meaning: float = 0.0, focus: float = 0.0
+    ) -> Evidence:
+        """`sentence`, found in `hit`, with its cosines to the question and its focus."""
+        code, text = sentence.session_code, sentence.text
+        on_card = sentence.end <= self._card_ends[code]
+        return Evidence(
+            sentence=sentence,
+            session=self._sessions[code],
+            hit=hit,
+            on_card=on_card,
+            meaning=meaning,
+            focus=focus,
+            overlap=covered(self._rarity, terms.stems(text) | self._named[code]),
+            kind=self._of_line(code, text) if on_card else self._of_text(text),
+            fit=kinds.fit(self._want, text, self._people[code]),
+        )
+
+    def _of_line(self, code: str, text: str) -> float:
+        field = card.field(text, code)
+        return CARD_FIELD[field] if field in self._asked.fields else -1.0
+
+    def _of_text(self, text: str) -> float:
+        asked = self._asked
+        if asked.defined and defines(asked.defined, text):
+            return DEFINITION
+        several = asked.several and (enumerates(text) or one_of_several(asked.things, text))
+        return ONE_OF_SEVERAL if several else 0.0
+
+
 def _rank(evidence: Evidence) -> tuple[float, int]:
     """Sorts the best first, equal ones in the order of the corpus."""
     return -evidence.score, evidence.sentence.row
-
-
-def _kind(sentence: Sentence, session: Session, asked: Asked) -> float:
-    if sentence.end <= card.end_of(session.text):
-        field = card.field(sentence.text, session.code)
-        return CARD_FIELD[field] if field in asked.fields else -1.0
-    if asked.defined and defines(asked.defined, sentence.text):
-        return DEFINITION
-    several = enumerates(sentence.text) or one_of_several(asked.things, sentence.text)
-    return ONE_OF_SEVERAL if asked.several and several else 0.0
-
-
-def _fit(want: Wanted, sentence: Sentence, session: Session) -> float:
-    return kinds.fit(want, sentence.text, [speaker.name for speaker in session.speakers])
 
 
 def rarity_of(index: Index, question: str) -> dict[str, float]:
@@ -156,6 +170,6 @@ def covered(rarity: Mapping[str, float], stems: Collection[str]) -> float:
     return sum(rarity[stem] for stem in rarity if stem in stems) / total if total else 0.0
 
 
-def name_of(hit: Hit) -> str:
-    """The code and title of a hit's session, with which every sentence of it is understood."""
-    return f"{hit.passage.session_code} {hit.passage.title}"
+def name_of(session: Session) -> str:
+    """The code and title of a session, with which every sentence of it is understood."""
+    return f"{session.code} {session.title}"

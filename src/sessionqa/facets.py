@@ -39,7 +39,7 @@ def facets_of(session: Session) -> Iterator[Facet]:
         "track": [session.track],
         "level": [] if session.level is None else [str(session.level)],
         "year": [] if session.year is None else [str(session.year)],
-        "speaker": [speaker.name for speaker in session.speakers],
+        "speaker": session.people,
         "service": session.services,
         "event": [session.event],
     }

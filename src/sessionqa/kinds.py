@@ -198,9 +198,10 @@ def formal_fit(want: Wanted, text: str, people: Collection[str] = ()) -> float:
     return fit(replace(want, kinds=kinds), text, people)
 
 
-def names(text: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def names(text: str) -> tuple[str, ...]:
     """The words of `text` that look like names: capitals inside a sentence, or digits in a word."""
-    return [word for word in _INSIDE.findall(text) if is_name(word)]
+    return tuple(word for word in _INSIDE.findall(text) if is_name(word))
 
 
 def is_name(word: str) -> bool:

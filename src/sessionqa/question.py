@@ -269,6 +269,8 @@ def _things(question: str) -> frozenset[str]:
 
 def defines(term: Sequence[str], text: str) -> bool:
     """Whether `text` has `term`, stemmed, followed by a verb that defines: "X is", "X means"."""
+    if not terms.stems(text).issuperset(term):
+        return False
     said = f" {' '.join(terms.stem(word) for word in terms.words(text))} "
     return any(f" {' '.join(term)} {verb} " in said for verb in _DEFINING_STEMS)
 

@@ -42,7 +42,7 @@ def card_lines(index: Index, session: Session) -> list[tuple[str, Sentence]]:
 
 def presented(session: Session) -> str:
     """A session in a few words: "ARC310 Gray failures (Mike Hagen)"."""
-    speakers = ", ".join(speaker.name for speaker in session.speakers)
+    speakers = ", ".join(session.people)
     return f"{session.code} {session.title}" + (f" ({speakers})" if speakers else "")
 
 

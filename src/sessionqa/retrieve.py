@@ -62,15 +62,14 @@ class Meaning:
 
     @property
     def near(self) -> Scores:
-        """The weighted mean of what is known. Tokens that are not count as the farthest known."""
-        parts, weights = [self.whole], [WHOLE]
-        if not np.isnan(self.sentences).all():
-            parts.append(self.sentences)
-            weights.append(SENTENCES)
-        if not np.isnan(self.tokens).all():
-            parts.append(np.where(np.isnan(self.tokens), np.nanmin(self.tokens), self.tokens))
-            weights.append(TOKENS)
-        return np.average(parts, axis=0, weights=weights)
+        """The weighted mean of what is known. What is not counts as the farthest that is."""
+        near, total = WHOLE * self.whole.astype(np.float64), WHOLE
+        for weight, part in ((SENTENCES, self.sentences), (TOKENS, self.tokens)):
+            farthest = np.fmin.reduce(part, initial=np.nan)
+            if not np.isnan(farthest):
+                near += weight * np.where(np.isnan(part), farthest, part)
+                total += weight
+        return near / total
 
 
 @dataclass(frozen=True, slots=True)

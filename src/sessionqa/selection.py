@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 
@@ -49,7 +50,8 @@ class Selector:
         first = evidence[0]
         if first.is_field:
             return [e.sentence for e in evidence if e.is_field and e.session == first.session]
-        near = [e for e in evidence if e is first or _may_follow(e, first, bounds)]
+        close = takewhile(lambda e: e.score >= first.score - bounds.close, evidence)
+        near = [e for e in close if e is first or _may_follow(e, first, bounds)]
         vectors = vectors_of(self._index, self._encoder, [e.sentence for e in near])
         scores = np.array([e.score for e in near])
         left = set(range(1, len(near)))
@@ -67,7 +69,8 @@ class Selector:
 
 
 def _may_follow(evidence: Evidence, first: Evidence, bounds: Bounds) -> bool:
-    close = bounds.close if evidence.session == first.session else bounds.elsewhere
+    same = evidence.sentence.session_code == first.sentence.session_code
+    close = bounds.close if same else bounds.elsewhere
     return not evidence.on_card and evidence.score >= first.score - close
 
 

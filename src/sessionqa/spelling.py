@@ -32,6 +32,9 @@ SAME_END = 4
 # What English adds to a word: "kangaroos" is a form of a word that the encoder knows.
 _ENDINGS = ("s", "es", "ed", "d", "ing", "ly", "er", "ers", "r", "rs", "y", "ness", "less", "able")
 
+# In one order: of two words as near, the first is taken.
+_ASKING = sorted(terms.UNASKED)
+
 Known = Mapping[str, KnownWord]
 
 
@@ -208,7 +211,7 @@ class _Speller:
         found = self._index.known_words(terms.stem(other) for other in swapped)
         others = [*self._index.words_like(word, 2), *(entry.word for entry in found.values())]
         meant = [other for other in others if other.isalpha() and len(other) >= SHORTEST]
-        candidates = list(dict.fromkeys([*meant, *sorted(terms.UNASKED)]))
+        candidates = list(dict.fromkeys([*meant, *_ASKING]))
         within = process.extract(word, candidates, scorer=OSA.distance, score_cutoff=2, limit=None)
         # Of words as near, first the one that begins alike, then the more usual.
         ranked = sorted(within, key=lambda found: (found[1], found[0][0] != word[0], found[2]))

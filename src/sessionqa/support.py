@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice, takewhile
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class Support:
         rarity = rarity_of(self._index, question)
         naming = self._naming(question)
         best = evidence[0]
-        body = [e for e in evidence if not e.on_card][:TOP] or [best]
+        body = list(islice((e for e in evidence if not e.on_card), TOP)) or [best]
         topic = {stem: rarity[stem] for stem in rarity if stem not in naming}
         alignment = Alignment(self._index, self._encoder, question)
         own = covered(topic, terms.stems(best.sentence.text))
@@ -73,7 +74,7 @@ class Support:
         return {
             stem
             for session in named
-            for name in (session.code, *(speaker.name for speaker in session.speakers))
+            for name in (session.code, *session.people)
             for stem in terms.stems(name)
         }
 
@@ -109,7 +110,7 @@ def _absent(alignment: Alignment, best: Evidence, hits: Sequence[Hit], naming: s
 def _names_missing(question: str, best: Evidence) -> float:
     """How many of the question's names are missing; by half, those that stand elsewhere."""
     names = [terms.stem(name) for name in kinds.names(question) if not terms.is_unasked(name)]
-    here = terms.stems(best.sentence.text) | terms.stems(name_of(best.hit))
+    here = terms.stems(best.sentence.text) | terms.stems(name_of(best.session))
     around = terms.stems(best.session.text)
     missing = sum(1.0 - 0.5 * (name in around) for name in names if name not in here)
     return missing / len(names) if names else 0.0
@@ -125,10 +126,13 @@ def _fits(question: str, evidence: Sequence[Evidence]) -> float:
     if best.is_field:
         return 1.0
     want = kinds.wanted(focus(question))
-    near = [e for e in evidence if not e.on_card and e.score >= best.score - NEAR][:TOP]
     if not kinds.FORMAL.intersection(want.kinds):
         return 1.0
-    return max((kinds.formal_fit(want, e.sentence.text, _people(e)) for e in near), default=0.0)
+    near = takewhile(lambda e: e.score >= best.score - NEAR, evidence)
+    said = islice((e for e in near if not e.on_card), TOP)
+    return max(
+        (kinds.formal_fit(want, e.sentence.text, e.session.people) for e in said), default=0.0
+    )
 
 
 def _field(best: Evidence, topic: Mapping[str, float]) -> float:
@@ -136,10 +140,6 @@ def _field(best: Evidence, topic: Mapping[str, float]) -> float:
     if not best.is_field:
         return 0.0
     return covered(topic, terms.stems(best.session.text)) if topic else 1.0
-
-
-def _people(evidence: Evidence) -> list[str]:
-    return [speaker.name for speaker in evidence.session.speakers]
 
 
 def _negated(question: str, best: Evidence) -> bool:

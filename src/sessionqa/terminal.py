@@ -60,7 +60,7 @@ def read_as(corrections: Sequence[Correction]) -> str:
 
 
 def _source(marks: str, session: Session) -> str:
-    speakers = ", ".join(speaker.name for speaker in session.speakers)
+    speakers = ", ".join(session.people)
     by = f" ({speakers})" if speakers else ""
     link = f"\n    {session.url}" if session.url else ""
     return f"{marks} {session.code}: {session.title}{by}{link}"

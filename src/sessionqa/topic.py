@@ -243,6 +243,7 @@ def key(word: str) -> str:
     return one if one.endswith(("er", "or")) and len(stem) < len(one) else stem
 
 
-def keys(text: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def keys(text: str) -> tuple[str, ...]:
     """The key of each word of `text`, in order."""
-    return [key(word) for word in terms.words(text)]
+    return tuple(key(word) for word in terms.words(text))

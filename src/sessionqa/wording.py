@@ -69,7 +69,7 @@ def emphasised(
         return tuple(citations)
     want = kinds.wanted(focus(question))
     for at, citation in enumerate(citations[:EMPHASISED]):
-        people = [speaker.name for speaker in sessions[citation.session_code].speakers]
+        people = sessions[citation.session_code].people
         found = kinds.spans(want, citation.quote, people)
         if len(found) == 1 and citation.quote[slice(*found[0])] != citation.session_code:
             start, end = (citation.start + offset for offset in found[0])

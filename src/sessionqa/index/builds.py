@@ -1,6 +1,7 @@
 """The builds in a folder: which one is live, and whether it is what its manifest says."""
 
 import json
+import os
 from pathlib import Path
 
 from sessionqa.errors import IndexDamaged, IndexMissing, first_line
@@ -21,6 +22,13 @@ REBUILD = "run `sessionqa index` to build it again"
 def encoder_folder(folder: Path, manifest: Manifest) -> Path:
     """Where the encoder that made the vectors lies."""
     return folder / ENCODERS / str(manifest.encoder["fingerprint"])
+
+
+def pointer_of(folder: Path) -> tuple[int, int]:
+    """Differs once another build has become the live one. Raises OSError where there is none."""
+    # Each build puts a new file in the place of the old one.
+    status = os.stat(folder / CURRENT)
+    return status.st_ino, status.st_mtime_ns
 
 
 def current_build(folder: Path) -> Path:

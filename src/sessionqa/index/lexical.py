@@ -18,8 +18,8 @@ from sessionqa.index.places import Numbers, Within
 
 _TEXT, _SESSION, _ROW = "stems", "session", "row"
 WRITER_BYTES = 64_000_000
-# So many sessions are looked for by their ordinals.
-FEW_SESSIONS = 1000
+# So many sessions are looked for by their ordinals, unless they have one text in so many.
+FEW_SESSIONS, LARGE_SHARE = 1000, 4
 
 Ranked = list[tuple[int, float]]
 
@@ -92,14 +92,15 @@ class LexicalArm:
         )
         if within is None:
             return self._best(query, k)
-        if len(within.sessions) > FEW_SESSIONS:
+        total = self._searcher.num_docs
+        if len(within.sessions) > FEW_SESSIONS or len(within.rows) * LARGE_SHARE > total:
             return self._best_passing(query, k, within.rows)
         allowed = tantivy.Query.term_set_query(self._schema, _SESSION, within.sessions.tolist())
         both = [(tantivy.Occur.Must, query), (tantivy.Occur.Must, _unscored(allowed))]
         return self._best(tantivy.Query.boolean_query(both), k)
 
     def _best_passing(self, query: tantivy.Query, k: int, rows: Numbers) -> Ranked:
-        """The `k` best of `rows`: a list of very many sessions costs more than to look deeper."""
+        """The `k` best of `rows`: to look deeper costs less than a list of many sessions."""
         total = self._searcher.num_docs
         passing = np.zeros(total, dtype=bool)
         passing[rows] = True

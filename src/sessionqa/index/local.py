@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from operator import itemgetter
@@ -78,6 +79,7 @@ class LocalIndex:
             )
         self._sessions = Remembered[tuple[int, Session]](KEPT_SESSIONS)
         self._ranges = lru_cache(KEPT_SESSIONS)(self._read_ranges)
+        self._spans = lru_cache(KEPT_SESSIONS)(self._read_spans)
         self._passing = lru_cache(KEPT_FILTERS)(self._read_passing)
         self._known = _Known()
 
@@ -195,7 +197,8 @@ class LocalIndex:
 
     def session(self, code: str) -> Session | None:
         """See Index."""
-        return next(iter(self.sessions([code])), None)
+        known = self._sessions.get(code.casefold())
+        return known[1] if known else next(iter(self.sessions([code])), None)
 
     def facets(self, field: str, folded: Collection[str]) -> list[tuple[str, str, str]]:
         """See Index."""
@@ -217,12 +220,12 @@ class LocalIndex:
         session = self.session(code)
         if session is None or session.code != code:
             return []
-        _, _, first, last = self._ranges(code)
-        spans = self._places.spans(first, last)
-        inside = np.flatnonzero((spans[:, 0] >= start) & (spans[:, 1] <= end)).tolist()
+        first, starts, ends = self._spans(code)
+        # Sentences do not overlap: both columns ascend.
+        inside = range(bisect_left(starts, start), bisect_right(ends, end))
         return [
-            Sentence(first + place, code, begin, stop, session.text[begin:stop])
-            for place, (begin, stop) in zip(inside, spans[inside].tolist(), strict=True)
+            Sentence(first + n, code, starts[n], ends[n], session.text[starts[n] : ends[n]])
+            for n in inside
         ]
 
     def holding(self, sentence: Sentence) -> str:
@@ -299,6 +302,12 @@ class LocalIndex:
         query = f"SELECT {columns} FROM codes WHERE code = ?"
         found: tuple[int, int, int, int] = self._db.execute(query, (code,)).fetchone() or (0,) * 4
         return found
+
+    def _read_spans(self, code: str) -> tuple[int, list[int], list[int]]:
+        """The first row of a session's sentences, where each of them starts, and where it ends."""
+        _, _, first, last = self._ranges(code)
+        spans = self._places.spans(first, last)
+        return first, spans[:, 0].tolist(), spans[:, 1].tolist()
 
     def _read_passing(self, sessions: frozenset[str]) -> at.Within:
         # In order, many are found three times as fast.
@@ -386,23 +395,26 @@ def _nearest(
     full = np.flatnonzero(lengths)
     if not len(full) or not len(asked):
         return nearest
-    products = _products(rows.runs(places[full]).astype(np.float32), asked)
+    products = _products(rows.runs(places[full]), asked)
     starts = np.cumsum(lengths[full]) - lengths[full]
     best = np.maximum.reduceat(products, starts, axis=0)
     nearest[full] = np.average(best, axis=1, weights=weights)
     return nearest
 
 
-def _products(rows: Vectors, asked: Vectors) -> Vectors:
-    """`rows` times `asked`, shape (len(rows), len(asked)).
+def _products(rows: NDArray[Any], asked: Vectors) -> Vectors:
+    """`rows`, of any type, times `asked`, shape (len(rows), len(asked)).
 
-    In parts for which OpenBLAS takes one thread: it waits for a second one in a loop, for long
-    where something else runs, and a question gains nothing by it.
+    In parts that stay in the processor's cache, and for which OpenBLAS takes one thread: it waits
+    for a second one in a loop, for long where something else runs, and a question gains nothing.
     """
     step = max(1, ONE_THREAD // asked.size)
-    whole = len(rows) - len(rows) % step
-    parts = rows[:whole].reshape(-1, step, rows.shape[1]) @ asked.T
-    return np.concatenate([parts.reshape(-1, len(asked)), rows[whole:] @ asked.T])
+    products = np.empty((len(rows), len(asked)), dtype=np.float32)
+    columns = np.ascontiguousarray(asked.T)
+    for first in range(0, len(rows), step):
+        part = rows[first : first + step].astype(np.float32)
+        np.matmul(part, columns, out=products[first : first + step])
+    return products
 
 
 def _by_key(keys: RowFile) -> dict[str, int]:

@@ -70,10 +70,11 @@ class RowFile:
 
 def _joined(places: NDArray[np.int64]) -> NDArray[np.int64]:
     """The same rows in fewer runs: one that begins where another ends goes on with it."""
-    breaks = np.flatnonzero(places[1:, 0] != places[:-1, 1])
-    firsts = places[np.concatenate([[0], breaks + 1])[: len(places)], 0]
-    lasts = places[np.concatenate([breaks, [len(places) - 1]])[: len(places)], 1]
-    return np.stack([firsts, lasts], axis=1)
+    if len(places) < 2:
+        return places
+    breaks = np.ones(len(places) + 1, dtype=bool)
+    np.not_equal(places[1:, 0], places[:-1, 1], out=breaks[1:-1])
+    return np.column_stack([places[breaks[:-1], 0], places[breaks[1:], 1]])
 
 
 class RowWriter:
