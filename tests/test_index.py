@@ -165,13 +165,18 @@ def test_passages_that_have_all_words_are_found(index: LocalIndex) -> None:
     assert index.having([], 1000) == []
 
 
-def test_lexical_search_keeps_to_the_sessions_given(index: LocalIndex) -> None:
-    stems = [terms.stem("failure")]
+@pytest.mark.parametrize("left", [1, 2, 5, 13])
+def test_lexical_search_keeps_to_the_sessions_given(index: LocalIndex, left: int) -> None:
+    """Few that pass are looked for, and of many the others are passed over: alike."""
+    codes = sorted(index.values("session").values())
+    codes = ["ARC310", *(code for code in codes if code != "ARC310")][:left]
+    stems = [terms.stem("failure"), terms.stem("recovery")]
     everything = index.lexical(stems, 1000)
     passages = {p.id: p for p in index.passages([id_ for id_, _ in everything])}
-    expected = [pair for pair in everything if passages[pair[0]].session_code == "ARC310"]
+    expected = [pair for pair in everything if passages[pair[0]].session_code in codes]
     assert 0 < len(expected) < len(everything)
-    assert_alike(index.lexical(stems, 1000, ["ARC310"]), expected)
+    assert_alike(index.lexical(stems, 1000, codes), expected)
+    assert_alike(index.lexical(stems, 2, codes), expected[:2])
 
 
 @examples(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
