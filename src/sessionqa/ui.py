@@ -45,7 +45,7 @@ _POLICY = (
 )
 # What the page itself calls under /gradio_api; uploads, files, proxies and the like stay shut.
 _GRADIO_CALL = re.compile(r"/gradio_api/([^/?]*)")
-_OPEN_CALLS = frozenset({"queue", "heartbeat", "startup-events", "cancel", "reset"})
+_OPEN_CALLS = frozenset({"queue", "heartbeat", "startup-events"})
 # Tags of Gradio's page for other hosts, link previews and app installs, and the <base> that turns
 # a link into the sources into a reload wherever the address has a query.
 _ALIEN = re.compile(
@@ -67,6 +67,9 @@ Shown = tuple[Any, Any, Any, Any, Any]
 # What a thumb changes: the chat, what stands below it, its note, its box, and what is judged.
 Judging = tuple[Any, Any, Any, Any, Any]
 _UP, _DOWN = "Like", "Dislike"
+# What the browser does by itself, before the server hears of anything, to a button.
+_REST = "() => ({__type__: 'update', interactive: false})"
+_WAKE = "() => ({__type__: 'update', interactive: true})"
 
 
 def build(assistant: Assistant) -> gr.Blocks:
@@ -91,13 +94,20 @@ def build(assistant: Assistant) -> gr.Blocks:
             "concurrency_limit": ASKING_AT_ONCE,
             **quiet,
         }
-        running = [
+        # While a question is answered, nothing can be cleared: the rest of the answer would bring
+        # back what was cleared. Gradio's `cancels` is no help: it takes effect only after the
+        # clearing, on whatever runs by then, be it the next question, and cannot stop what the
+        # server has not given an id yet.
+        gr.on([box.submit, chat.example_select], None, outputs=clear, js=_REST, **quiet)
+        for asking in (
             box.submit(talk.ask, [box, answers], **shared),
             chat.example_select(talk.pick, [answers], **shared),
-        ]
+        ):
+            for over in (asking.success, asking.failure):
+                over(None, outputs=clear, js=_WAKE, **quiet)
         judged = gr.State(_Judged())
         emptied = {**shared, "outputs": [*shared["outputs"], judged]}
-        gr.on([clear.click, chat.clear], talk.forget, cancels=running, **emptied)
+        clear.click(talk.forget, **emptied)
         told = [chat, judgement, said, right, judged]
         chat.like(talk.judge, [answers, judged], told, **quiet)
         right.input(talk.name_right, [right, answers, judged], [said, judged], **quiet)

@@ -3,8 +3,8 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from harness import Chat, Open, Server, running
-from playwright.sync_api import BrowserContext, sync_playwright
+from harness import PATIENCE_SECONDS, Chat, Open, Server, running
+from playwright.sync_api import BrowserContext, expect, sync_playwright
 
 from sessionqa import Settings, build_index
 
@@ -86,9 +86,15 @@ def chromium() -> Iterator[BrowserContext]:
         stop = pytest.fail if os.environ.get("CI") else pytest.skip
         stop(f"no browser: set $CHROMIUM, or install one of {', '.join(BROWSERS)}")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
+        patience = 1000 * PATIENCE_SECONDS
+        expect.set_options(timeout=patience)
+        browser = playwright.chromium.launch(
+            executable_path=found, args=list(ARGUMENTS), timeout=patience
+        )
         # One context for all tabs, so that Gradio's files are read once.
-        yield browser.new_context()
+        context = browser.new_context()
+        context.set_default_timeout(patience)
+        yield context
         browser.close()
 
 

@@ -10,11 +10,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Dialog, Locator, Page, Request
+from playwright.sync_api import BrowserContext, Dialog, Locator, Page, Route, expect
 
 from sessionqa import Settings
 
-ANSWER_SECONDS = 10
+# What a busy machine may need for a step that is done at once on an idle one.
+PATIENCE_SECONDS = 60
+# What the page asks of the server.
+CALLS = "**/queue/join*"
 
 
 @dataclass
@@ -70,7 +73,6 @@ class Chat:
 
     page: Page
     complaints: list[str] = field(default_factory=list)
-    ended: list[str] = field(default_factory=list)
 
     @classmethod
     def open(cls, context: BrowserContext, server: Server, width: int, query: str) -> "Chat":
@@ -84,10 +86,6 @@ class Chat:
         page.on("pageerror", lambda error: complain(str(error)))
         page.on("console", lambda m: complain(m.text) if m.type in {"error", "warning"} else None)
         page.on("dialog", chat._refuse)
-        # Gradio's stream of events ends when nothing is left to come; which side is first to close
-        # it, and so whether the browser calls it finished or failed, is chance.
-        page.on("requestfinished", chat._note_end)
-        page.on("requestfailed", chat._note_end)
         page.goto(f"{server.url}/{query}")
         chat.box.wait_for()
         return chat
@@ -95,10 +93,6 @@ class Chat:
     def _refuse(self, dialog: Dialog) -> None:
         self.complaints.append(f"dialog: {dialog.message}")
         dialog.dismiss()
-
-    def _note_end(self, request: Request) -> None:
-        if "/queue/data" in request.url:
-            self.ended.append(request.url)
 
     @property
     def box(self) -> Locator:
@@ -112,21 +106,45 @@ class Chat:
     def sources(self) -> Locator:
         return self.page.locator("#sources")
 
+    @property
+    def clear(self) -> Locator:
+        return self.page.get_by_role("button", name="Clear the conversation")
+
     @contextmanager
     def answered(self) -> Iterator[None]:
         """Waits at its end until the answer has come to its last word."""
-        before = len(self.ended)
-        yield
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while len(self.ended) == before:
-            assert time.monotonic() < deadline, "no answer came"
-            self.page.wait_for_timeout(10)
+        # Clear is off from before the page sends the question until the answer is whole.
+        with self.page.expect_request(CALLS):
+            yield
+        expect(self.clear).to_be_enabled()
 
     def ask(self, question: str) -> Locator:
         with self.answered():
-            self.box.fill(question)
-            self.box.press("Enter")
+            self.submit(question)
         return self.last
+
+    def submit(self, question: str) -> None:
+        self.box.fill(question)
+        self.box.press("Enter")
+
+    def held(self, act: Callable[[], None]) -> Route:
+        """The call that the page makes upon `act`: it gets to the server once it is continued."""
+        calls: list[Route] = []
+
+        def hold(call: Route) -> None:
+            # The route stays: what is held goes on by itself when a route is taken away.
+            if calls:
+                call.fallback()
+            else:
+                calls.append(call)
+
+        self.page.route(CALLS, hold)
+        act()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not calls:
+            assert time.monotonic() < deadline, "the page did not call"
+            self.page.wait_for_timeout(10)
+        return calls[0]
 
 
 Open = Callable[..., Chat]

@@ -5,9 +5,10 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from functools import partial
 
 import pytest
-from harness import Chat, Open, Server, command, running
+from harness import PATIENCE_SECONDS, Chat, Open, Server, command, running
 from playwright.sync_api import expect
 
 from sessionqa import Settings
@@ -98,10 +99,50 @@ def test_a_follow_up_knows_what_was_asked_before(open_chat: Open, chat_server: S
 def test_clear_begins_anew(open_chat: Open, chat_server: Server) -> None:
     chat = open_chat(chat_server)
     chat.ask("What is ARC310 about?")
-    chat.page.get_by_role("button", name="Clear").click()
+    chat.clear.click()
     expect(chat.page.get_by_test_id("bot")).to_have_count(0)
     expect(chat.sources.get_by_role("article")).to_have_count(0)
     expect(chat.ask("who gave it?").get_by_text("Asked as")).to_have_count(0)
+
+
+def test_clearing_leaves_the_next_question_alone(open_chat: Open, chat_server: Server) -> None:
+    chat = open_chat(chat_server)
+    chat.ask("What is ARC310 about?")
+    # Asked before the page knows that it is cleared, as may happen where the server is slow.
+    clearing = chat.held(chat.clear.click)
+    asking = chat.held(partial(chat.submit, "What is shuffle sharding?"))
+    clearing.continue_()
+    expect(chat.page.get_by_test_id("bot")).to_have_count(0)
+    expect(chat.box).to_have_value("")
+    asking.continue_()
+    expect(chat.last).to_contain_text("ARC306")
+    expect(chat.page.get_by_test_id("user")).to_have_count(1)
+
+
+def test_a_conversation_is_cleared_once_its_last_question_is_answered(
+    open_chat: Open, chat_server: Server
+) -> None:
+    chat = open_chat(chat_server)
+    chat.ask("What is ARC310 about?")
+    asking = chat.held(partial(chat.submit, "What is shuffle sharding?"))
+    expect(chat.clear).to_be_disabled()
+    asking.continue_()
+    chat.clear.click()
+    expect(chat.page.get_by_test_id("bot")).to_have_count(0)
+    expect(chat.ask("who gave it?").get_by_text("Asked as")).to_have_count(0)
+
+
+def test_a_question_that_did_not_get_through_leaves_the_page_usable(
+    open_chat: Open, chat_server: Server
+) -> None:
+    chat = open_chat(chat_server)
+    chat.ask("What is ARC310 about?")
+    asking = chat.held(partial(chat.submit, "What is shuffle sharding?"))
+    asking.fulfill(status=500, json={"detail": "out of order"})
+    chat.clear.click()
+    expect(chat.page.get_by_test_id("bot")).to_have_count(0)
+    assert all("500" in complaint for complaint in chat.complaints)
+    chat.complaints.clear()
 
 
 def test_an_empty_question_does_nothing(open_chat: Open, chat_server: Server) -> None:
@@ -180,7 +221,9 @@ def test_the_page_allows_and_names_no_other_host(chat_server: Server) -> None:
     assert not re.search(r"<(?:link|meta|script|img)\b[^>]*=\"(?:https?:)?//", html)
 
 
-@pytest.mark.parametrize("path", ["upload", "file=app.py", "proxy=http://localhost/", "vibe-edit/"])
+@pytest.mark.parametrize(
+    "path", ["upload", "file=app.py", "proxy=http://localhost/", "vibe-edit/", "cancel"]
+)
 def test_what_the_page_does_not_need_is_shut(chat_server: Server, path: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{chat_server.url}/gradio_api/{path}")
@@ -191,7 +234,11 @@ def test_a_port_in_use_is_one_line_with_the_remedy(shipped: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run(
-            command(shipped, port), capture_output=True, text=True, timeout=60, check=False
+            command(shipped, port),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
         )
     assert done.returncode == 3
     assert done.stdout == ""
@@ -206,7 +253,7 @@ def test_ctrl_c_ends_it_quietly_with_a_page_open(shipped: Settings) -> None:
         # Such a stream is held by an open page.
         page = urllib.request.urlopen(f"{server.url}/gradio_api/heartbeat/somebody")
         server.process.send_signal(signal.SIGINT)
-        _, errors = server.process.communicate(timeout=10)
+        _, errors = server.process.communicate(timeout=PATIENCE_SECONDS)
         page.close()
     assert server.process.returncode == 0
     assert errors == ""

@@ -86,13 +86,13 @@ def test_the_next_question_puts_the_note_away_and_keeps_the_thumb(
 ) -> None:
     chat = open_chat(chat_server)
     chat.ask(QUESTION)
-    with chat.answered():
-        thumb(chat, "Dislike").click()
+    thumb(chat, "Dislike").click()
     expect(right_session(chat)).to_be_visible()
     chat.ask("What is ARC310 about?")
     expect(right_session(chat)).to_have_count(0)
     expect(thumb(chat, "Disliked")).to_be_visible()
-    chat.page.get_by_role("button", name="Clear the conversation").click()
+    chat.clear.click()
+    expect(chat.page.get_by_test_id("bot")).to_have_count(0)
     chat.ask(QUESTION)
     expect(thumb(chat, "Disliked")).to_have_count(0)
     assert len(records(kept)) == 1
