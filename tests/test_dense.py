@@ -183,9 +183,8 @@ def test_sentences_without_vectors_are_read_when_they_are_wanted(
     assert np.allclose(vectors_of(large, assistant.encoder, sentences), kept, atol=2e-3)
     assert vectors_of(large, assistant.encoder, []).shape == (0, 384)
     ids = [id_ for id_, _ in large.dense(kept[0], 5)]
-    whole, nearest = large.similarities(ids, kept[0], kept[:1])
-    assert np.isnan(nearest).all()
-    assert whole.tolist() == pytest.approx(
+    assert np.isnan(large.sentence_similarities(ids, kept[:1])).all()
+    assert large.cosines(ids, kept[0]).tolist() == pytest.approx(
         [score for _, score in large.dense(kept[0], 5)], abs=1e-3
     )
 

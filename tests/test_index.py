@@ -276,7 +276,8 @@ def test_similarities_are_those_of_brute_force(
     encode = assistant.encoder.encode_question
     vector, sentences = encode(QUESTIONS[0]), np.stack([encode(text) for text in QUESTIONS])
     chosen = [*ids[::7], ids[0], ids[0]]
-    whole, nearest = index.similarities(chosen, vector, sentences)
+    whole = index.cosines(chosen, vector)
+    nearest = index.sentence_similarities(chosen, sentences)
     assert whole.dtype == nearest.dtype == np.float32
     rows = [ids.index(id_) for id_ in chosen]
     assert np.allclose(whole, matrix[rows] @ vector, atol=1e-5)
@@ -308,8 +309,8 @@ def test_token_similarities_are_those_of_brute_force(
 
 def test_likeness_to_nothing_and_of_nothing(index: LocalIndex, assistant: Assistant) -> None:
     vector = assistant.encoder.encode_question("worms")
-    whole, nearest = index.similarities([], vector, vector.reshape(1, -1))
-    assert whole.shape == nearest.shape == (0,)
+    assert index.cosines([], vector).shape == (0,)
+    assert index.sentence_similarities([], vector.reshape(1, -1)).shape == (0,)
     worms, _ = assistant.encoder.question_tokens("worms")
     assert index.token_similarities([], worms, np.ones(len(worms))).shape == (0,)
     ids = every_id(index)[:3]

@@ -152,7 +152,10 @@ class Retriever:
         session = self._index.session_scores(question.stems, ids)
         own = np.array([lexical.get(id_, 0.0) for id_ in ids])
         words = (1 - SESSION) * own + SESSION * session
-        meaning = self._meaning(question, ids, words)
+        # Those that the dense arm has found come first.
+        others = self._index.cosines(ids[len(dense) :], question.vector)
+        whole = np.concatenate([np.array(list(dense.values()), dtype=np.float32), others])
+        meaning = self._meaning(question, ids, whole, words)
         by_meaning, by_words = self._fused(meaning, words)
         return Candidates(ids, dense, lexical, session, meaning, by_meaning, by_words)
 
@@ -160,15 +163,15 @@ class Retriever:
         fuse = FUSIONS[self._settings.fusion]
         return fuse(meaning.near, words, self._settings.lexical_weight)
 
-    def _meaning(self, question: Question, ids: list[str], words: Scores) -> Meaning:
+    def _meaning(self, question: Question, ids: list[str], whole: Scores, words: Scores) -> Meaning:
         """Late interaction (Khattab and Zaharia 2020, "ColBERT") over sentences, and over tokens.
 
         Tokens, which cost the most, are compared for the LATE_TOP best by everything else.
         """
-        whole, sentences = self._index.similarities(ids, question.vector, question.sentences)
         none = np.full(len(ids), np.nan)
         if not self._settings.late_interaction:
             return Meaning(whole, none, none)
+        sentences = self._index.sentence_similarities(ids, question.sentences)
         if not self._encoder.token_dim:
             return Meaning(whole, sentences, none)
         first = np.add(*self._fused(Meaning(whole, sentences, none), words))

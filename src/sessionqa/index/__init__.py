@@ -86,14 +86,14 @@ class Index(Protocol):
     def session_scores(self, stems: Sequence[str], ids: Sequence[str]) -> Vectors:
         """The BM25 score of the whole session of each of these passages, shape (len(ids),)."""
 
-    def similarities(
-        self, ids: Sequence[str], vector: Vectors, sentences: Vectors
-    ) -> tuple[Vectors, Vectors]:
-        """How near in meaning each of these passages is to a question; shapes (len(ids),).
+    def cosines(self, ids: Sequence[str], vector: Vectors) -> Vectors:
+        """The cosine of each of these passages to `vector`, shape (dim,); shape (len(ids),)."""
 
-        First the cosine to `vector`, shape (dim,). Then, for each of the question's `sentences`,
-        shape (m, dim), the cosine to the passage's nearest sentence, and the mean of these; NaN if
-        the index keeps no vectors of sentences.
+    def sentence_similarities(self, ids: Sequence[str], sentences: Vectors) -> Vectors:
+        """How near the sentences of each of these passages come to a question's; shape (len(ids),).
+
+        For each of the question's `sentences`, shape (m, dim), the cosine to the passage's nearest
+        one, and the mean of these; NaN if the index keeps no vectors of sentences.
         """
 
     def token_similarities(self, ids: Sequence[str], tokens: Vectors, weights: Weights) -> Vectors:

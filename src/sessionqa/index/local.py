@@ -40,9 +40,9 @@ MAX_VALUES = 500
 STATEMENTS = (1, 8, 32, 128, MAX_VALUES)
 # So many of the most usual words with one beginning, or one ending, may be meant by a misspelt one.
 MOST_ALIKE = 1000
-# So many sessions are remembered, since one question asks for the same ones several times; so many
-# passages' ids; and which passages so many filters let pass.
-KEPT_SESSIONS, KEPT_IDS, KEPT_FILTERS = 64, 20_000, 4
+# So many sessions and passages are remembered, since one question asks for the same ones several
+# times; so many passages' ids; and which passages so many filters let pass.
+KEPT_SESSIONS, KEPT_PASSAGES, KEPT_IDS, KEPT_FILTERS = 64, 512, 20_000, 4
 # So many multiplications are too few for OpenBLAS to share them out: its bound is 262,144.
 ONE_THREAD = 200_000
 
@@ -78,6 +78,7 @@ class LocalIndex:
                 f"{build} has {len(self._dense)} vectors for {rows} passages: {REBUILD}"
             )
         self._sessions = Remembered[tuple[int, Session]](KEPT_SESSIONS)
+        self._passages = Remembered[Passage](KEPT_PASSAGES)
         self._ranges = lru_cache(KEPT_SESSIONS)(self._read_ranges)
         self._spans = lru_cache(KEPT_SESSIONS)(self._read_spans)
         self._passing = lru_cache(KEPT_FILTERS)(self._read_passing)
@@ -143,17 +144,19 @@ class LocalIndex:
         found = dict(self._lexical_sessions.search(stems, max(len(wanted), 1), within))
         return np.array([found.get(ordinal, 0.0) for ordinal in ordinals], dtype=np.float32)
 
-    def similarities(
-        self, ids: Sequence[str], vector: Vectors, sentences: Vectors
-    ) -> tuple[Vectors, Vectors]:
+    def cosines(self, ids: Sequence[str], vector: Vectors) -> Vectors:
         """See Index."""
         if not ids:
-            return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
-        whole = self._dense.vectors(np.array(self._rows_of(ids))) @ vector
+            return np.zeros(0, dtype=np.float32)
+        found: Vectors = self._dense.vectors(np.array(self._rows_of(ids))) @ vector
+        return found
+
+    def sentence_similarities(self, ids: Sequence[str], sentences: Vectors) -> Vectors:
+        """See Index."""
         if not self.keeps_sentences:
-            return whole, np.full(len(ids), np.nan, dtype=np.float32)
+            return np.full(len(ids), np.nan, dtype=np.float32)
         held = self._of_passages(ids)[:, [at.FIRST_SENTENCE, at.LAST_SENTENCE]]
-        return whole, _nearest(sentences, self._sentences, held)
+        return _nearest(sentences, self._sentences, held)
 
     def token_similarities(self, ids: Sequence[str], tokens: Vectors, weights: Weights) -> Vectors:
         """See Index."""
@@ -174,12 +177,16 @@ class LocalIndex:
 
     def passages(self, ids: Sequence[str]) -> list[Passage]:
         """See Index. Raises KeyError for an id that the index does not have."""
-        query = (
-            "SELECT row, session_code, title, text, start, end, tokens FROM passages WHERE row IN"
-        )
-        rows = self._rows_of(ids)
-        found = {row: columns for row, *columns in self._select(query, rows)}
-        return [Passage(id_, *found[row]) for id_, row in zip(ids, rows, strict=True)]
+        found = {id_: self._passages.get(id_) for id_ in ids}
+        unknown = [id_ for id_, known in found.items() if known is None]
+        rows = dict(zip(self._rows_of(unknown), unknown, strict=True))
+        columns = "session_code, title, text, start, end, tokens"
+        query = f"SELECT row, {columns} FROM passages WHERE row IN"
+        for row, *values in self._select(query, list(rows)):
+            passage = Passage(rows[row], *values)
+            found[passage.id] = passage
+            self._passages.keep(passage.id, passage)
+        return [one for id_ in ids if (one := found[id_]) is not None]
 
     def sessions(self, codes: Collection[str] | None = None) -> list[Session]:
         """See Index."""
