@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sessionqa.index.rows import RowFile, RowWriter
+from sessionqa.index.rows import RowFile, RowWriter, floats
 
 CONTENT = np.arange(60, dtype=np.int64).reshape(20, 3)
 
@@ -62,3 +62,13 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "flat.npy", np.zeros(5))
     with pytest.raises(ValueError, match="1 dimensions"):
         RowFile(tmp_path / "flat.npy")
+
+
+def test_halves_become_the_floats_that_they_are() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)].reshape(-1, 64)
+    made = floats(halves)
+    assert made.dtype == np.float32
+    assert np.array_equal(made, halves.astype(np.float32))
+    assert floats(halves[:0]).shape == (0, 64)
+    assert floats(np.array([[-127, 127]], dtype=np.int8)).tolist() == [[-127, 127]]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessionqa.encode import Vectors
-from sessionqa.index.rows import RowFile, RowWriter
+from sessionqa.index.rows import RowFile, RowWriter, floats
 
 SEARCHED, VECTORS, CLUSTER_OF = "vectors.faiss", "vectors.npy", "cluster_of.npy"
 
@@ -59,7 +59,7 @@ def _write_flat(folder: Path, blocks: Iterable[Vectors], dim: int) -> None:
 
     index = faiss.IndexFlatIP(dim)
     for block in blocks:
-        index.add(_floats(block))
+        index.add(floats(block))
     _save(index, folder)
 
 
@@ -72,10 +72,10 @@ def _write_clusters(folder: Path, count: int, dim: int, done: Done) -> None:
     random = np.random.default_rng(0)
     drawn = random.choice(count, min(count, TRAINED_ON * clusters), replace=False)
     done(0, count)
-    index.train(_floats(rows.take(np.sort(drawn))))
+    index.train(floats(rows.take(np.sort(drawn))))
     with RowWriter(folder / CLUSTER_OF, 1, np.uint16) as cluster_of:
         for first in range(0, count, BLOCK):
-            block = _floats(rows.runs(np.array([[first, min(first + BLOCK, count)]])))
+            block = floats(rows.runs(np.array([[first, min(first + BLOCK, count)]])))
             nearest = index.quantizer.search(block, 1)[1]
             cluster_of.append(nearest)
             off_centre(block, index.quantizer.reconstruct_batch(nearest[:, 0]), random)
@@ -153,7 +153,7 @@ class _Flat:
 
     def vectors(self, rows: Rows) -> Vectors:
         """See Dense."""
-        return _floats(self._index.reconstruct_batch(rows))
+        return floats(self._index.reconstruct_batch(rows))
 
     def search(self, vector: Vectors, k: int, rows: Rows | None = None) -> Ranked:
         """See Dense."""
@@ -200,7 +200,7 @@ class _Clusters:
 
     def vectors(self, rows: Rows) -> Vectors:
         """See Dense."""
-        return _floats(self._rows.take(rows))
+        return floats(self._rows.take(rows))
 
     def search(self, vector: Vectors, k: int, rows: Rows | None = None) -> Ranked:
         """See Dense. Few that pass a filter, and very many that are wanted, are all compared."""
@@ -265,11 +265,7 @@ def _opened(path: Path) -> Any:
 
 
 def _one(vector: Vectors) -> Vectors:
-    return _floats(vector).reshape(1, -1)
-
-
-def _floats(rows: NDArray[Any]) -> Vectors:
-    return np.ascontiguousarray(rows, dtype=np.float32)
+    return floats(vector).reshape(1, -1)
 
 
 def _best(rows: Rows, scores: Vectors, k: int) -> Ranked:

@@ -95,8 +95,7 @@ class LexicalArm:
         total = self._searcher.num_docs
         if len(within.sessions) > FEW_SESSIONS or len(within.rows) * LARGE_SHARE > total:
             return self._best_passing(query, k, within.rows)
-        allowed = tantivy.Query.term_set_query(self._schema, _SESSION, within.sessions.tolist())
-        both = [(tantivy.Occur.Must, query), (tantivy.Occur.Must, _unscored(allowed))]
+        both = [(tantivy.Occur.Must, query), (tantivy.Occur.Must, self._any_of(within.sessions))]
         return self._best(tantivy.Query.boolean_query(both), k)
 
     def _best_passing(self, query: tantivy.Query, k: int, rows: Numbers) -> Ranked:
@@ -122,9 +121,15 @@ class LexicalArm:
         query = tantivy.Query.term_query(self._schema, _TEXT, stem, "freq")
         return query if times == 1 else tantivy.Query.boost_query(query, float(times))
 
-
-def _unscored(query: tantivy.Query) -> tantivy.Query:
-    return tantivy.Query.const_score_query(query, 0.0)
+    def _any_of(self, sessions: Numbers) -> tantivy.Query:
+        """Lets the texts of these sessions pass, and adds nothing to their scores."""
+        # Faster than a term set, but for a thousand of them.
+        terms_of = (
+            tantivy.Query.term_query(self._schema, _SESSION, session, "basic")
+            for session in sessions.tolist()
+        )
+        every = tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms_of])
+        return tantivy.Query.const_score_query(every, 0.0)
 
 
 def _mirror(source: Path, target: Path) -> None:

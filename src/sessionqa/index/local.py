@@ -25,7 +25,7 @@ from sessionqa.index.builds import (
     read_manifest,
 )
 from sessionqa.index.dense import open_dense
-from sessionqa.index.rows import RowFile
+from sessionqa.index.rows import RowFile, floats
 from sessionqa.remembered import Remembered
 
 DATABASE = "passages.sqlite"
@@ -247,7 +247,7 @@ class LocalIndex:
         """See Index."""
         if not self.keeps_sentences:
             return None
-        return np.asarray(self._sentences.take(np.array(rows, dtype=np.int64)), dtype=np.float32)
+        return floats(self._sentences.take(np.array(rows, dtype=np.int64)))
 
     def sentence_counts(self, stems: Iterable[str]) -> dict[str, int]:
         """See Index."""
@@ -419,7 +419,7 @@ def _products(rows: NDArray[Any], asked: Vectors) -> Vectors:
     products = np.empty((len(rows), len(asked)), dtype=np.float32)
     columns = np.ascontiguousarray(asked.T)
     for first in range(0, len(rows), step):
-        part = rows[first : first + step].astype(np.float32)
+        part = floats(rows[first : first + step])
         np.matmul(part, columns, out=products[first : first + step])
     return products
 
