@@ -21,13 +21,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+import numpy as np
 import torch
 
+from sessionqa import measures
 from sessionqa.corpus import read_corpus
 from sessionqa.encode import OnnxEncoder, exported, load_sentence_transformer
-from sessionqa.settings import DEFAULT_MODEL
+from sessionqa.gold import read_gold_set
+from sessionqa.settings import DEFAULT_MODEL, Precision
 from sessionqa.threads import usable_cores
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ BATCH_SIZES = (8, 16, 32, 64)
 SHORT, LONG = 45, 400
 # Lengths of the mix, in words, in turn.
 MIXED = (12, 180, 45, 120, 300, 25, 160, 90)
+PRECISIONS = get_args(Precision)
 QUESTIONS = 60
 
 
@@ -110,20 +114,19 @@ def _questions(encoders: Sequence[OnnxEncoder], reference: "SentenceTransformer"
 
 
 def _found(encoders: Sequence[OnnxEncoder], folder: Path) -> None:
-    """Prints nDCG@10 of a BEIR folder's test questions, each document one vector."""
-    gold = read_gold([folder])
-    qrels = {question.id: question.judged for question in gold.questions}
-    print(f"\n{gold.name}, {len(qrels)} questions, dense nDCG@10")
-    sessions = list(gold.sessions or ())
+    """Prints the nDCG@10 of a BEIR folder's questions, by an exact search of whole documents."""
+    gold = read_gold_set(folder)
+    documents = gold.sessions or ()
+    grades = {question.id: question.relevant for question in gold.questions}
+    print(f"\n{gold.name}: {len(documents)} documents, {len(grades)} questions, nDCG@10")
     for precision, encoder in zip(PRECISIONS, encoders, strict=True):
-        texts = [passage_input(encoder, session.title, session.text) for session in sessions]
-        vectors = encoder.encode_passages(texts)
-        run = {}
+        vectors = encoder.encode_passages([document.text for document in documents])
+        found = {}
         for question in gold.questions:
-            scores = vectors @ encoder.encode_question(question.text)
-            best = np.argsort(-scores)[:10]
-            run[question.id] = {sessions[at].code: float(scores[at]) for at in best}
-        print(f"    {precision} {scored(qrels, run):.4f}")
+            best = np.argsort(-(vectors @ encoder.encode_question(question.question)))[:10]
+            found[question.id] = [documents[at].code for at in best]
+        scores = measures.values(["nDCG@10"], grades, found)["nDCG@10"]
+        print(f"    {precision} {statistics.mean(scores.values()):.4f}")
 
 
 def _alternating(ways: Sequence[Callable[[], object]], runs: int) -> list[float]:

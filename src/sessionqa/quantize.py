@@ -3,8 +3,9 @@
 Weights become whole numbers with a scale for each output. What they are multiplied with gets one
 scale for all texts, measured beforehand on texts that depend on no corpus: a text's vector is the
 same whatever stands beside it. Channels that are far larger than others are made smaller and their
-weights larger (after SmoothQuant, Xiao et al. 2022), by the factors that lose least; what still
-loses too much is multiplied in two parts, the second for what the first rounds off.
+weights larger (after SmoothQuant, Xiao et al. 2022), by the factors that lose least. What still
+loses too much, or may go far beyond what was measured, is multiplied in two parts, the second for
+what the first rounds off.
 """
 
 from collections import defaultdict
@@ -32,9 +33,10 @@ MICROSOFT = "com.microsoft"
 WEIGHT_STEPS, STEPS, HALF_STEPS = 127, 255, 127
 # Smoothing makes every channel as large as this quantile of all, if it is larger, by these powers.
 QUANTILES, POWERS = (0.5, 0.8), (0.6, 0.8, 1.0)
-# Other texts go further than those that were measured: by so much in one part and in two, whose
-# steps are fine enough for more.
-ROOM, MORE_ROOM = 1.15, 1.5
+# What these give cannot grow without bound; anything else goes further for some unusual text.
+NORMALISATIONS = {"LayerNormalization", "SimplifiedLayerNormalization", "RMSNormalization"}
+# So many times as far as what was measured, in one part and in two, whose steps are fine enough.
+ROOM, MORE_ROOM = 1.15, 2.0
 # The error, as a share of each output's variance, from which a product takes two parts.
 MOST_ERROR = 5e-4
 # Rows by which the error is measured; tensors whose rows are read in one pass.
@@ -93,12 +95,17 @@ def make_int8(folder: Path, calibrating: Sequence[Fed], held_out: Sequence[Fed])
     by_source = defaultdict(list)
     for product in _products(model.graph):
         by_source[product.source].append(product)
+    bounded = {
+        name for node in model.graph.node if node.op_type in NORMALISATIONS for name in node.output
+    }
     before = _vectors(folder / GRAPH, held_out)
     made: dict[str, list[onnx.NodeProto]] = {}
     constants: list[onnx.TensorProto] = []
     for source, rows in _rows(folder, list(by_source), calibrating):
         products = by_source[source]
-        scale = _scale(rows, np.concatenate([product.weights for product in products], axis=1))
+        weights = np.concatenate([product.weights for product in products], axis=1)
+        scale = _in_one(rows, weights) if source in bounded else None
+        scale = scale or _in_two(rows)
         writer = Writer(source, scale, constants)
         made[products[0].nodes[0].output[0]] = writer.nodes(products)
     replaced = [node for products in by_source.values() for p in products for node in p.nodes]
@@ -161,8 +168,14 @@ def _rows(
                 yield name, np.concatenate([t.reshape(-1, t.shape[-1]) for t in tensors])
 
 
-def _scale(rows: Floats, weights: Floats) -> Scale:
-    """The scale by which the product of `rows` and `weights` loses least."""
+def _in_two(rows: Floats) -> Scale:
+    """Two parts, which are fine enough for channels as they are."""
+    even = np.ones(rows.shape[1], dtype=np.float32)
+    return replace(_ranged(rows, even, MORE_ROOM), in_two=True)
+
+
+def _in_one(rows: Floats, weights: Floats) -> Scale | None:
+    """The one part by which the product of `rows` and `weights` loses least, if not too much."""
     largest = np.maximum(np.abs(rows).max(axis=0), 1e-5)
     sample = rows[:: max(1, len(rows) // ROWS)]
     exact = sample @ weights
@@ -174,16 +187,12 @@ def _scale(rows: Floats, weights: Floats) -> Scale:
         product = scale.rounded(sample / scale.smooth) @ (whole * steps)
         return float((np.square(product - exact).mean(axis=0) / variances).mean())
 
-    even = np.ones_like(largest)
-    ways = [_ranged(rows, even, ROOM)]
+    ways = [_ranged(rows, np.ones_like(largest), ROOM)]
     for quantile in QUANTILES:
         above = np.maximum(1, largest / np.quantile(largest, quantile)).astype(np.float32)
         ways.extend(_ranged(rows, above**power, ROOM) for power in POWERS)
     best = min(ways, key=error)
-    if error(best) <= MOST_ERROR:
-        return best
-    # Two parts are fine enough for channels as they are.
-    return replace(_ranged(rows, even, MORE_ROOM), in_two=True)
+    return best if error(best) <= MOST_ERROR else None
 
 
 def _ranged(rows: Floats, smooth: Floats, room: float) -> Scale:
