@@ -140,6 +140,44 @@ def small_bert() -> Callable[..., "transformers.BertConfig"]:
 
 
 @pytest.fixture(scope="session")
+def tiny(
+    tmp_path_factory: pytest.TempPathFactory,
+    small_bert: Callable[..., "transformers.BertConfig"],
+) -> Path:
+    """A model of another make: CLS pooling, 32 dimensions, 48 word pieces, prompts, cased."""
+    import sentence_transformers
+    import torch
+    import transformers
+    from sentence_transformers.models import Pooling, Transformer
+
+    folder = tmp_path_factory.mktemp("tiny")
+    pieces = [*"[PAD] [UNK] [CLS] [SEP] [MASK] worm ##s tea compost eat mint".split()]
+    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;?!-#()'"
+    pieces += [*letters, *(f"##{letter}" for letter in letters)]
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    torch.manual_seed(7)
+    config = small_bert(vocab_size=len(pieces))
+    transformers.BertModel(config).save_pretrained(folder / "bert")
+    tokenizer = transformers.BertTokenizer(vocab=vocabulary, do_lower_case=False)
+    tokenizer.save_pretrained(folder / "bert")
+    reader = Transformer(str(folder / "bert"), max_seq_length=48)
+    model = sentence_transformers.SentenceTransformer(
+        modules=[reader, Pooling(32, pooling_mode="cls")],
+        prompts={"query": "ask: ", "document": "tell: "},
+        device="cpu",
+    )
+    model.save(str(folder / "model"))
+    return folder / "model"
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Exports of the test are not kept in the user's own cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
 def cross_encoder(
     tmp_path_factory: pytest.TempPathFactory,
     small_bert: Callable[..., "transformers.BertConfig"],

@@ -42,7 +42,7 @@ def test_all_is_ok_on_a_good_set_up(planted: Settings, capsys: Capture) -> None:
         checks
     )
     assert checks["corpus"].finding == f"2 sessions in {planted.corpus}"
-    assert checks["encoder"].finding.endswith("384 dimensions, agrees with the index")
+    assert checks["encoder"].finding.endswith("384 dimensions, fp32, agrees with the index")
     assert "is free" in checks["port"].finding
     assert doctor(planted) == 0
     shown = capsys.readouterr()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import sessionqa
-from sessionqa import Settings
+from sessionqa import Settings, build_index
 
 HEAVY = """
 torch transformers sentence_transformers gradio tiktoken yaml frontmatter markdown_it pandas scipy
@@ -131,6 +131,19 @@ assert answer.hits[0].rerank_score is not None, answer
 print(sorted(set({HEAVY!r}) & set(sys.modules)))
 """
     assert python(code, reranking) == "[]\n"
+
+
+def test_a_question_of_an_int8_index_loads_no_heavy_package_either(planted: Settings) -> None:
+    build_index(planted.with_(precision="int8"))
+    code = f"""
+from pathlib import Path
+from sessionqa import Assistant, Settings
+corpus, index = map(Path, sys.argv[1:3])
+assistant = Assistant.open(Settings(corpus=corpus, index=index, precision="int8"))
+assert assistant.ask("What do worms eat?").citations
+print(sorted(set({HEAVY!r}) & set(sys.modules)))
+"""
+    assert python(code, planted) == "[]\n"
 
 
 def test_the_proof_would_notice_a_heavy_package() -> None:

@@ -59,7 +59,7 @@ def build_index(
     report = report or (lambda *_: None)
     before = {} if sessions is not None else stamps(settings.corpus)
     sessions = read_corpus(settings.corpus) if sessions is None else sessions
-    inputs = build.inputs_of(sessions, fingerprint(settings.model), settings)
+    inputs = build.inputs_of(sessions, fingerprint(settings.model, settings.precision), settings)
     models.prepare_reranker(settings, report)
     if not force and (live := build.live_manifest(settings.index, inputs)):
         with suppress(SessionQAError):

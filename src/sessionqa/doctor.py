@@ -72,7 +72,8 @@ def _model(settings: Settings) -> str:
     from sessionqa.encode import fingerprint
 
     known = ", weights as published" if settings.model == DEFAULT_MODEL else ""
-    return f"{settings.model}{known} (fingerprint {fingerprint(settings.model)})"
+    digest = fingerprint(settings.model, settings.precision)
+    return f"{settings.model}{known} (fingerprint {digest})"
 
 
 def _vocabulary(_: Settings) -> str:
@@ -108,7 +109,8 @@ def _in_step(settings: Settings) -> str:
     from sessionqa.index.build import inputs_of
     from sessionqa.index.local import LocalIndex
 
-    inputs = inputs_of(read_corpus(settings.corpus), fingerprint(settings.model), settings)
+    encoder = fingerprint(settings.model, settings.precision)
+    inputs = inputs_of(read_corpus(settings.corpus), encoder, settings)
     if LocalIndex.open(settings.index).manifest.inputs != inputs:
         raise IndexUnusable(
             f"{settings.index} was built of another corpus or with other settings: "
@@ -120,7 +122,7 @@ def _in_step(settings: Settings) -> str:
 def _encoder(settings: Settings) -> str:
     """Encodes a stored passage anew and compares, so that a drifted encoder is noticed."""
     from sessionqa.assistant import Assistant
-    from sessionqa.encode import passage_input
+    from sessionqa.encode import passage_input, precision_of
     from sessionqa.errors import IndexUnusable
 
     assistant = Assistant.open(settings.with_(reranker=""))
@@ -134,7 +136,9 @@ def _encoder(settings: Settings) -> str:
             f"the encoder gives other vectors than the index holds (cosine {cosine:.4f}): "
             "run `sessionqa index --force`"
         )
-    return f"{assistant.encoder.name}, {assistant.encoder.dim} dimensions, agrees with the index"
+    encoder = assistant.encoder
+    precision = precision_of(encoder.fingerprint)
+    return f"{encoder.name}, {encoder.dim} dimensions, {precision}, agrees with the index"
 
 
 def _reranker(settings: Settings) -> str:

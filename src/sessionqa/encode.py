@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sessionqa import exports
 from sessionqa.errors import ModelError
-from sessionqa.settings import DEFAULT_MODEL, Backend
+from sessionqa.settings import DEFAULT_MODEL, Backend, Precision
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +41,14 @@ AXES_TEXTS, AXES_WORDS = 512, 24
 STEPS = 127
 # Of a longer question so many tokens at either end are compared with those of passages.
 MOST_TOKENS = 128
+# Ends the fingerprint of an export that multiplies 8-bit whole numbers.
+INT8 = "-int8"
+# The texts by which such an export finds its scales and is judged, a line each, and the mean cosine
+# to the vectors of float32 that it must reach.
+CALIBRATION = Path(__file__).with_name("calibration.txt")
+LEAST_COSINE = 0.999
+# So many of them make a long text.
+LINES = 6
 # What the card of an exported encoder says.
 FIELDS = ("name", "fingerprint", "dim", "token_dim", "max_tokens", "prompts")
 
@@ -318,11 +326,20 @@ def check_weights(name: str) -> None:
         )
 
 
-def fingerprint(name: str) -> str:
-    """Names the model's weights and this export: 16 hex digits. Raises ModelError as above."""
+def fingerprint(name: str, precision: Precision = "fp32") -> str:
+    """Names the model's weights and this export: 16 hex digits, "-int8" after them if it is that.
+
+    Raises ModelError as above.
+    """
     check_weights(name)
     version = f"{EXPORT_VERSION}.{TOKEN_DIM}"
-    return exports.digest_of(version, name, model_folder(name))
+    digest = exports.digest_of(version, name, model_folder(name))
+    return f"{digest}{INT8}" if precision == "int8" else digest
+
+
+def precision_of(digest: str) -> Precision:
+    """The precision of the export that has this fingerprint."""
+    return "int8" if digest.endswith(INT8) else "fp32"
 
 
 def load_sentence_transformer(name: str) -> "SentenceTransformer":
@@ -333,9 +350,17 @@ def load_sentence_transformer(name: str) -> "SentenceTransformer":
     return exports.load_quietly(SentenceTransformer, name, model_folder(name))
 
 
-def exported(name: str, shelf: Path, progress: Callable[[str], None] | None = None) -> Path:
-    """The folder below `shelf` with the export of `name`; exports it there if it is not there."""
-    folder = shelf / fingerprint(name)
+def exported(
+    name: str,
+    shelf: Path,
+    progress: Callable[[str], None] | None = None,
+    precision: Precision = "fp32",
+) -> Path:
+    """The folder below `shelf` with the export of `name`; exports it there if it is not there.
+
+    Raises ModelError for one that int8 changes too much.
+    """
+    folder = shelf / fingerprint(name, precision)
     return exports.exported(
         "encoder", name, folder, lambda aside: export(name, folder.name, aside), progress
     )
@@ -345,7 +370,8 @@ def export(name: str, digest: str, folder: Path) -> None:
     """Writes the SentenceTransformer `name` as an ONNX model with its tokenizer and card.
 
     The graph holds the whole model: transformer, pooling and normalisation; beside the vector of
-    the text it gives those of its tokens, on `token_axes` and normalised.
+    the text it gives those of its tokens, on `token_axes` and normalised. The fingerprint `digest`
+    tells the precision; raises ModelError if int8 gives vectors too far from those of float32.
     """
     import torch
 
@@ -363,6 +389,8 @@ def export(name: str, digest: str, folder: Path) -> None:
         return vectors, tokens
 
     graphs.write_graph(folder, model, read, ["vectors", "tokens"], sample)
+    if precision_of(digest) == "int8":
+        _make_int8(name, model, folder)
     prompts = model.prompts or {}
     card = {
         "name": name,
@@ -395,3 +423,25 @@ def token_axes(model: "SentenceTransformer") -> "torch.Tensor":
     _, axes = torch.linalg.eigh(rows.T @ rows)
     principal: torch.Tensor = axes.flip(1)[:, :TOKEN_DIM].contiguous()
     return principal
+
+
+def _make_int8(name: str, model: "SentenceTransformer", folder: Path) -> None:
+    """Makes the graph in `folder` one of int8. Raises ModelError if that changes it too much."""
+    from sessionqa import quantize
+
+    lines = CALIBRATION.read_text(encoding="utf-8").splitlines()
+    long = [" ".join(lines[at : at + LINES]) for at in range(0, len(lines), LINES)]
+    fed = [_fed(text, model) for text in [*lines, *long]]
+    cosine = quantize.make_int8(folder, fed[::2], fed[1::2])
+    if cosine < LEAST_COSINE:
+        raise ModelError(
+            f"int8 changes {name} too much (mean cosine {cosine:.4f}, at least {LEAST_COSINE} "
+            'wanted): set `precision = "fp32"`'
+        )
+
+
+def _fed(text: str, model: "SentenceTransformer") -> dict[str, NDArray[np.int64]]:
+    """What a graph is given for one text, cut at the model's limit."""
+    limit = model.max_seq_length or 512
+    features = model.tokenizer(text, truncation=True, max_length=limit, return_tensors="np")
+    return {key: np.asarray(features[key], dtype=np.int64) for key in features}

@@ -33,7 +33,7 @@ GRAPH, WEIGHTS, TOKENIZER = "model.onnx", "model.weights", "tokenizer.json"
 # What a folder's fingerprint is made of: weights, configuration and vocabulary.
 MODEL_FILES = {".safetensors", ".bin", ".json", ".txt", ".model"}
 # A batch of more outgrows the processor's caches: docs/decisions/0017.
-BATCH_PIECES = 1024
+BATCH_PIECES = 512
 # From so many batches a thread on, each thread works on batches of its own.
 MANY = 8
 

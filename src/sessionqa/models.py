@@ -3,7 +3,13 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from sessionqa.encode import Encoder, OnnxEncoder, SentenceTransformerEncoder, exported
+from sessionqa.encode import (
+    Encoder,
+    OnnxEncoder,
+    SentenceTransformerEncoder,
+    exported,
+    precision_of,
+)
 from sessionqa.errors import ExportFailed, IndexDamaged, ModelError
 from sessionqa.index import Manifest
 from sessionqa.index.builds import (
@@ -24,13 +30,18 @@ if TYPE_CHECKING:
 def encoder_for_building(settings: Settings, report: "Report") -> Encoder:
     """The encoder of these settings; the ONNX export is made if it is not there yet.
 
-    A model that cannot be exported is run by sentence-transformers, with a warning.
+    A model that cannot be exported is run by sentence-transformers, with a warning. Raises
+    ModelError if int8 is wanted of such a one, or of one that it changes too much.
     """
     if settings.backend == "onnx":
         shelf = settings.index / ENCODERS
         try:
-            folder = exported(settings.model, shelf, lambda stage: report(stage, 0, 1))
+            folder = exported(
+                settings.model, shelf, lambda stage: report(stage, 0, 1), settings.precision
+            )
         except ExportFailed as error:
+            if settings.precision == "int8":
+                raise ModelError(f'{error}, and `precision = "fp32"`') from error
             _warn_of_pytorch(error)
         else:
             return OnnxEncoder(folder, settings.threads)
@@ -97,6 +108,12 @@ def _encoder_of(manifest: Manifest, settings: Settings) -> Encoder:
         raise IndexDamaged(
             f"the index in {settings.index} was made with {made_by['name']}, not {settings.model}: "
             "run `sessionqa index`, or set `model` to that"
+        )
+    precision = precision_of(made_by["fingerprint"])
+    if made_by["backend"] == "onnx" and precision != settings.precision:
+        raise IndexDamaged(
+            f"the index in {settings.index} was made with precision {precision}, not "
+            f'{settings.precision}: run `sessionqa index`, or set `precision = "{precision}"`'
         )
     encoder: Encoder
     if made_by["backend"] == "sentence-transformers":

@@ -25,9 +25,11 @@ _PLAIN = {
 
 Chunking = Literal["sentences", "document"]
 Backend = Literal["onnx", "sentence-transformers"]
+Precision = Literal["fp32", "int8"]
 Fusion = Literal["convex", "rrf"]
 _CHOICES = {
     "backend": get_args(Backend),
+    "precision": get_args(Precision),
     "chunking": get_args(Chunking),
     "fusion": get_args(Fusion),
 }
@@ -53,6 +55,7 @@ class Settings:
     included: bool = False  # the corpus is the package's own: its index may be built unasked
     model: str = DEFAULT_MODEL
     backend: Backend = "onnx"
+    precision: Precision = "fp32"  # of the encoder's products: docs/decisions/0017
     threads: int = field(default_factory=usable_cores)  # that an encoder or reranker runs on
     chunking: Chunking = "sentences"
     chunk_tokens: int = 160
@@ -79,6 +82,11 @@ class Settings:
                 )
         if not self.model:
             raise SettingsError("model is empty: name a model or a folder")
+        if self.precision == "int8" and self.backend == "sentence-transformers":
+            raise SettingsError(
+                'precision is "int8", which only `backend = "onnx"` has: set that, or '
+                '`precision = "fp32"`'
+            )
         for name, (least, hint) in _LEAST.items():
             if getattr(self, name) < least:
                 raise SettingsError(f"{name} is {getattr(self, name)}: give {least} or more{hint}")
