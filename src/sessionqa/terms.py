@@ -103,6 +103,7 @@ def bare(word: str) -> str:
     return word.replace("’s", "").replace("'s", "")
 
 
+@lru_cache(maxsize=65536)
 def fold(word: str) -> str:
     """`word` as it is compared: without case, width, possessive, elided article, optional marks."""
     folded = _ELISION.sub("", bare(word.casefold()))

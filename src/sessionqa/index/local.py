@@ -3,11 +3,11 @@
 import json
 import sqlite3
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,10 +41,14 @@ STATEMENTS = (1, 8, 32, 128, MAX_VALUES)
 # So many of the most usual words with one beginning, or one ending, may be meant by a misspelt one.
 MOST_ALIKE = 1000
 # So many sessions and passages are remembered, since one question asks for the same ones several
-# times; so many passages' ids; and which passages so many filters let pass.
+# times; so many passages' ids; and which passages so many filters let pass. The words of questions
+# recur, and what a question names is looked up for each step of its answer.
 KEPT_SESSIONS, KEPT_PASSAGES, KEPT_IDS, KEPT_FILTERS = 64, 512, 20_000, 4
+KEPT_WORDS, KEPT_FACETS = 4096, 256
 # So many multiplications are too few for OpenBLAS to share them out: its bound is 262,144.
 ONE_THREAD = 200_000
+
+Value = TypeVar("Value")
 
 
 class LocalIndex:
@@ -79,6 +83,9 @@ class LocalIndex:
             )
         self._sessions = Remembered[tuple[int, Session]](KEPT_SESSIONS)
         self._passages = Remembered[Passage](KEPT_PASSAGES)
+        self._facets = Remembered[list[tuple[str, str, str]]](KEPT_FACETS)
+        self._counts = Remembered[tuple[int, ...]](KEPT_WORDS)
+        self._words = Remembered[tuple[KnownWord, ...]](KEPT_WORDS)
         self._ranges = lru_cache(KEPT_SESSIONS)(self._read_ranges)
         self._spans = lru_cache(KEPT_SESSIONS)(self._read_spans)
         self._passing = lru_cache(KEPT_FILTERS)(self._read_passing)
@@ -210,7 +217,12 @@ class LocalIndex:
     def facets(self, field: str, folded: Collection[str]) -> list[tuple[str, str, str]]:
         """See Index."""
         query = "SELECT folded, value, code FROM facets WHERE field = ? AND folded IN"
-        return list(self._select(query, list(folded), field))
+        asked = (field, frozenset(folded))
+        found = self._facets.get(asked)
+        if found is None:
+            found = list(self._select(query, list(folded), field))
+            self._facets.keep(asked, found)
+        return found
 
     def values(self, field: str, containing: Collection[str] = ()) -> dict[str, str]:
         """See Index."""
@@ -251,13 +263,21 @@ class LocalIndex:
 
     def sentence_counts(self, stems: Iterable[str]) -> dict[str, int]:
         """See Index."""
-        return dict(self._select("SELECT stem, sentences FROM stems WHERE stem IN", list(stems)))
+
+        def read(unknown: list[str]) -> dict[str, int]:
+            return dict(self._select("SELECT stem, sentences FROM stems WHERE stem IN", unknown))
+
+        return _remembered(self._counts, stems, read)
 
     def known_words(self, stems: Iterable[str]) -> dict[str, KnownWord]:
         """See Index."""
         query = "SELECT stem, word, written, uses, min(rank) FROM words WHERE stem IN"
-        rows = self._select(query, list(dict.fromkeys(stems)), ending="GROUP BY stem")
-        return {stem: KnownWord(word, written, count) for stem, word, written, count, _ in rows}
+
+        def read(unknown: list[str]) -> dict[str, KnownWord]:
+            rows = self._select(query, unknown, ending="GROUP BY stem")
+            return {stem: KnownWord(word, written, uses) for stem, word, written, uses, _ in rows}
+
+        return _remembered(self._words, stems, read)
 
     def words_like(self, word: str, edits: int) -> list[str]:
         """See Index."""
@@ -365,6 +385,24 @@ class LocalIndex:
             yield from found.fetchall()
 
 
+def _remembered(
+    kept: Remembered[tuple[Value, ...]],
+    stems: Iterable[str],
+    read: Callable[[list[str]], dict[str, Value]],
+) -> dict[str, Value]:
+    """What is known of these stems; `read` tells of those that nothing is kept for.
+
+    That there is nothing to know of a stem is kept as well, as ().
+    """
+    known = {stem: kept.get(stem) for stem in dict.fromkeys(stems)}
+    unknown = [stem for stem, found in known.items() if found is None]
+    told = read(unknown)
+    for stem in unknown:
+        known[stem] = (told[stem],) if stem in told else ()
+        kept.keep(stem, known[stem] or ())
+    return {stem: found[0] for stem, found in known.items() if found}
+
+
 class _Known:
     """Passages' ids by their rows and back: what an arm has found is asked for again at once.
 
@@ -399,7 +437,9 @@ def _nearest(
     """
     nearest = np.zeros(len(places), dtype=np.float32)
     lengths = places[:, 1] - places[:, 0]
-    full = np.flatnonzero(lengths)
+    # In the order of the file, neighbours are one run.
+    full = np.argsort(places[:, 0], kind="stable")
+    full = full[lengths[full] > 0]
     if not len(full) or not len(asked):
         return nearest
     products = _products(rows.runs(places[full]), asked)

@@ -16,11 +16,15 @@ from sessionqa.encode import Vectors
 HALF_SIGN_COPIES = np.int32(0x7000_0000)
 
 
+# A file of so many bytes may be mapped as a whole.
+SMALL = 16_000_000
+
+
 class RowFile:
     """A .npy file of shape (n, width), opened for reading by any number of threads.
 
-    Rows that are asked for are read, not mapped: pages that are mapped count as memory of this
-    process, with many around each, and stay.
+    Rows that are asked for are read, not mapped, unless the file is small: pages that are mapped
+    count as memory of this process, with many around each, and stay.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,14 +61,14 @@ class RowFile:
     def runs(self, places: NDArray[np.int64]) -> NDArray[Any]:
         """The rows of each run one after the other, `places` its first and the one after its last.
 
-        Raises IndexError if the file does not have them.
+        Not to be written to. Raises IndexError if the file does not have them.
         """
         if places.size and not 0 <= places.min() <= places.max() <= len(self):
             raise IndexError(f"there are {len(self)} rows")
-        if self._file < 0 or not len(self):
-            parts = [self.mapped[first:last] for first, last in places]
-            return np.concatenate([self.mapped[:0], *parts])
         places = _joined(places)
+        if self._file < 0 or self.mapped.nbytes <= SMALL:
+            parts = [self.mapped[first:last] for first, last in places.tolist()]
+            return parts[0] if len(parts) == 1 else np.concatenate([self.mapped[:0], *parts])
         lengths = (places[:, 1] - places[:, 0]) * self._stride
         starts = self._start + places[:, 0] * self._stride
         file, read = self._file, os.pread
