@@ -208,15 +208,17 @@ class OnnxEncoder:
     def _encode_question(self, text: str) -> tuple[Vectors, Vectors, Spans]:
         prompt = self._prompts["query"]
         encoding = self._tokenizer.encode(prompt + text)
-        windows = self._windows(len(encoding.ids))
-        units, read = self._model.run([[encoding.ids[piece] for piece in w] for w in windows])
+        # Each time that they are asked for, all of them are copied.
+        ids, offsets = encoding.ids, encoding.offsets
+        windows = self._windows(len(ids))
+        units, read = self._model.run([[ids[piece] for piece in w] for w in windows])
         mean = units.mean(axis=0)
         vector = mean / max(float(np.linalg.norm(mean)), 1e-12)
         tokens = np.concatenate(
             [self._own(rows, len(window)) for rows, window in zip(read, windows, strict=True)]
         )
         own = [piece for window in windows for piece in window[self._before : -self._after or None]]
-        places = (encoding.offsets[piece] for piece in own)
+        places = (offsets[piece] for piece in own)
         spans = [(start - len(prompt), end - len(prompt)) for start, end in places]
         if len(tokens) > 2 * MOST_TOKENS:
             tokens = np.concatenate([tokens[:MOST_TOKENS], tokens[-MOST_TOKENS:]])
