@@ -212,8 +212,7 @@ class OnnxEncoder:
         ids, offsets = encoding.ids, encoding.offsets
         windows = self._windows(len(ids))
         units, read = self._model.run([[ids[piece] for piece in w] for w in windows])
-        mean = units.mean(axis=0)
-        vector = mean / max(float(np.linalg.norm(mean)), 1e-12)
+        vector = units[0] if len(windows) == 1 else _mean_unit(units)
         tokens = np.concatenate(
             [self._own(rows, len(window)) for rows, window in zip(read, windows, strict=True)]
         )
@@ -246,6 +245,11 @@ class OnnxEncoder:
         encoded = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)]
         limit = self.max_tokens
         return [ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]] for ids in encoded]
+
+
+def _mean_unit(units: Vectors) -> Vectors:
+    mean: Vectors = units.mean(axis=0)
+    return mean / max(float(np.linalg.norm(mean)), 1e-12)
 
 
 class SentenceTransformerEncoder:
