@@ -1,6 +1,9 @@
 """Small real corpora and their indexes, built once for the whole run."""
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -24,6 +27,33 @@ ROOT = Path(__file__).parents[1]
 BAKERY = ROOT / "tests" / "corpora" / "bakery"
 
 Write = Callable[..., Path]
+Indexed = Callable[[str], subprocess.CompletedProcess[str]]
+# Where torch's exporter is not installed, no model can be exported.
+NO_EXPORT = """
+import sys
+sys.modules["onnxscript"] = None
+from sessionqa.cli import main
+sys.exit(main(["index"]))
+"""
+
+
+@pytest.fixture
+def indexed_without_export(tmp_path: Path) -> Indexed:
+    """`sessionqa index` with the settings given, in a process that cannot export a model."""
+
+    def run(settings: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "sessionqa.toml").write_text(settings)
+        environ = {"SESSIONQA_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        return subprocess.run(
+            [sys.executable, "-c", NO_EXPORT],
+            env={**os.environ, **environ},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,10 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -389,27 +388,11 @@ def test_a_model_folder_without_a_tokenizer_is_refused_with_the_remedy(
 
 # A model that cannot be exported
 
-NO_EXPORT = """
-import sys
-sys.modules["onnxscript"] = None
-from sessionqa.cli import main
-sys.exit(main(["index"]))
-"""
-
 
 def test_a_model_that_cannot_be_exported_is_run_by_pytorch_with_a_warning(
-    garden: Settings, tiny: Path, tmp_path: Path
+    garden: Settings, tiny: Path, indexed_without_export: Callable[[str], CompletedProcess[str]]
 ) -> None:
-    (tmp_path / "sessionqa.toml").write_text(f"model = {json.dumps(str(tiny))}")
-    environ = {"SESSIONQA_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    done = subprocess.run(
-        [sys.executable, "-c", NO_EXPORT],
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = indexed_without_export(f"model = {json.dumps(str(tiny))}")
     assert done.returncode == 0, done.stderr
     assert "2 sessions" in done.stdout
     assert done.stderr.count("\n") == 1

@@ -1,12 +1,11 @@
 """int8: vectors near those of float32, the same in any batch, and an index of one precision."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import onnx
@@ -183,27 +182,12 @@ def test_a_model_that_int8_changes_too_much_is_refused_and_nothing_is_left(
     assert Assistant.open(settings.with_(precision="fp32")).search("What do worms eat?")
 
 
-NO_EXPORT = """
-import sys
-sys.modules["onnxscript"] = None
-from sessionqa.cli import main
-sys.exit(main(["index"]))
-"""
-
-
 @pytest.mark.usefixtures("garden")
-def test_a_model_that_cannot_be_exported_cannot_be_had_in_int8(tiny: Path, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_exported_cannot_be_had_in_int8(
+    tiny: Path, indexed_without_export: Callable[[str], CompletedProcess[str]]
+) -> None:
     settings = f'model = {json.dumps(str(tiny))}\nprecision = "int8"\n'
-    (tmp_path / "sessionqa.toml").write_text(settings)
-    environ = {"SESSIONQA_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    done = subprocess.run(
-        [sys.executable, "-c", NO_EXPORT],
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = indexed_without_export(settings)
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
     for said in ("cannot be exported to ONNX", 'precision = "fp32"'):
