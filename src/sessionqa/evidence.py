@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sessionqa import card, kinds, terms
 from sessionqa.datatypes import Hit, Sentence, Session
@@ -21,8 +21,7 @@ DEFINITION, ONE_OF_SEVERAL = 1.5, 0.5
 MOST_READ = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """A sentence that may answer.
 
     `meaning` and `focus` are its cosines to the question and to the part of it that asks,
@@ -112,7 +111,8 @@ class _Weigher:
     ) -> None:
         self._asked = read(question)
         self._want = kinds.wanted(asking)
-        self._rarity = rarity_of(index, question)
+        self._rarity = list(rarity_of(index, question).items())
+        self._total = sum(rarity for _, rarity in self._rarity)
         self._sessions = sessions
         self._card_ends = {code: card.end_of(one.text) for code, one in sessions.items()}
         self._people = {code: one.people for code, one in sessions.items()}
@@ -131,10 +131,16 @@ class _Weigher:
             on_card=on_card,
             meaning=meaning,
             focus=focus,
-            overlap=covered(self._rarity, terms.stems(text) | self._named[code]),
+            overlap=self._overlap(code, text),
             kind=self._of_line(code, text) if on_card else self._of_text(text),
             fit=kinds.fit(self._want, text, self._people[code]),
         )
+
+    def _overlap(self, code: str, text: str) -> float:
+        """As `covered` has it, without a set of both for each sentence."""
+        said, named = terms.stems(text), self._named[code]
+        found = sum(rarity for stem, rarity in self._rarity if stem in said or stem in named)
+        return found / self._total if self._total else 0.0
 
     def _of_line(self, code: str, text: str) -> float:
         field = card.field(text, code)

@@ -23,9 +23,10 @@ class Remembered(Generic[Kept]):
     def get(self, asked: Hashable) -> Kept | None:
         """What was kept for `asked`, if it still is."""
         with self._lock:
-            if asked in self._kept:
+            value = self._kept.get(asked)
+            if value is not None:
                 self._kept.move_to_end(asked)
-            return self._kept.get(asked)
+            return value
 
     def keep(self, asked: Hashable, value: Kept) -> None:
         """Keeps it, and forgets what was wanted the longest ago where there are too many."""

@@ -138,9 +138,10 @@ class _Flat:
 
     def __init__(self, index: Any) -> None:
         self._index = index
+        self._count = int(index.ntotal)
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return self._count
 
     @property
     def dim(self) -> int:
@@ -150,6 +151,7 @@ class _Flat:
     def close(self) -> None:
         """See Dense."""
         self._index = type(self._index)(self.dim)
+        self._count = 0
 
     def vectors(self, rows: Rows) -> Vectors:
         """See Dense."""
@@ -162,9 +164,9 @@ class _Flat:
         k = min(k, len(self) if rows is None else len(rows))
         if not k:
             return []
-        chosen = None if rows is None else faiss.IDSelectorBatch(rows)
         wanted: Any = faiss.SearchParameters
-        scores, found = self._index.search(_one(vector), k, params=wanted(sel=chosen))
+        chosen = None if rows is None else wanted(sel=faiss.IDSelectorBatch(rows))
+        scores, found = self._index.search(_one(vector), k, params=chosen)
         order = np.lexsort((found[0], -scores[0]))
         return list(zip(found[0][order].tolist(), scores[0][order].tolist(), strict=True))
 

@@ -5,7 +5,7 @@ import sqlite3
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -89,7 +89,7 @@ class LocalIndex:
         self._counts = Remembered[tuple[int, ...]](KEPT_WORDS)
         self._words = Remembered[tuple[KnownWord, ...]](KEPT_WORDS)
         self._ranges = lru_cache(KEPT_SESSIONS)(self._read_ranges)
-        self._spans = lru_cache(KEPT_SESSIONS)(self._read_spans)
+        self._split = lru_cache(KEPT_SESSIONS)(self._read_sentences)
         self._passing = lru_cache(KEPT_FILTERS)(self._read_passing)
         self._known = _Known()
 
@@ -238,16 +238,10 @@ class LocalIndex:
 
     def sentences(self, code: str, start: int, end: int) -> list[Sentence]:
         """See Index."""
-        session = self.session(code)
-        if session is None or session.code != code:
-            return []
-        first, starts, ends = self._spans(code)
-        # Sentences do not overlap: both columns ascend.
-        inside = range(bisect_left(starts, start), bisect_right(ends, end))
-        return [
-            Sentence(first + n, code, starts[n], ends[n], session.text[starts[n] : ends[n]])
-            for n in inside
-        ]
+        # Sentences do not overlap: both where they start and where they end ascends.
+        every = self._split(code)
+        first = bisect_left(every, start, key=attrgetter("start"))
+        return every[first : bisect_right(every, end, first, key=attrgetter("end"))]
 
     def holding(self, sentence: Sentence) -> str:
         """See Index."""
@@ -332,11 +326,17 @@ class LocalIndex:
         found: tuple[int, int, int, int] = self._db.execute(query, (code,)).fetchone() or (0,) * 4
         return found
 
-    def _read_spans(self, code: str) -> tuple[int, list[int], list[int]]:
-        """The first row of a session's sentences, where each of them starts, and where it ends."""
+    def _read_sentences(self, code: str) -> list[Sentence]:
+        """Every sentence of a session, in order."""
+        session = self.session(code)
+        if session is None or session.code != code:
+            return []
         _, _, first, last = self._ranges(code)
-        spans = self._places.spans(first, last)
-        return first, spans[:, 0].tolist(), spans[:, 1].tolist()
+        spans = self._places.spans(first, last).tolist()
+        return [
+            Sentence(row, code, start, end, session.text[start:end])
+            for row, (start, end) in enumerate(spans, first)
+        ]
 
     def _read_passing(self, sessions: frozenset[str]) -> at.Within:
         # In order, many are found three times as fast.
