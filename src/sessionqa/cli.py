@@ -99,9 +99,10 @@ def _parser() -> argparse.ArgumentParser:
     index = command("index", _index)
     index.add_argument("--force", action="store_true", help="build even if it is up to date")
     index.add_argument("--chunking", choices=get_args(Chunking), help="how sessions are cut")
-    chat = command("chat", _chat)
-    chat.add_argument("--host", metavar="H", help="the address to listen on (127.0.0.1)")
-    chat.add_argument("--port", type=positive, metavar="N", help="the port to listen on (7860)")
+    served = _server_options()
+    command("chat", _chat, served)
+    command("serve", _serve, served)
+    command("mcp", _mcp)
     eval_options.add(command("eval", _eval, as_json))
     command("verify", _verify, as_json).add_argument(
         "answers",
@@ -120,7 +121,23 @@ def _common_options(default: Any = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False, argument_default=default)
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="the folder of session files")
     parser.add_argument("--index", type=Path, metavar="DIR", help="the folder of the index")
+    parser.add_argument("--offline", action="store_true", help="refuse to call any other machine")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    return parser
+
+
+def _server_options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--host", metavar="H", help="the address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=positive, metavar="N", help="the port to listen on (7860)")
+    parser.add_argument(
+        "--no-auth",
+        action="store_true",
+        help="let anyone ask who reaches H, without a token or a password",
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes for questions asked at the same time"
+    )
     return parser
 
 
@@ -233,28 +250,60 @@ def _index(arguments: argparse.Namespace) -> int:
 
 def _chat(arguments: argparse.Namespace) -> int:
     """Open the chat in the browser; the index is brought up to date first."""
+    return _served(arguments, page=True)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    """Serve the API and MCP alone, without the chat's page."""
+    return _served(arguments, page=False)
+
+
+def _served(arguments: argparse.Namespace, page: bool) -> int:
+    from sessionqa.server.gate import Access
+
+    settings = _settings(
+        arguments, host=arguments.host, port=arguments.port, workers=arguments.workers
+    )
+    access = Access.of(settings, open_to_all=arguments.no_auth)
+    assistant = _up_to_date(settings)
+    from sessionqa.server.run import serve
+
+    what = "the chat" if page else "the API"
+
+    def ready(url: str) -> None:
+        print(f"sessionqa: {what} is at {url} (Ctrl-C ends it)", file=sys.stderr)
+
+    serve(assistant, access, page, ready)
+    return ANSWERED
+
+
+def _mcp(arguments: argparse.Namespace) -> int:
+    """Serve the tools of MCP on stdin and stdout, for a program that starts this one."""
+    from sessionqa.server.answering import Answering
+    from sessionqa.server.tools import tools
+
+    assistant = _up_to_date(_settings(arguments))
+    tools(assistant, Answering(assistant, workers=0)).run("stdio")
+    return ANSWERED
+
+
+def _up_to_date(settings: Settings) -> "Assistant":
+    """An assistant of the index brought up to date, or else of the last good one, with a warning.
+
+    As on the command line, that serves.
+    """
     from sessionqa.assistant import Assistant, build_index
 
-    settings = _settings(arguments, host=arguments.host, port=arguments.port)
     try:
         build_index(settings, terminal.Progress())
-        assistant = Assistant.open(settings)
+        return Assistant.open(settings)
     except SessionQAError as error:
-        # The last good index serves, as it does on the command line.
         try:
             assistant = Assistant.open(settings)
         except SessionQAError:
             raise error from None
         print(f"sessionqa: {error}; the last good index is used", file=sys.stderr)
-    from sessionqa.ui import serve
-
-    serve(
-        assistant,
-        settings.host,
-        settings.port,
-        lambda url: print(f"sessionqa: the chat is at {url} (Ctrl-C ends it)", file=sys.stderr),
-    )
-    return ANSWERED
+        return assistant
 
 
 def _eval(arguments: argparse.Namespace) -> int:
@@ -307,7 +356,15 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace, **given: Any) -> Settings:
-    return Settings.load(corpus=arguments.corpus, index=arguments.index, **given)
+    offline = arguments.offline or None
+    settings = Settings.load(
+        corpus=arguments.corpus, index=arguments.index, offline=offline, **given
+    )
+    if settings.offline:
+        from sessionqa.offline import refuse_outgoing
+
+        refuse_outgoing()
+    return settings
 
 
 def _assistant(arguments: argparse.Namespace) -> "Assistant":

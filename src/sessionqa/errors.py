@@ -9,8 +9,10 @@
     |   `-- IndexDamaged  truncated, altered, or made by another version
     |-- ModelError        a model's weights are absent or altered         (exit code 3)
     |   `-- ExportFailed  it cannot be made a model of ONNX Runtime's
+    |-- ModuleMissing     a package of an extra is not installed          (exit code 3)
     |-- WriteError        a file of the user's cannot be written to       (exit code 3)
-    `-- ServerError       the chat cannot be served there                 (exit code 3)
+    |-- ServerError       it cannot be served there                       (exit code 3)
+    `-- OutgoingRefused   another machine was to be called, while offline (exit code 3)
 
 A message is one line: what happened, where, and how to mend it.
 """
@@ -58,12 +60,20 @@ class ExportFailed(ModelError):
     """A model cannot be made one of ONNX Runtime's."""
 
 
+class ModuleMissing(SessionQAError):
+    """A package of one of our extras is not installed."""
+
+
 class WriteError(SessionQAError):
     """A file of the user's cannot be written to."""
 
 
 class ServerError(SessionQAError):
-    """The chat cannot be served there."""
+    """It cannot be served there, or not without a token or a password."""
+
+
+class OutgoingRefused(SessionQAError):
+    """Another machine was to be called, and `offline` is set."""
 
 
 def first_line(error: Exception) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
-from itertools import groupby, islice
+from itertools import accumulate, groupby, islice
 
 from sessionqa.datatypes import Answer, Citation, Hit, Session
-from sessionqa.quotes import Place, places
+from sessionqa.quotes import Place, pieces, places
 
 # The session of a code, or None.
 Lookup = Callable[[str], Session | None]
@@ -113,7 +113,7 @@ def offered(given: Answer, codes: Iterable[str]) -> list[str]:
 
 def growing(given: Answer) -> list[str]:
     """The answer's text, longer by a cited sentence each time, whole at the end."""
-    return [*(given.text[: place.marked] for place in places(given)[:-1]), given.text]
+    return list(accumulate(pieces(given)))
 
 
 def sources(answers: Sequence[Answer], session: Lookup) -> str:

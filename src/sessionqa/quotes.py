@@ -1,6 +1,7 @@
 """How a quote stands in the text of an answer, and where."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sessionqa.datatypes import Answer, Citation
 
@@ -43,3 +44,9 @@ def places(answer: Answer) -> list[Place]:
             at = start + len(shown)
             found.append(Place(citation, start + 1, start + 1 + len(citation.quote), at))
     return found
+
+
+def pieces(answer: Answer) -> list[str]:
+    """The answer's text in pieces, each of which ends with a cited sentence, but for the last."""
+    ends = [*(place.marked for place in places(answer)[:-1]), len(answer.text)]
+    return [answer.text[start:end] for start, end in pairwise([0, *ends])]

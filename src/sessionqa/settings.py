@@ -14,6 +14,8 @@ from sessionqa.threads import usable_cores
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 FILE_NAME = "sessionqa.toml"
 FEEDBACK_NAME = "feedback.jsonl"
+# What opens the server is not for every process list and log: the environment may name it.
+SECRETS = {"token": "SESSIONQA_TOKEN", "password": "SESSIONQA_PASSWORD"}
 
 _PLAIN = {
     bool: "true or false",
@@ -39,6 +41,9 @@ _LEAST = {
     "sentence_vectors_up_to": (0, ""),
     "top_k": (1, ""),
     "rerank_top": (1, ""),
+    "workers": (0, ""),
+    "requests_at_once": (1, ""),
+    "requests_per_minute": (0, ""),
 }
 
 
@@ -71,6 +76,13 @@ class Settings:
     feedback: Path = Path(FEEDBACK_NAME)  # what people say of answers: docs/feedback.md
     host: str = "127.0.0.1"
     port: int = 7860
+    token: str = field(default="", repr=False)  # what a caller of the server has to show,
+    user: str = ""  # or these two: docs/server.md
+    password: str = field(default="", repr=False)
+    workers: int = field(default_factory=usable_cores)  # processes that answer many at once
+    requests_at_once: int = 256  # that the server works on; others are sent away
+    requests_per_minute: int = 0  # of one address; 0 for as many as it likes
+    offline: bool = False  # refuse to call any other machine
 
     def __post_init__(self) -> None:
         for name in ("corpus", "index", "feedback"):
@@ -98,6 +110,9 @@ class Settings:
         for name in ("lexical_weight", "refuse_below"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}: give a share from 0 to 1")
+        if bool(self.user) != bool(self.password):
+            missing = "password" if self.user else "user"
+            raise SettingsError(f"{missing} is empty: give both user and password, or a token")
         if not 0 < self.port < 65536:
             raise SettingsError(f"port is {self.port}: give 1 to 65535")
 
@@ -111,6 +126,7 @@ class Settings:
         home = Path(environ["SESSIONQA_HOME"]) if environ.get("SESSIONQA_HOME") else None
         base = home or Path.cwd()
         chosen = {"feedback": base / FEEDBACK_NAME, **_read_file(base / FILE_NAME)}
+        chosen |= {name: environ[key] for name, key in SECRETS.items() if environ.get(key)}
         for name, value in given.items():
             if name not in _names():
                 raise SettingsError(f"{name} is not a setting; known: {', '.join(_names())}")
@@ -188,7 +204,8 @@ def _checked(path: Path, name: str, value: Any) -> Any:
         return value
     allowed = (int, float) if expected is float else expected
     if isinstance(value, bool) is not (expected is bool) or not isinstance(value, allowed):
-        raise SettingsError(f"{path}: {name} is {value!r}: give {_PLAIN[expected]}")
+        shown = "not that" if name in SECRETS else repr(value)
+        raise SettingsError(f"{path}: {name} is {shown}: give {_PLAIN[expected]}")
     if name in {"model", "reranker"} and value and (path.parent / str(value)).is_dir():
         return str(path.parent / str(value))
     return value

@@ -1,32 +1,23 @@
-"""The chat in the browser: one Gradio page, served so that it asks nothing of other hosts."""
+"""The chat in the browser: one Gradio page."""
 
-import errno
 import os
-import re
-import secrets
-import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from logging import CRITICAL, getLogger
 from pathlib import Path
 from typing import Any
 
 from sessionqa import feedback, page
 from sessionqa.assistant import Assistant
 from sessionqa.datatypes import Answer
-from sessionqa.errors import ServerError, SessionQAError
+from sessionqa.errors import SessionQAError
 from sessionqa.feedback import Verdict
 
 # Gradio would call home, and reads this when it is imported.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
-import uvicorn
 from fastapi import FastAPI
-from starlette.datastructures import MutableHeaders
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # A sentence is shown every so often, and the whole answer before so long: enough to be followed.
 SENTENCE_SECONDS, ANSWER_SECONDS = 0.08, 0.4
@@ -35,29 +26,6 @@ ASKING_AT_ONCE = 8
 _STYLE = Path(__file__).with_name("chat.css")
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 _MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
-# Scripts run only if they are files of this server or carry the page's nonce. Gradio's HTML
-# component makes its template a function, which takes unsafe-eval; our templates are constant.
-_POLICY = (
-    "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'self'"
-)
-# What the page itself calls under /gradio_api; uploads, files, proxies and the like stay shut.
-_GRADIO_CALL = re.compile(r"/gradio_api/([^/?]*)")
-_OPEN_CALLS = frozenset({"queue", "heartbeat", "startup-events"})
-# Tags of Gradio's page for other hosts, link previews and app installs, and the <base> that turns
-# a link into the sources into a reload wherever the address has a query.
-_ALIEN = re.compile(
-    r"<base\b[^>]*>|<meta\s+(?:property|name)=\"(?:og|twitter):[^>]*>"
-    r"|<link\b[^>]*\b(?:href=\"(?:https?:)?//|rel=\"manifest\")[^>]*>"
-    r"|<script\b[^>]*\bsrc=\"(?:https?:)?//[^>]*>\s*</script>"
-)
-_ICON = (
-    "%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16'"
-    " rx='4' fill='%230f766e'/%3E%3Cpath d='M4 5h8M4 8h8M4 11h5' stroke='white'/%3E%3C/svg%3E"
-)
-_HEAD = f'<title>sessionqa</title><link rel="icon" href="data:image/svg+xml,{_ICON}">'
 _WELCOME = "<h2>Ask about the sessions</h2>Type a question below{}."
 
 Answers = tuple[Answer, ...]
@@ -267,59 +235,23 @@ def _message(role: str, html: str) -> dict[str, Any]:
     return {"role": role, "content": gr.HTML(html, apply_default_css=False)}
 
 
-def serve(
-    assistant: Assistant, host: str, port: int, on_ready: Callable[[str], None] | None = None
-) -> None:
-    """Serves the chat until Ctrl-C. `on_ready` is told its address once it answers.
-
-    Raises ServerError if the port is taken, or `host` is no address of this machine.
-    """
-    with _bound(host, port) as listening:
-        app = gr.mount_gradio_app(
-            FastAPI(openapi_url=None),
-            build(assistant),
-            path="/",
-            server_name=host,
-            server_port=port,
-            footer_links=[],
-            run_history=False,
-            app_kwargs={"openapi_url": None},
-            theme=_theme(),
-            css_paths=[_STYLE],
-            ssr_mode=False,
-            mcp_server=False,
-        )
-        config = uvicorn.Config(
-            _Shield(app), ws="none", log_level="warning", timeout_graceful_shutdown=1
-        )
-        url = _address(host, listening)
-        try:
-            _Server(config, lambda: on_ready(url) if on_ready else None).run(sockets=[listening])
-        except KeyboardInterrupt:
-            return
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """A socket that listens there, held from before the page is made until the end."""
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server((str(address[0]), port), family=family)
-    except (OSError, UnicodeError) as error:
-        if getattr(error, "errno", None) == errno.EADDRINUSE:
-            problem = f"port {port} on {host} is in use: choose another with `--port N`"
-            raise ServerError(problem) from error
-        # create_server ends its reason with the address, which is named already.
-        reason = str(getattr(error, "strerror", error)).partition(" (while")[0]
-        raise ServerError(
-            f"{host}, port {port}, cannot be served ({reason}): choose another port with "
-            "`--port N`, or with `--host H` an address of this machine"
-        ) from error
-
-
-def _address(host: str, listening: socket.socket) -> str:
-    """Where a browser on this machine finds the chat."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://{f'[{name}]' if ':' in name else name}:{listening.getsockname()[1]}"
+def mounted(app: FastAPI, assistant: Assistant) -> FastAPI:
+    """`app` with the page at its root, below every route that it has."""
+    whole: FastAPI = gr.mount_gradio_app(
+        app,
+        build(assistant),
+        path="/",
+        server_name=assistant.settings.host,
+        server_port=assistant.settings.port,
+        footer_links=[],
+        run_history=False,
+        app_kwargs={"openapi_url": None},
+        theme=_theme(),
+        css_paths=[_STYLE],
+        ssr_mode=False,
+        mcp_server=False,
+    )
+    return whole
 
 
 def _theme() -> gr.themes.Base:
@@ -348,79 +280,3 @@ def _theme() -> gr.themes.Base:
         button_primary_background_fill_hover_dark="*primary_200",
         button_primary_text_color_dark="*neutral_950",
     )
-
-
-class _Server(uvicorn.Server):
-    """Tells when it answers, and ends without noise."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._ready()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Each open page holds a stream. That it is cut now is no error to report.
-        getLogger("uvicorn.error").setLevel(CRITICAL)
-        await super().shutdown(sockets)
-
-
-class _Shield:
-    """ASGI middleware: the page loads nothing from elsewhere; only its own calls are open."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or answers 404."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        called = _GRADIO_CALL.match(scope["path"])
-        if called and called[1] not in _OPEN_CALLS:
-            await PlainTextResponse("Not found", 404)(scope, receive, send)
-            return
-        is_page = scope["path"] == "/"
-        if is_page:
-            # Uncompressed, so that it can be cleaned on its way.
-            plain = [header for header in scope["headers"] if header[0] != b"accept-encoding"]
-            scope = {**scope, "headers": plain}
-        await self._app(scope, receive, _Guarded(send, is_page))
-
-
-class _Guarded:
-    """The sending side of one response: sets headers, and holds the page back to clean it."""
-
-    def __init__(self, send: Send, is_page: bool) -> None:
-        self._send = send
-        self._is_page = is_page
-        self._nonce = secrets.token_urlsafe(16)
-        self._held: Message | None = None
-        self._html = b""
-
-    async def __call__(self, message: Message) -> None:
-        """Sends a part of the response on, or keeps it until the page is whole."""
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers["Content-Security-Policy"] = _POLICY.format(nonce=self._nonce)
-            headers["X-Content-Type-Options"] = "nosniff"
-            headers["Referrer-Policy"] = "no-referrer"
-            if self._is_page:
-                self._held = message
-                return
-        elif self._held:
-            self._html += message.get("body", b"")
-            if message.get("more_body"):
-                return
-            message = {**message, "body": _cleaned(self._html.decode(), self._nonce).encode()}
-            MutableHeaders(scope=self._held)["Content-Length"] = str(len(message["body"]))
-            await self._send(self._held)
-        await self._send(message)
-
-
-def _cleaned(html: str, nonce: str) -> str:
-    """Gradio's page without what leads elsewhere; its own scripts get the nonce."""
-    own = _ALIEN.sub("", html).replace("</head>", f"{_HEAD}</head>", 1)
-    return own.replace("<script", f'<script nonce="{nonce}"')

@@ -1,0 +1,129 @@
+"""Questions answered beside the event loop: one in this process, more in processes of their own.
+
+Beside the encoder a question is Python, which runs one thread at a time in a process.
+"""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context, parent_process
+from os import _exit
+from typing import Any, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+
+from sessionqa.assistant import Assistant
+from sessionqa.quotes import pieces
+from sessionqa.settings import Settings
+
+# What `Answer.to_dict` and `Hit.to_dict` give.
+Record = dict[str, Any]
+Found = TypeVar("Found")
+
+# In this process so many at a time.
+THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer as `ask --json` prints it, and its text in the pieces that are streamed."""
+
+    record: Record
+    pieces: list[str]
+
+
+class Answering:
+    """Answers for a server, in up to `workers` processes beside this one.
+
+    They are started as questions come in faster than one is answered, and follow the index's
+    folder as the assistant does. With 0 every question is answered here.
+    """
+
+    def __init__(self, assistant: Assistant, workers: int) -> None:
+        self._assistant = assistant
+        self._workers = workers
+        self._pool = self._new_pool() if workers else None
+        self._threads = CapacityLimiter(THREADS)
+        self._here = 0
+
+    async def ask(
+        self, question: str, k: int | None = None, history: Sequence[str] = (), filter: str = ""
+    ) -> Told:
+        """See Told. Raises UsageError as Assistant.ask does."""
+        return await self._run(_ask, question, k, tuple(history), filter)
+
+    async def search(self, query: str, k: int | None = None, filter: str = "") -> list[Record]:
+        """The hits as `search --json` prints them. Raises UsageError likewise."""
+        return await self._run(_search, query, k, filter)
+
+    def close(self) -> None:
+        """Ends the other processes; what they have not begun is not answered."""
+        if self._pool:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, task: Callable[..., Found], *given: Any) -> Found:
+        if self._here and self._pool:
+            # What ends one process, as a system short of memory does, breaks the pool for all.
+            for _ in range(2):
+                pool = self._pool
+                try:
+                    run = partial(_answered, task, *given)
+                    return await asyncio.get_running_loop().run_in_executor(pool, run)
+                except BrokenProcessPool:
+                    if self._pool is pool:
+                        self._pool = self._new_pool()
+        self._here += 1
+        try:
+            run = partial(task, self._assistant, *given)
+            return await to_thread.run_sync(run, limiter=self._threads)
+        finally:
+            self._here -= 1
+
+    def _new_pool(self) -> ProcessPoolExecutor:
+        settings = self._assistant.settings.with_(threads=1)
+        # Forked, a process would have locks that other threads held.
+        return ProcessPoolExecutor(
+            self._workers, get_context("spawn"), initializer=_start, initargs=(settings,)
+        )
+
+
+def _ask(
+    assistant: Assistant, question: str, k: int | None, history: Sequence[str], filter: str
+) -> Told:
+    answer = assistant.ask(question, k, history, filter or None)
+    return Told(answer.to_dict(), pieces(answer))
+
+
+def _search(assistant: Assistant, query: str, k: int | None, filter: str) -> list[Record]:
+    return [hit.to_dict() for hit in assistant.search(query, k, filter or None)]
+
+
+# In a process of the pool: its own assistant.
+_own: list[Assistant] = []
+
+
+def _start(settings: Settings) -> None:
+    """Makes a process of the pool ready. Ctrl-C is the server's to hear."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_server, daemon=True).start()
+    if settings.offline:
+        from sessionqa.offline import refuse_outgoing
+
+        refuse_outgoing()
+    _own.append(Assistant.open(settings))
+
+
+def _end_with_the_server() -> None:
+    """A server that was killed has told nobody."""
+    if parent := parent_process():
+        parent.join()
+        _exit(1)
+
+
+def _answered(task: Callable[..., Found], *given: Any) -> Found:
+    return task(_own[0], *given)

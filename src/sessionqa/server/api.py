@@ -1,0 +1,118 @@
+"""The JSON API: questions, searches and sessions, with the same objects as the command line."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import orjson
+from anyio import to_thread
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from sessionqa.assistant import Assistant
+from sessionqa.errors import UsageError
+from sessionqa.server.answering import Answering, Record, Told
+from sessionqa.server.errors import error
+from sessionqa.server.meter import Meter
+from sessionqa.server.records import (
+    AnswerRecord,
+    Asked,
+    Failed,
+    HitRecord,
+    Searched,
+    SessionHead,
+    SessionRecord,
+    filter_text,
+)
+
+EVENTS = "text/event-stream"
+STREAM = {EVENTS: {"schema": {"type": "string"}}}
+# Of a page of sessions.
+MOST_SESSIONS = 1000
+FAILURES: dict[int | str, dict[str, Any]] = {
+    status: {"model": Failed, "description": description}
+    for status, description in {
+        401: "No token or password, or a wrong one.",
+        413: "The request is too large.",
+        422: "The request asks for something that is not there, or is none.",
+        429: "Too many requests: come again after `Retry-After` seconds.",
+        503: "The index or the model cannot be used.",
+    }.items()
+}
+
+
+def router(assistant: Assistant, answering: Answering, meter: Meter) -> APIRouter:
+    """The routes below /api."""
+    routes = APIRouter(prefix="/api", tags=["sessionqa"], responses=FAILURES)
+
+    @routes.post(
+        "/ask",
+        response_model=None,
+        responses={
+            200: {"model": AnswerRecord, "content": {EVENTS: {"schema": {"type": "string"}}}}
+        },
+    )
+    async def ask(asked: Asked, request: Request) -> Response:
+        """Answer a question, with the sessions that say so.
+
+        With `Accept: text/event-stream` the text comes piece by piece in events `text`, and the
+        whole answer in an event `answer`.
+        """
+        wanted = filter_text(asked.filters)
+        told = await answering.ask(asked.question, asked.k, asked.history, wanted)
+        meter.answered(told.record)
+        if EVENTS in request.headers.get("accept", ""):
+            return StreamingResponse(_events(told), media_type=EVENTS)
+        return _json(told.record)
+
+    @routes.post("/search", response_model=None, responses={200: {"model": list[HitRecord]}})  # type: ignore[valid-type]
+    async def search(searched: Searched) -> Response:
+        """Find the passages nearest to a query."""
+        wanted = filter_text(searched.filters)
+        return _json(await answering.search(searched.query, searched.k, wanted))
+
+    @routes.get("/sessions", response_model=None, responses={200: {"model": list[SessionHead]}})  # type: ignore[valid-type]
+    async def sessions(
+        filter: Annotated[str | None, Query(description="Such as level>=300.")] = None,
+        offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
+        limit: Annotated[int, Query(ge=1, le=MOST_SESSIONS)] = MOST_SESSIONS,
+    ) -> Response:
+        """List the sessions, without their texts."""
+        wanted = filter_text(filter)
+        found = await to_thread.run_sync(lambda: assistant.live().sessions(wanted or None))
+        return _json([_head(one.to_dict()) for one in found[offset : offset + limit]])
+
+    @routes.get(
+        "/sessions/{code}",
+        response_model=None,
+        responses={200: {"model": SessionRecord}, 404: {"model": Failed}},
+    )
+    async def session(code: Annotated[str, Path(max_length=200)]) -> Response:
+        """One session with its whole text, by its code in any spelling."""
+        try:
+            found = await to_thread.run_sync(lambda: assistant.live().session(code))
+        except UsageError as problem:
+            return error(404, str(problem))
+        return _json(found.to_dict())
+
+    return routes
+
+
+def _json(content: Any) -> Response:
+    return Response(orjson.dumps(content), media_type="application/json")
+
+
+def _head(session: Record) -> Record:
+    del session["text"]
+    return session
+
+
+async def _events(told: Told) -> AsyncIterator[bytes]:
+    """The answer as server-sent events."""
+    for piece in told.pieces:
+        yield _event("text", {"text": piece})
+    yield _event("answer", told.record)
+
+
+def _event(name: str, content: Any) -> bytes:
+    # JSON has no line ends of its own, which would end it.
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), orjson.dumps(content))

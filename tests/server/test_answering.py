@@ -1,0 +1,148 @@
+"""Questions at the same time: other processes help, and what happens to them harms no question."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from serving import Served, serving
+
+from sessionqa import Settings, build_index
+
+
+@pytest.fixture
+def client(shipped: Settings) -> Iterator[tuple[Served, httpx.Client]]:
+    """A server of its own, whose processes may be ended."""
+    with serving(shipped, "--workers", "2") as server, server.client() as client:
+        yield server, client
+
+
+def children(process: int) -> list[int]:
+    """The processes that answer for it, not Python's own helper."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+            line = status.with_name("cmdline").read_text()
+        except OSError:
+            continue
+        if int(fields[1]) == process and "spawn_main" in line:
+            found.append(int(status.parent.name))
+    return found
+
+
+def asked_at_once(client: httpx.Client, prefix: str, count: int = 24) -> list[httpx.Response]:
+    def ask(number: int) -> httpx.Response:
+        return client.post("/api/ask", json={"question": f"{prefix} {number} of resilience?"})
+
+    with ThreadPoolExecutor(8) as many:
+        return list(many.map(ask, range(count)))
+
+
+def wait_until(there: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not there():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+
+
+@linux
+def test_one_question_at_a_time_needs_no_other_process(
+    client: tuple[Served, httpx.Client],
+) -> None:
+    server, api = client
+    for number in range(3):
+        assert api.post("/api/ask", json={"question": f"What is {number}?"}).status_code == 200
+    assert not children(server.process.pid)
+
+
+@linux
+def test_a_process_that_is_killed_costs_no_answer(client: tuple[Served, httpx.Client]) -> None:
+    server, api = client
+    assert {r.status_code for r in asked_at_once(api, "What is the aim")} == {200}
+    helpers = children(server.process.pid)
+    assert 1 <= len(helpers) <= 2
+    os.kill(helpers[0], signal.SIGKILL)
+    assert {r.status_code for r in asked_at_once(api, "What is the price")} == {200}
+    wait_until(lambda: bool(children(server.process.pid)))
+    assert helpers[0] not in children(server.process.pid)
+
+
+@linux
+def test_no_process_outlives_a_server_that_is_killed(client: tuple[Served, httpx.Client]) -> None:
+    server, api = client
+    asked_at_once(api, "What is the point")
+    helpers = children(server.process.pid)
+    assert helpers
+    server.process.kill()
+    wait_until(lambda: not any(Path(f"/proc/{helper}/cmdline").exists() for helper in helpers))
+
+
+def test_the_same_answer_wherever_it_is_made(client: tuple[Served, httpx.Client]) -> None:
+    _, api = client
+    together = asked_at_once(api, "What is the benefit", 8)
+    for response in together:
+        record = response.json()
+        again = api.post("/api/ask", json={"question": record["question"], "k": 8}).json()
+        assert {**again, "timings": 0} == {**record, "timings": 0}
+
+
+def test_sigterm_ends_after_the_answers_that_are_begun(shipped: Settings) -> None:
+    with (
+        serving(shipped, "--workers", "1") as server,
+        server.client() as client,
+        ThreadPoolExecutor(6) as many,
+    ):
+        asked = [{"question": f"What is said of number {n}?"} for n in range(6)]
+        answers = [many.submit(client.post, "/api/ask", json=one) for one in asked]
+        wait_until(lambda: "running 7" in client.get("/metrics").text or answers[0].done())
+        server.process.send_signal(signal.SIGTERM)
+        assert {answer.result().status_code for answer in answers} == {200}
+        server.process.wait(30)
+        with pytest.raises(httpx.ConnectError):
+            client.get("/healthz")
+
+
+def test_a_new_build_is_answered_from_without_a_failed_request(
+    shipped: Settings, tmp_path: Path
+) -> None:
+    settings = Settings(corpus=tmp_path / "corpus", index=tmp_path / "index")
+    settings.corpus.mkdir()
+    (settings.corpus / "one.md").write_text("---\ncode: A1\ntitle: Bees\n---\n\nBees hum.\n")
+    shutil.copytree(shipped.index / "encoder", settings.index / "encoder")
+    build_index(settings)
+    with (
+        serving(settings, "--workers", "1") as server,
+        server.client() as client,
+        ThreadPoolExecutor(3) as many,
+    ):
+        ended: list[int] = []
+
+        def ask(number: int) -> int:
+            status = 200
+            while not ended and status == 200:
+                asked = {"query": f"bees {number} {time.monotonic()}"}
+                status = client.post("/api/search", json=asked).status_code
+            return status
+
+        statuses = [many.submit(ask, number) for number in range(3)]
+        (settings.corpus / "two.md").write_text("---\ncode: A2\ntitle: Cats\n---\n\nCats purr.\n")
+        places = ["--corpus", str(settings.corpus), "--index", str(settings.index)]
+        subprocess.run(
+            [sys.executable, "-m", "sessionqa", "index", *places], check=True, capture_output=True
+        )
+        found = client.post("/api/search", json={"query": "What do cats do?", "k": 1}).json()
+        assert found[0]["session_code"] == "A2"
+        assert [one["code"] for one in client.get("/api/sessions").json()] == ["A1", "A2"]
+        ended.append(1)
+        assert [status.result() for status in statuses] == [200] * 3
