@@ -81,7 +81,7 @@ class Settings:
     password: str = field(default="", repr=False)
     workers: int = field(default_factory=usable_cores)  # processes that answer many at once
     requests_at_once: int = 256  # that the server works on; others are sent away
-    requests_per_minute: int = 0  # of one address; 0 for as many as it likes
+    requests_per_minute: int = 600  # of one other machine; 0 for as many as it likes
     offline: bool = False  # refuse to call any other machine
 
     def __post_init__(self) -> None:

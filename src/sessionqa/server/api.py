@@ -31,6 +31,7 @@ MOST_SESSIONS = 1000
 FAILURES: dict[int | str, dict[str, Any]] = {
     status: {"model": Failed, "description": description}
     for status, description in {
+        400: "What was sent is no text.",
         401: "No token or password, or a wrong one.",
         413: "The request is too large.",
         422: "The request asks for something that is not there, or is none.",

@@ -24,7 +24,7 @@ Wanted = Annotated[
         description="Only sessions that pass: an expression, such as level>=300 and "
         f'service="DynamoDB", or an object of {", ".join(FIELDS)}, each with a value or several '
         "of which one is enough.",
-        examples=[{"level": 300, "service": ["Amazon DynamoDB"]}, "level>=300"],
+        examples=[{"level": [300, 400]}, "level>=300"],
     ),
 ]
 
