@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessionqa import Answer, Assistant, Session, Settings, build_index, card, kinds, page
+from sessionqa import Answer, Assistant, Session, Settings, build_index, card, kinds
 from sessionqa.datatypes import Citation, Speaker
 from sessionqa.quotes import places
 from sessionqa.reply import Paragraph, Reply
+from sessionqa.ui import page
 from sessionqa.verify import verify
 from sessionqa.wording import Wording
 

@@ -42,7 +42,7 @@ class Served:
         self._meter = Meter()
         inner = self._routes()
         if page:
-            from sessionqa.ui import mounted
+            from sessionqa.ui.blocks import mounted
 
             inner = mounted(inner, assistant)
         gate = Gate(inner, access, settings.host)

@@ -20,6 +20,9 @@ CLOSEST = 3
 # More would take long to load; any other code can be typed.
 MOST_OFFERED = 500
 
+# Of the passages that an answer looked at: their rank in all, by meaning, and by words.
+_RANKS = ("Passage", "Session", "By meaning", "By words", "Score")
+
 _HEADING = re.compile(r"^#{1,6} +(.+)\n*", re.MULTILINE)
 _NOTHING_YET = (
     '<p class="hint">Every sentence of an answer carries a number. Here you see where that '
@@ -122,7 +125,7 @@ def sources(answers: Sequence[Answer], session: Lookup) -> str:
         return _panel("Sources", _NOTHING_YET)
     latest = answers[-1]
     heading = "Closest sessions" if latest.refused else "Sources"
-    parts = [_cards(latest, len(answers) - 1, session)]
+    parts = [_cards(latest, len(answers) - 1, session), _why(latest)]
     for turn in range(len(answers) - 2, -1, -1):
         earlier = answers[turn]
         parts.append(
@@ -130,6 +133,31 @@ def sources(answers: Sequence[Answer], session: Lookup) -> str:
             f"{_cards(earlier, turn, session)}</details>"
         )
     return _panel(heading, "".join(parts))
+
+
+def _why(given: Answer) -> str:
+    """How it came to the answer, folded up: the confidence, the question as read, the hits."""
+    facts = [("Confidence", f"{given.confidence:.2f}")]
+    if given.topic_added:
+        facts.append(("Asked as", given.standalone_question))
+    facts += [("Read", f"“{c.written}” as “{c.read}”") for c in given.corrections]
+    if given.filter:
+        facts.append(("Only sessions with", given.filter))
+    told = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts)
+    rows = "".join(_row(rank, hit) for rank, hit in enumerate(given.hits, 1))
+    heads = "".join(f'<th scope="col">{name}</th>' for name in _RANKS)
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    return (
+        f'<details class="why"><summary>Why this answer?</summary><dl>{told}</dl>'
+        f"{table if rows else ''}</details>"
+    )
+
+
+def _row(rank: int, hit: Hit) -> str:
+    """A passage that was looked at: its place in all, by meaning and by words."""
+    shown = (rank, hit.passage.session_code, hit.dense_rank or "–", hit.lexical_rank or "–")
+    cells = "".join(f"<td>{escape(str(value))}</td>" for value in (*shown, f"{hit.score:.2f}"))
+    return f"<tr>{cells}</tr>"
 
 
 def _panel(heading: str, content: str) -> str:
@@ -148,12 +176,12 @@ def _cards(given: Answer, turn: int, session: Lookup) -> str:
     if given.refused:
         closest = list(best.values())[:CLOSEST]
         found = [(session(hit.passage.session_code), hit) for hit in closest]
-        return "".join(_card(known, hit, "") for known, hit in found if known)
+        return "".join(_card(known, hit, "", ()) for known, hit in found if known)
     cited: dict[str, list[Citation]] = {}
     for citation in given.citations:
         cited.setdefault(citation.session_code, []).append(citation)
     return "".join(
-        _card(known, best.get(code), _quotes(known, citations, given, turn))
+        _card(known, best.get(code), _quotes(known, citations, given, turn), citations)
         for code, citations in cited.items()
         # A session may have gone, or been written anew, since an earlier question was answered.
         if (known := session(code)) and all(map(partial(_stands, known.text), citations))
@@ -164,7 +192,8 @@ def _stands(text: str, citation: Citation) -> bool:
     return text[citation.start : citation.end] == citation.quote
 
 
-def _card(session: Session, hit: Hit | None, quotes: str) -> str:
+def _card(session: Session, hit: Hit | None, quotes: str, citations: Sequence[Citation]) -> str:
+    """A session: what is known of it, its quotes, and its whole text folded up."""
     speakers = "; ".join(f"{s.name}, {s.role}" if s.role else s.name for s in session.speakers)
     level = f"Level {session.level}" if session.level is not None else ""
     track = f"track {session.track}" if session.track else ""
@@ -173,7 +202,17 @@ def _card(session: Session, hit: Hit | None, quotes: str) -> str:
     return (
         f'<article class="source"><h3><span class="code">{escape(session.code)}</span> '
         f"{escape(session.title)}</h3>{lines}"
-        f'<p class="meta">{_score(hit)}{_link(session.url)}</p>{quotes}</article>'
+        f'<p class="meta">{_score(hit)}{_link(session.url)}</p>{quotes}'
+        f"{_whole(session.text, citations)}</article>"
+    )
+
+
+def _whole(text: str, citations: Sequence[Citation] = ()) -> str:
+    """A session's whole text, folded up, with every quote marked."""
+    shown = _marked(text, 0, len(text), sorted(citations, key=lambda c: c.start))
+    return (
+        '<details class="whole"><summary>The whole summary</summary>'
+        f'<div class="text">{shown}</div></details>'
     )
 
 
@@ -226,19 +265,32 @@ def _around(text: str, start: int, end: int) -> tuple[int, int]:
 
 def _quote(text: str, start: int, end: int, citations: Sequence[Citation], turn: int) -> str:
     """`text[start:end]`, dots where that cuts a line, and each citation marked in it."""
-    parts = ["… " if text[:start].rstrip(" ")[-1:] not in ("", "\n") else ""]
+    before = "… " if text[:start].rstrip(" ")[-1:] not in ("", "\n") else ""
     dots = " …" if text[end:].lstrip(" ")[:1] not in ("", "\n") else ""
+    shown = _marked(text, start, end, citations, lambda number: f' id="source-{turn}-{number}"')
+    return f"<blockquote>{before}{shown}{dots}</blockquote>"
+
+
+def _marked(
+    text: str,
+    start: int,
+    end: int,
+    citations: Sequence[Citation],
+    named: Callable[[int], str] = lambda _: "",
+) -> str:
+    """`text[start:end]`, each citation marked in it; `named` gives a number's attributes."""
+    parts = []
     for citation in citations:
         # Quotes may overlap: no letter is shown twice, and each number has its place.
         opening = max(start, citation.start)
         parts.append(_plain(text[start:opening]))
-        parts.append(f'<span class="number" id="source-{turn}-{citation.number}">')
-        parts.append(f"{citation.number}</span>")
+        number = citation.number
+        parts.append(f'<span class="number"{named(number)}>{number}</span>')
         if citation.end > opening:
             shown = _strong(text, opening, citation.end, citation.emphasis)
             parts.append(f"<mark>{shown}</mark>")
         start = max(start, citation.end)
-    return f"<blockquote>{''.join(parts)}{_plain(text[start:end])}{dots}</blockquote>"
+    return f"{''.join(parts)}{_plain(text[start:end])}"
 
 
 def _plain(text: str) -> str:

@@ -1,0 +1,137 @@
+"""What happens when somebody asks, judges an answer, or clears the conversation."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from sessionqa import feedback
+from sessionqa.assistant import Assistant
+from sessionqa.datatypes import Answer
+from sessionqa.errors import SessionQAError
+from sessionqa.feedback import Verdict
+from sessionqa.ui import page
+
+# A sentence is shown every so often, and the whole answer before so long: enough to be followed.
+SENTENCE_SECONDS, ANSWER_SECONDS = 0.08, 0.4
+
+Answers = tuple[Answer, ...]
+# What an event hands to the page: the chat, the sources, the answers so far, the question box,
+# and what stands below the chat once an answer is judged.
+Shown = tuple[Any, Any, Any, Any, Any]
+# What a thumb changes: the chat, what stands below it, its note, its box, and what is judged.
+Judging = tuple[Any, Any, Any, Any, Any]
+_UP, _DOWN = "Like", "Dislike"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The thumb of each answer, as the chat calls it, and the turn that was judged last.
+
+    `code` is the session that was named for it, empty before that.
+    """
+
+    thumbs: tuple[str | None, ...] = ()
+    turn: int = 0
+    code: str = ""
+
+
+class Talk:
+    """What happens when somebody asks, judges an answer, or clears the conversation."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        self._assistant = assistant
+        self.no_sources = page.sources((), assistant.index.session)
+
+    def ask(self, question: str, before: Answers) -> Iterator[Shown]:
+        """Question, then answer, by the sentence; a question that fails stays in the box."""
+        if not question.strip():
+            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            return
+        earlier = _messages(before)
+        asked = _message("user", page.question(question))
+        yield [*earlier, asked], gr.skip(), gr.skip(), "", gr.Column(visible=False)
+        try:
+            assistant = self._assistant.live()
+            answer = assistant.ask(question, history=[one.question for one in before])
+        except SessionQAError as error:
+            problem = _message("assistant", page.problem(str(error)))
+            yield [*earlier, problem], gr.skip(), gr.skip(), question, gr.skip()
+            return
+        answers = (*before, answer)
+        sources = page.sources(answers, assistant.index.session)
+        steps = page.growing(answer)
+        for step, text in enumerate(steps):
+            if step:
+                time.sleep(min(SENTENCE_SECONDS, ANSWER_SECONDS / len(steps)))
+            given = _message("assistant", page.answer(answer, len(before), text))
+            yield [*earlier, asked, given], sources, answers, gr.skip(), gr.skip()
+
+    def pick(self, picked: gr.SelectData, before: Answers) -> Iterator[Shown]:
+        """Asks the example that was picked."""
+        yield from self.ask(picked.value["text"], before)
+
+    def forget(self) -> tuple[Any, ...]:
+        """An empty page again, and nothing judged."""
+        chat = gr.Chatbot([], feedback_value=[])
+        return chat, self.no_sources, (), "", gr.Column(visible=False), Judged()
+
+    def judge(self, picked: gr.LikeData, answers: Answers, before: Judged) -> Judging:
+        """Keeps a thumb; after one that points down the right session may be named."""
+        # Each turn is a question and an answer; the message of a problem is none of them.
+        turn = picked.index // 2 if isinstance(picked.index, int) else -1
+        thumb = _UP if picked.liked is True else _DOWN if picked.liked is False else None
+        if thumb is None or not 0 <= turn < len(answers):
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        note = self._keep("up" if thumb == _UP else "down", answers, turn)
+        thumbs = [*before.thumbs, *[None] * len(answers)][: len(answers)]
+        thumbs[turn] = thumb
+        right = gr.Dropdown(visible=False)
+        if thumb == _DOWN:
+            right = gr.Dropdown(self._choices(answers[turn]), value=None, visible=True)
+        chat = gr.Chatbot(feedback_value=thumbs)
+        return chat, gr.Column(visible=True), note, right, Judged(tuple(thumbs), turn)
+
+    def _choices(self, answer: Answer) -> list[tuple[str, str]]:
+        """The sessions to choose the right one from, as they are shown, and their codes."""
+        index = self._assistant.live().index
+        codes = page.offered(answer, index.values("session").values())
+        titles = {session.code: session.title for session in index.sessions(codes)}
+        return [(f"{code}: {titles[code]}", code) for code in codes]
+
+    def name_right(self, code: str | None, answers: Answers, judged: Judged) -> tuple[Any, Any]:
+        """Keeps the session that has the answer, beside the thumb that is kept already."""
+        # The box tells of what stands in it again when something else is typed.
+        if not code or code == judged.code or not 0 <= judged.turn < len(answers):
+            return gr.skip(), gr.skip()
+        return self._keep("down", answers, judged.turn, code), replace(judged, code=code)
+
+    def _keep(self, verdict: Verdict, answers: Answers, turn: int, code: str = "") -> str:
+        """Adds a judgement to the feedback; what to say of it."""
+        history = [answer.question for answer in answers[:turn]]
+        assistant = self._assistant.live()
+        build = assistant.index.manifest.build
+        try:
+            sessions = [assistant.session(code).code] if code else []
+            record = answers[turn].to_dict()
+            made = feedback.judged(record, verdict, history, sessions, build=build)
+            feedback.append(assistant.settings.feedback, made)
+        except SessionQAError as error:
+            return page.problem(str(error))
+        return page.thanks(sessions)
+
+
+def _messages(answers: Answers) -> list[dict[str, Any]]:
+    """The conversation so far, as the chat wants it."""
+    messages: list[dict[str, Any]] = []
+    for turn, answer in enumerate(answers):
+        messages.append(_message("user", page.question(answer.question)))
+        messages.append(_message("assistant", page.answer(answer, turn, answer.text)))
+    return messages
+
+
+def _message(role: str, html: str) -> dict[str, Any]:
+    """A message as a component: a string would be Markdown, or raw HTML if that is turned off."""
+    return {"role": role, "content": gr.HTML(html, apply_default_css=False)}
