@@ -3,9 +3,9 @@
 Beside the encoder a question is Python, which runs one thread at a time in a process.
 """
 
-import asyncio
 import signal
 import threading
+from asyncio import get_running_loop
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -40,8 +40,8 @@ class Told:
 class Answering:
     """Answers for a server, in up to `workers` processes beside this one.
 
-    They are started as questions come in faster than one is answered, and follow the index's
-    folder as the assistant does. With 0 every question is answered here.
+    They are started as questions come in while another is answered, and follow the index's folder
+    as the assistant does. With 0 every question is answered here.
     """
 
     def __init__(self, assistant: Assistant, workers: int) -> None:
@@ -49,40 +49,45 @@ class Answering:
         self._workers = workers
         self._pool = self._new_pool() if workers else None
         self._threads = CapacityLimiter(THREADS)
-        self._here = 0
+        self._running = 0
 
     async def ask(
         self, question: str, k: int | None = None, history: Sequence[str] = (), filter: str = ""
     ) -> Told:
         """See Told. Raises UsageError as Assistant.ask does."""
-        return await self._run(_ask, question, k, tuple(history), filter)
+        return await self._run(_ask, question=question, k=k, history=tuple(history), filter=filter)
 
     async def search(self, query: str, k: int | None = None, filter: str = "") -> list[Record]:
         """The hits as `search --json` prints them. Raises UsageError likewise."""
-        return await self._run(_search, query, k, filter)
+        return await self._run(_search, query=query, k=k, filter=filter)
 
     def close(self) -> None:
         """Ends the other processes; what they have not begun is not answered."""
         if self._pool:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, task: Callable[..., Found], *given: Any) -> Found:
-        if self._here and self._pool:
-            # What ends one process, as a system short of memory does, breaks the pool for all.
-            for _ in range(2):
-                pool = self._pool
-                try:
-                    run = partial(_answered, task, *given)
-                    return await asyncio.get_running_loop().run_in_executor(pool, run)
-                except BrokenProcessPool:
-                    if self._pool is pool:
-                        self._pool = self._new_pool()
-        self._here += 1
+    async def _run(self, task: Callable[..., Found], **given: Any) -> Found:
+        alone = not self._running
+        self._running += 1
         try:
-            run = partial(task, self._assistant, *given)
-            return await to_thread.run_sync(run, limiter=self._threads)
+            return await (self._here if alone else self._beside)(partial(task, **given))
         finally:
-            self._here -= 1
+            self._running -= 1
+
+    async def _beside(self, task: Callable[[Assistant], Found]) -> Found:
+        # What ends one process, as a system short of memory does, breaks the pool for all.
+        for _ in range(2):
+            if (pool := self._pool) is None:
+                break
+            try:
+                return await get_running_loop().run_in_executor(pool, _answered, task)
+            except BrokenProcessPool:
+                if self._pool is pool:
+                    self._pool = self._new_pool()
+        return await self._here(task)
+
+    async def _here(self, task: Callable[[Assistant], Found]) -> Found:
+        return await to_thread.run_sync(task, self._assistant, limiter=self._threads)
 
     def _new_pool(self) -> ProcessPoolExecutor:
         settings = self._assistant.settings.with_(threads=1)
@@ -125,5 +130,5 @@ def _end_with_the_server() -> None:
         _exit(1)
 
 
-def _answered(task: Callable[..., Found], *given: Any) -> Found:
-    return task(_own[0], *given)
+def _answered(task: Callable[[Assistant], Found]) -> Found:
+    return task(_own[0])
