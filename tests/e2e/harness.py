@@ -16,6 +16,15 @@ from sessionqa import Settings
 
 # What a busy machine may need for a step that is done at once on an idle one.
 PATIENCE_SECONDS = 60
+# How often the page has gone from busy to idle since this was asked first.
+COUNT_ANSWERS = """() => {
+  if (window.answersSeen === undefined) {
+    window.answersSeen = 0;
+    const busy = sessionqa.busy;
+    sessionqa.busy = (on) => { window.answersSeen += on ? 0 : 1; return busy(on); };
+  }
+  return window.answersSeen;
+}"""
 # What the page asks of the server.
 CALLS = "**/queue/join*"
 
@@ -107,16 +116,16 @@ class Chat:
         return self.page.locator("#sources")
 
     @property
-    def clear(self) -> Locator:
-        return self.page.get_by_role("button", name="Clear the conversation")
+    def new(self) -> Locator:
+        return self.page.get_by_role("button", name="New conversation")
 
     @contextmanager
     def answered(self) -> Iterator[None]:
         """Waits at its end until the answer has come to its last word."""
-        # Clear is off from before the page sends the question until the answer is whole.
-        with self.page.expect_request(CALLS):
-            yield
-        expect(self.clear).to_be_enabled()
+        before = self.page.evaluate(COUNT_ANSWERS)
+        yield
+        self.page.wait_for_function(f"before => ({COUNT_ANSWERS})() > before", arg=before)
+        expect(self.new).to_be_enabled()
 
     def ask(self, question: str) -> Locator:
         with self.answered():

@@ -99,7 +99,7 @@ def test_a_follow_up_knows_what_was_asked_before(open_chat: Open, chat_server: S
 def test_clear_begins_anew(open_chat: Open, chat_server: Server) -> None:
     chat = open_chat(chat_server)
     chat.ask("What is ARC310 about?")
-    chat.clear.click()
+    chat.new.click()
     expect(chat.page.get_by_test_id("bot")).to_have_count(0)
     expect(chat.sources.get_by_role("article")).to_have_count(0)
     expect(chat.ask("who gave it?").get_by_text("Asked as")).to_have_count(0)
@@ -109,7 +109,7 @@ def test_clearing_leaves_the_next_question_alone(open_chat: Open, chat_server: S
     chat = open_chat(chat_server)
     chat.ask("What is ARC310 about?")
     # Asked before the page knows that it is cleared, as may happen where the server is slow.
-    clearing = chat.held(chat.clear.click)
+    clearing = chat.held(chat.new.click)
     asking = chat.held(partial(chat.submit, "What is shuffle sharding?"))
     clearing.continue_()
     expect(chat.page.get_by_test_id("bot")).to_have_count(0)
@@ -125,9 +125,9 @@ def test_a_conversation_is_cleared_once_its_last_question_is_answered(
     chat = open_chat(chat_server)
     chat.ask("What is ARC310 about?")
     asking = chat.held(partial(chat.submit, "What is shuffle sharding?"))
-    expect(chat.clear).to_be_disabled()
+    expect(chat.new).to_be_disabled()
     asking.continue_()
-    chat.clear.click()
+    chat.new.click()
     expect(chat.page.get_by_test_id("bot")).to_have_count(0)
     expect(chat.ask("who gave it?").get_by_text("Asked as")).to_have_count(0)
 
@@ -139,7 +139,7 @@ def test_a_question_that_did_not_get_through_leaves_the_page_usable(
     chat.ask("What is ARC310 about?")
     asking = chat.held(partial(chat.submit, "What is shuffle sharding?"))
     asking.fulfill(status=500, json={"detail": "out of order"})
-    chat.clear.click()
+    chat.new.click()
     expect(chat.page.get_by_test_id("bot")).to_have_count(0)
     assert all("500" in complaint for complaint in chat.complaints)
     chat.complaints.clear()

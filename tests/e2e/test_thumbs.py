@@ -91,7 +91,7 @@ def test_the_next_question_puts_the_note_away_and_keeps_the_thumb(
     chat.ask("What is ARC310 about?")
     expect(right_session(chat)).to_have_count(0)
     expect(thumb(chat, "Disliked")).to_be_visible()
-    chat.clear.click()
+    chat.new.click()
     expect(chat.page.get_by_test_id("bot")).to_have_count(0)
     chat.ask(QUESTION)
     expect(thumb(chat, "Disliked")).to_have_count(0)

@@ -30,6 +30,12 @@ _NOTHING_YET = (
 )
 
 
+SAVED_HINT = (
+    '<p class="hint">Conversations stay in this browser, and on no other machine. Choose one to go '
+    "on with it.</p>"
+)
+
+
 def described(sessions: Sequence[Session]) -> str:
     """What the corpus holds, in plain text: "14 sessions, AWS re:Invent 2023, track ARC"."""
     parts = [f"{len(sessions):,} session{'' if len(sessions) == 1 else 's'}"]
@@ -194,16 +200,28 @@ def _stands(text: str, citation: Citation) -> bool:
 
 def _card(session: Session, hit: Hit | None, quotes: str, citations: Sequence[Citation]) -> str:
     """A session: what is known of it, its quotes, and its whole text folded up."""
+    return (
+        f'<article class="source"><h3><span class="code">{escape(session.code)}</span> '
+        f"{escape(session.title)}</h3>{facts(session)}"
+        f'<p class="meta">{_score(hit)}{link(session.url)}</p>{quotes}'
+        f"{_whole(session.text, citations)}{ask_about(session.code)}</article>"
+    )
+
+
+def facts(session: Session) -> str:
+    """Who is on stage, and the level, track and event."""
     speakers = "; ".join(f"{s.name}, {s.role}" if s.role else s.name for s in session.speakers)
     level = f"Level {session.level}" if session.level is not None else ""
     track = f"track {session.track}" if session.track else ""
-    facts = " · ".join(filter(None, (level, track, _event(session))))
-    lines = "".join(f'<p class="facts">{escape(line)}</p>' for line in (speakers, facts) if line)
+    told = " · ".join(filter(None, (level, track, _event(session))))
+    return "".join(f'<p class="facts">{escape(line)}</p>' for line in (speakers, told) if line)
+
+
+def ask_about(code: str) -> str:
+    """A button that asks for an overview of a session."""
     return (
-        f'<article class="source"><h3><span class="code">{escape(session.code)}</span> '
-        f"{escape(session.title)}</h3>{lines}"
-        f'<p class="meta">{_score(hit)}{_link(session.url)}</p>{quotes}'
-        f"{_whole(session.text, citations)}</article>"
+        f'<button type="button" class="ask-about" data-ask="{escape(code)}">'
+        f"Ask about {escape(code)}</button>"
     )
 
 
@@ -225,7 +243,7 @@ def _score(hit: Hit | None) -> str:
     return f'<span class="score">{bar} Score {hit.score:.2f}</span>'
 
 
-def _link(url: str) -> str:
+def link(url: str) -> str:
     """A link to the session's recording, for http and https only."""
     if not url.casefold().startswith(("http://", "https://")):
         return ""
@@ -283,17 +301,17 @@ def _marked(
     for citation in citations:
         # Quotes may overlap: no letter is shown twice, and each number has its place.
         opening = max(start, citation.start)
-        parts.append(_plain(text[start:opening]))
+        parts.append(plain(text[start:opening]))
         number = citation.number
         parts.append(f'<span class="number"{named(number)}>{number}</span>')
         if citation.end > opening:
             shown = _strong(text, opening, citation.end, citation.emphasis)
             parts.append(f"<mark>{shown}</mark>")
         start = max(start, citation.end)
-    return f"{''.join(parts)}{_plain(text[start:end])}"
+    return f"{''.join(parts)}{plain(text[start:end])}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """`text` escaped, its heading lines bold and without their number signs."""
     return _HEADING.sub(r"<b>\1</b>\n", escape(text))
 

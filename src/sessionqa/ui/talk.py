@@ -1,7 +1,7 @@
-"""What happens when somebody asks, judges an answer, or clears the conversation."""
+"""What happens when somebody asks: the steps of an answer, and of a conversation."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,18 +12,21 @@ from sessionqa.assistant import Assistant
 from sessionqa.datatypes import Answer
 from sessionqa.errors import SessionQAError
 from sessionqa.feedback import Verdict
-from sessionqa.ui import page
+from sessionqa.filters import where
+from sessionqa.quotes import places
+from sessionqa.ui import exported, kept, page
 
 # A sentence is shown every so often, and the whole answer before so long: enough to be followed.
 SENTENCE_SECONDS, ANSWER_SECONDS = 0.08, 0.4
 
 Answers = tuple[Answer, ...]
 # What an event hands to the page: the chat, the sources, the answers so far, the question box,
-# and what stands below the chat once an answer is judged.
-Shown = tuple[Any, Any, Any, Any, Any]
+# what stands below the chat once an answer is judged, and the conversation as it is kept.
+Shown = tuple[Any, Any, Any, Any, Any, Any]
 # What a thumb changes: the chat, what stands below it, its note, its box, and what is judged.
 Judging = tuple[Any, Any, Any, Any, Any]
 _UP, _DOWN = "Like", "Dislike"
+_NOTHING: Shown = (gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip())
 
 
 @dataclass(frozen=True)
@@ -39,44 +42,115 @@ class Judged:
 
 
 class Talk:
-    """What happens when somebody asks, judges an answer, or clears the conversation."""
+    """Asks, judges, and keeps what was said. `fields` are those that a question can be kept to.
 
-    def __init__(self, assistant: Assistant) -> None:
+    A method that asks is given, after what it needs itself, how many passages to look at and the
+    values that were chosen of each field.
+    """
+
+    def __init__(self, assistant: Assistant, fields: Sequence[str] = ()) -> None:
         self._assistant = assistant
+        self._fields = fields
+        self._stopped: set[str | None] = set()
         self.no_sources = page.sources((), assistant.index.session)
 
-    def ask(self, question: str, before: Answers) -> Iterator[Shown]:
+    def ask(
+        self, request: gr.Request, question: str, before: Answers, k: int, *chosen: list[str]
+    ) -> Iterator[Shown]:
         """Question, then answer, by the sentence; a question that fails stays in the box."""
         if not question.strip():
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            yield _NOTHING
             return
+        here = request.session_hash
+        self._stopped.discard(here)
         earlier = _messages(before)
         asked = _message("user", page.question(question))
-        yield [*earlier, asked], gr.skip(), gr.skip(), "", gr.Column(visible=False)
+        yield [*earlier, asked], gr.skip(), gr.skip(), "", gr.Column(visible=False), gr.skip()
         try:
             assistant = self._assistant.live()
-            answer = assistant.ask(question, history=[one.question for one in before])
+            history = [one.question for one in before]
+            answer = assistant.ask(question, int(k), history, self._filter(chosen))
         except SessionQAError as error:
             problem = _message("assistant", page.problem(str(error)))
-            yield [*earlier, problem], gr.skip(), gr.skip(), question, gr.skip()
+            yield [*earlier, problem], gr.skip(), gr.skip(), question, gr.skip(), gr.skip()
             return
-        answers = (*before, answer)
-        sources = page.sources(answers, assistant.index.session)
+        answers = before
         steps = page.growing(answer)
         for step, text in enumerate(steps):
             if step:
                 time.sleep(min(SENTENCE_SECONDS, ANSWER_SECONDS / len(steps)))
+            if here in self._stopped:
+                break
             given = _message("assistant", page.answer(answer, len(before), text))
-            yield [*earlier, asked, given], sources, answers, gr.skip(), gr.skip()
+            answers = (*before, _so_far(answer, text))
+            sources = page.sources(answers, assistant.index.session)
+            yield [*earlier, asked, given], sources, answers, *_NOTHING[3:]
+        yield *_NOTHING[:5], kept.kept(answers)
 
-    def pick(self, picked: gr.SelectData, before: Answers) -> Iterator[Shown]:
+    def pick(
+        self, request: gr.Request, picked: gr.SelectData, before: Answers, k: int, *chosen: Any
+    ) -> Iterator[Shown]:
         """Asks the example that was picked."""
-        yield from self.ask(picked.value["text"], before)
+        yield from self.ask(request, picked.value["text"], before, k, *chosen)
+
+    def about(
+        self, request: gr.Request, pressed: gr.EventData, before: Answers, k: int, *chosen: Any
+    ) -> Iterator[Shown]:
+        """Asks what the session is about whose button was pressed, wherever that is."""
+        yield from self.ask(request, f"What is {pressed.code} about?", before, k, *chosen)
+
+    def again(self, request: gr.Request, before: Answers, k: int, *chosen: Any) -> Iterator[Shown]:
+        """Asks the last question once more, with what is chosen now."""
+        question = before[-1].question if before else ""
+        yield from self.ask(request, question, before[:-1], k, *chosen)
+
+    def edit(self, before: Answers) -> Shown:
+        """Takes the last question back into the box."""
+        if not before:
+            return _NOTHING
+        left = before[:-1]
+        sources = page.sources(left, self._assistant.live().index.session)
+        question = before[-1].question
+        return _messages(left), sources, left, question, gr.Column(visible=False), kept.kept(left)
+
+    def stop(self, request: gr.Request) -> None:
+        """Lets an answer that is being shown end with its present sentence."""
+        self._stopped.add(request.session_hash)
+
+    def _filter(self, chosen: Sequence[list[str]]) -> Any:
+        wanted = {
+            field: values for field, values in zip(self._fields, chosen, strict=True) if values
+        }
+        return where(**wanted) if wanted else None
 
     def forget(self) -> tuple[Any, ...]:
         """An empty page again, and nothing judged."""
         chat = gr.Chatbot([], feedback_value=[])
-        return chat, self.no_sources, (), "", gr.Column(visible=False), Judged()
+        return chat, self.no_sources, (), "", gr.Column(visible=False), "", Judged(), ""
+
+    # --- what is kept in the browser
+
+    def reopened(self, turns: str) -> tuple[Any, ...]:
+        """A conversation that the browser had kept, to go on with."""
+        answers = kept.read(turns)
+        sources = page.sources(answers, self._assistant.live().index.session)
+        messages: Any = _messages(answers)
+        chat = gr.Chatbot(messages, feedback_value=[])
+        return chat, sources, answers, "", gr.Column(visible=False), gr.skip(), Judged()
+
+    def markdown(self, answers: Answers) -> str:
+        """The conversation to read elsewhere."""
+        return exported.as_markdown(answers, self._assistant.live().index.session)
+
+    def json(self, answers: Answers) -> str:
+        """The conversation for programs."""
+        return exported.as_json(answers)
+
+    def text(self, answers: Answers) -> str:
+        """The last answer, to be copied."""
+        return answers[-1].text if answers else ""
+
+    # --- what people say of answers
 
     def judge(self, picked: gr.LikeData, answers: Answers, before: Judged) -> Judging:
         """Keeps a thumb; after one that points down the right session may be named."""
@@ -121,6 +195,14 @@ class Talk:
         except SessionQAError as error:
             return page.problem(str(error))
         return page.thanks(sessions)
+
+
+def _so_far(answer: Answer, text: str) -> Answer:
+    """The answer as far as it has been shown."""
+    if text == answer.text:
+        return answer
+    shown = tuple(one.citation for one in places(answer) if one.marked <= len(text))
+    return replace(answer, text=text, citations=shown)
 
 
 def _messages(answers: Answers) -> list[dict[str, Any]]:
