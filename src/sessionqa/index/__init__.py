@@ -117,6 +117,12 @@ class Index(Protocol):
     def session(self, code: str) -> Session | None:
         """The session of this code in any case, or None."""
 
+    def session_vectors(self, codes: Sequence[str]) -> Vectors:
+        """The mean of the vectors of each session's passages, shape (len(codes), dim), unit rows.
+
+        Raises KeyError for a code that the index does not have.
+        """
+
     def facets(self, field: str, folded: Collection[str]) -> list[tuple[str, str, str]]:
         """The folded form, value and session code of each facet whose form is one of `folded`."""
 

@@ -216,6 +216,17 @@ class LocalIndex:
         known = self._sessions.get(code.casefold())
         return known[1] if known else next(iter(self.sessions([code])), None)
 
+    def session_vectors(self, codes: Sequence[str]) -> Vectors:
+        """See Index."""
+        query = "SELECT code, first_passage, last_passage FROM codes WHERE code IN"
+        found = {code: places for code, *places in self._select(query, list(dict.fromkeys(codes)))}
+        held = np.array([found[code] for code in codes], dtype=np.int64).reshape(-1, 2)
+        vectors = self._dense.vectors(_within(held))
+        lengths = held[:, 1] - held[:, 0]
+        means = np.add.reduceat(vectors, np.cumsum(lengths) - lengths, axis=0)
+        unit: Vectors = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
+        return unit
+
     def facets(self, field: str, folded: Collection[str]) -> list[tuple[str, str, str]]:
         """See Index."""
         query = "SELECT folded, value, code FROM facets WHERE field = ? AND folded IN"

@@ -32,8 +32,7 @@ class Corpus:
         """The sessions of the index; of more than fit, every so many."""
         every = assistant.sessions()
         sessions = every[:: max(1, -(-len(every) // MOST_MAPPED))]
-        opening = [f"{one.title}. {one.text[:400]}" for one in sessions]
-        vectors = assistant.encoder.encode_passages(opening)
+        vectors = assistant.index.session_vectors([one.code for one in sessions])
         return cls(sessions, _placed(vectors))
 
 
