@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,9 @@ async def _used(client: Client, assistant: Assistant) -> None:
 
 
 def run(use: Callable[[], Any]) -> None:
-    anyio.run(use)
+    """In a thread of its own: a browser's tests leave an event loop running in this one."""
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(anyio.run, use).result()
 
 
 def test_mcp_over_http(served: Served, assistant: Assistant) -> None:

@@ -10,12 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
 from serving import Served, serving
+from starlette.types import Message
 
 from sessionqa import Settings
 from sessionqa.errors import ServerError
+from sessionqa.server import limits
 from sessionqa.server.gate import GUESSES, Access
 from sessionqa.server.limits import MOST_BYTES
 
@@ -208,5 +211,24 @@ def test_a_slow_client_holds_nobody_up(api: httpx.Client) -> None:
         started = time.monotonic()
         assert api.post("/api/search", json={"query": "x"}).status_code == 200
         assert time.monotonic() - started < 5
-        slow.settimeout(30)
-        assert slow.recv(100).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BODY_SECONDS", 0.05)
+    sent: list[Message] = []
+
+    async def never() -> Message:
+        await anyio.sleep_forever()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def unreached(*_: object) -> None:
+        raise AssertionError("it was passed on")
+
+    scope = {"type": "http", "method": "POST", "path": "/api/ask", "headers": [], "client": None}
+    limited = limits.Limits(unreached, at_once=1, per_minute=0)
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(anyio.run, limited, scope, never, send).result()
+    assert sent[0]["status"] == 408
+    assert limited.running == 0
