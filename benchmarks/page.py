@@ -26,6 +26,8 @@ from sessionqa.assistant import build_index
 from sessionqa.settings import Settings
 
 ROOT = Path(__file__).parents[1]
+TURNS = 5
+EMPTY = "() => !document.querySelector('#chat [data-testid=bot]')"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 # Resolves once the n-th answer shows its first words, and once the page is idle again, with the
 # milliseconds from the press of Enter until the frame that shows it.
@@ -52,6 +54,17 @@ def ask(page: Page, question: str, number: int) -> tuple[float, float]:
     page.get_by_label("Your question").fill(question)
     first, whole = page.evaluate(WATCH, number)
     return first, whole
+
+
+def conversations(page: Page, questions: list[str]) -> list[tuple[float, float]]:
+    """The same for each question, in conversations of TURNS."""
+    times = []
+    for number, question in enumerate(questions):
+        if number % TURNS == 0:
+            page.get_by_role("button", name="New conversation").click()
+            page.wait_for_function(EMPTY)
+        times.append(ask(page, question, number % TURNS + 1))
+    return times
 
 
 def main() -> None:
@@ -86,7 +99,7 @@ def measure(page: Page, settings: Settings, questions: list[str]) -> None:
             first, *others = questions
             ask(page, first, 1)
             answered = time.monotonic() - started
-            times = [ask(page, question, n) for n, question in enumerate(others, 2)]
+            times = conversations(page, others)
         finally:
             server.terminate()
     print(f"served after {served:.1f} s, opened {opened:.1f} s, first answer {answered:.1f} s")

@@ -65,4 +65,19 @@ def test_anything_else_is_nothing(text: str) -> None:
 
 def test_what_is_too_long_is_not_read(assistant: Assistant) -> None:
     text = kept.kept(answers(assistant))
-    assert kept.read(text + " " * kept.MOST_CHARS) == ()
+    assert kept.read(text + " " * kept.MOST_BYTES) == ()
+
+
+def test_of_a_very_long_conversation_the_end_is_kept(assistant: Assistant) -> None:
+    one = replace(assistant.ask("What is shuffle sharding?"), question="q" * 50_000)
+    many = (*[one] * 20, replace(one, question="the last"))
+    again = kept.read(kept.kept(many))
+    assert 1 < len(again) < len(many)
+    assert again[-1].question == "the last"
+
+
+def test_a_number_at_the_start_of_a_line_begins_no_list() -> None:
+    answer = Answer("1. one", "1. one", "2) two", (), (), 0.0, True, "extractive", {})
+    html = PARSER.render(exported.as_markdown([answer], lambda _: None))
+    assert "<h2>1. one</h2>" in html
+    assert "<p>2) two</p>" in html

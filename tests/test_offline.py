@@ -32,6 +32,8 @@ def python(code: str) -> str:
         "socket.create_connection(('2001:db8::1', 80), 1)",
         "socket.getaddrinfo('example.org', 80)",
         "socket.gethostbyname('example.org')",
+        "socket.gethostbyaddr('192.0.2.1')",
+        "socket.getnameinfo(('192.0.2.1', 80), 0)",
         "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.1', 53))",
         "urllib.request.urlopen('http://example.org', timeout=1)",
     ],
@@ -54,6 +56,10 @@ for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "localhost"
         print("called")
 """
     assert python(code).split() == ["called", "called"]
+
+
+def test_to_listen_on_an_address_is_no_call() -> None:
+    assert python("print(socket.getaddrinfo('192.0.2.1', 80)[0][4][0])").strip() == "192.0.2.1"
 
 
 def test_a_question_needs_no_other_machine() -> None:

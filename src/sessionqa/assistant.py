@@ -170,6 +170,7 @@ class Assistant:
         turns = tuple(turn for turn in history if turn.strip())
         for turn in turns:
             self._checked(turn, k)
+        turns = tuple(turn[-MOST_EARLIER_CHARS:] for turn in turns[-MOST_TURNS:])
         live, wanted = self.live(), _filter(filter)
         asked = (question, k, turns, wanted)
         if known := live._answers.get(asked):

@@ -153,7 +153,8 @@ class Answer:
         asked = self.question.strip()
         for correction in self.corrections:
             whole_word = rf"\b{re.escape(correction.written)}\b"
-            asked = re.sub(whole_word, correction.read, asked)
+            # What is put in is no pattern: a backslash is one.
+            asked = re.sub(whole_word, correction.read.replace("\\", r"\\"), asked)
         return _letters(asked) != _letters(self.standalone_question)
 
     def to_dict(self) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def where(**wanted: str | int | Iterable[str | int]) -> Filter:
     for field, given in wanted.items():
         values = [given] if isinstance(given, str | int) else list(given)
         conditions = [Condition(field, "=", str(value)) for value in values or [""]]
-        fields.append(reduce(operator.or_, conditions))
+        fields.append(AnyOf(tuple(conditions)) if len(conditions) > 1 else conditions[0])
     if not fields:
         raise UsageError("the filter is empty: give a field and a value, as in where(level=300)")
     return reduce(operator.and_, fields)

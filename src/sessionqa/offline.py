@@ -9,6 +9,9 @@ from sessionqa.errors import OutgoingRefused
 
 # Libraries that ask a hub whether there is something newer read these.
 _QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+_LOOKED_UP = frozenset(
+    f"socket.{name}" for name in ("getaddrinfo", "gethostbyname", "gethostbyaddr", "getnameinfo")
+)
 
 
 def refuse_outgoing() -> None:
@@ -25,8 +28,11 @@ def _refuse(event: str, given: tuple[Any, ...]) -> None:
         address = given[1]
         # An address that is no tuple is a file's.
         host = address[0] if isinstance(address, tuple) else ""
-    elif event in {"socket.getaddrinfo", "socket.gethostbyname"}:
-        host = given[0]
+    elif event in _LOOKED_UP:
+        host = given[0][0] if isinstance(given[0], tuple) else given[0]
+        # What is an address is not asked of anybody.
+        if event == "socket.getaddrinfo" and _is_address(host):
+            return
     else:
         return
     if not _is_here(host):
@@ -39,11 +45,18 @@ def _is_here(host: Any) -> bool:
     """Whether it is this machine, or nothing that is called."""
     if not host or _text(host).casefold() == "localhost":
         return True
+    if not _is_address(host):
+        return False
+    address = ipaddress.ip_address(_text(host).partition("%")[0])
+    return address.is_loopback or address.is_unspecified
+
+
+def _is_address(host: Any) -> bool:
     try:
-        address = ipaddress.ip_address(_text(host).partition("%")[0])
+        ipaddress.ip_address(_text(host).partition("%")[0])
     except ValueError:
         return False
-    return address.is_loopback or address.is_unspecified
+    return True
 
 
 def _text(host: Any) -> str:

@@ -110,11 +110,18 @@ class Settings:
         for name in ("lexical_weight", "refuse_below"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}: give a share from 0 to 1")
+        self._check_secrets()
+        if not 0 < self.port < 65536:
+            raise SettingsError(f"port is {self.port}: give 1 to 65535")
+
+    def _check_secrets(self) -> None:
         if bool(self.user) != bool(self.password):
             missing = "password" if self.user else "user"
             raise SettingsError(f"{missing} is empty: give both user and password, or a token")
-        if not 0 < self.port < 65536:
-            raise SettingsError(f"port is {self.port}: give 1 to 65535")
+        if ":" in self.user:
+            raise SettingsError("user has a colon, which no browser can send: leave it out")
+        if not self.token.isascii() or self.token != self.token.strip():
+            raise SettingsError("token has more than ASCII, or spaces around it: give another")
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Self:

@@ -17,9 +17,10 @@ from serving import Served, serving
 from starlette.types import Message
 
 from sessionqa import Settings
-from sessionqa.errors import ServerError
+from sessionqa.errors import ServerError, SettingsError
 from sessionqa.server import limits
 from sessionqa.server.gate import GUESSES, Access
+from sessionqa.server.hosts import network_of
 from sessionqa.server.limits import MOST_BYTES
 
 TOKEN = "a-token-of-the-tests"
@@ -69,6 +70,7 @@ def test_the_token_or_user_and_password_open(shown: dict[str, str], guarded: Ser
         basic("other", PASSWORD),
         basic("", ""),
         {"authorization": "Basic ???"},
+        {"authorization": b"Basic \xfc"},
         {"authorization": f"Basic {base64.b64encode(bytes([255])).decode()}"},
         {"authorization": TOKEN},
     ],
@@ -79,7 +81,7 @@ def test_the_token_or_user_and_password_open(shown: dict[str, str], guarded: Ser
 )
 def test_nothing_else_opens_anything(shown: dict[str, str], path: str, guarded: Served) -> None:
     # Each guess from an address of its own: see below for guesses from one.
-    address = {"x-forwarded-for": f"2001:db8::{abs(hash((str(shown), path))) % 65535:x}"}
+    address = {"x-forwarded-for": f"2001:db8:{abs(hash((str(shown), path))) % 65535:x}::1"}
     with guarded.client(headers={**shown, **address}) as client:
         response = client.get(path)
         assert response.status_code == 401
@@ -94,10 +96,13 @@ def test_life_and_readiness_are_told_to_anyone_and_nothing_else(guarded: Served)
 
 
 def test_who_guesses_is_soon_told_to_wait(guarded: Served) -> None:
-    with guarded.client(headers={**bearer("guess"), "x-forwarded-for": "203.0.113.9"}) as client:
-        statuses = [client.get("/api/sessions").status_code for _ in range(GUESSES + 1)]
-        assert statuses == [401] * GUESSES + [429]
-        assert 0 < int(client.get("/api/sessions").headers["retry-after"]) <= 60
+    with guarded.client(headers={"x-forwarded-for": "203.0.113.9"}) as client:
+        wrong = [client.get("/api/sessions", headers=bearer("guess")) for _ in range(GUESSES + 1)]
+        assert [response.status_code for response in wrong] == [401] * GUESSES + [429]
+        assert 0 < int(wrong[-1].headers["retry-after"]) <= 60
+        # The right one as well, or guessing would go on; a browser is still asked for one.
+        assert client.get("/api/sessions", headers=bearer(TOKEN)).status_code == 429
+        assert client.get("/api/sessions").status_code == 401
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org", ""])
@@ -139,6 +144,15 @@ def test_no_page_of_elsewhere_asks(origin: str, api: httpx.Client) -> None:
     assert api.post("/api/search", **asked).status_code == 403  # type: ignore[arg-type]
 
 
+def test_no_page_of_elsewhere_reads(guarded: Served) -> None:
+    foreign = {**bearer(TOKEN), "origin": "https://evil.example"}
+    with guarded.client(headers=foreign) as client:
+        for path in ("/api/sessions", "/api/openapi.json"):
+            response = client.get(path)
+            assert response.status_code == 403
+            assert "access-control-allow-origin" not in response.headers
+
+
 def test_a_page_of_its_own_asks(api: httpx.Client) -> None:
     own = {"origin": str(api.base_url).rstrip("/")}
     assert api.post("/api/search", json={"query": "x"}, headers=own).status_code == 200
@@ -159,7 +173,41 @@ def test_no_file_of_the_machine_is_served(path: str, api: httpx.Client) -> None:
     assert api.get(path).status_code == 404
 
 
+@pytest.mark.parametrize("settings", [{"user": "a:b", "password": "x"}, {"token": "tökén"}])
+def test_what_could_never_be_shown_is_refused_at_once(settings: dict[str, str]) -> None:
+    with pytest.raises(SettingsError):
+        Settings(**settings)  # type: ignore[arg-type]
+
+
+def test_secrets_are_not_shown() -> None:
+    shown = repr(Settings(token=TOKEN, user=USER, password=PASSWORD))
+    assert TOKEN not in shown
+    assert PASSWORD not in shown
+    assert PASSWORD not in repr(Access(TOKEN, USER, PASSWORD))
+
+
 # --- how much, how often, how many
+
+
+def test_a_filter_of_very_many_values_is_refused(api: httpx.Client) -> None:
+    started = time.monotonic()
+    filters = {"level": [1] * 100_000}
+    response = api.post("/api/search", json={"query": "x", "filters": filters})
+    assert response.status_code == 422
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unix", "unix"),
+    ],
+)
+def test_addresses_of_one_caller_are_one(address: str, network: str) -> None:
+    assert network_of(address) == network
 
 
 def test_a_request_that_is_too_large(api: httpx.Client) -> None:
@@ -227,8 +275,9 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyP
         raise AssertionError("it was passed on")
 
     scope = {"type": "http", "method": "POST", "path": "/api/ask", "headers": [], "client": None}
-    limited = limits.Limits(unreached, at_once=1, per_minute=0)
+    running = limits.Running()
+    limited = limits.Limits(unreached, running, at_once=1, per_minute=0)
     with ThreadPoolExecutor(1) as beside:
         beside.submit(anyio.run, limited, scope, never, send).result()
     assert sent[0]["status"] == 408
-    assert limited.running == 0
+    assert running.count == 0

@@ -44,8 +44,15 @@ class Answering:
     as the assistant does. With 0 every question is answered here.
     """
 
-    def __init__(self, assistant: Assistant, workers: int) -> None:
+    def __init__(
+        self,
+        assistant: Assistant,
+        workers: int,
+        answered: Callable[[Record], None] = lambda _: None,
+    ) -> None:
+        """`answered` is told of each answer."""
         self._assistant = assistant
+        self._answered = answered
         self._workers = workers
         self._pool = self._new_pool() if workers else None
         self._threads = CapacityLimiter(THREADS)
@@ -55,7 +62,10 @@ class Answering:
         self, question: str, k: int | None = None, history: Sequence[str] = (), filter: str = ""
     ) -> Told:
         """See Told. Raises UsageError as Assistant.ask does."""
-        return await self._run(_ask, question=question, k=k, history=tuple(history), filter=filter)
+        asked = {"question": question, "k": k, "history": tuple(history), "filter": filter}
+        told = await self._run(_ask, **asked)
+        self._answered(told.record)
+        return told
 
     async def search(self, query: str, k: int | None = None, filter: str = "") -> list[Record]:
         """The hits as `search --json` prints them. Raises UsageError likewise."""
@@ -113,8 +123,9 @@ _own: list[Assistant] = []
 
 
 def _start(settings: Settings) -> None:
-    """Makes a process of the pool ready. Ctrl-C is the server's to hear."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Makes a process of the pool ready. Ctrl-C and SIGTERM are the server's to hear."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     if settings.offline:
         from sessionqa.offline import refuse_outgoing

@@ -12,7 +12,6 @@ from sessionqa.assistant import Assistant
 from sessionqa.errors import UsageError
 from sessionqa.server.answering import Answering, Record, Told
 from sessionqa.server.errors import error
-from sessionqa.server.meter import Meter
 from sessionqa.server.records import (
     AnswerRecord,
     Asked,
@@ -41,7 +40,7 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def router(assistant: Assistant, answering: Answering, meter: Meter) -> APIRouter:
+def router(assistant: Assistant, answering: Answering) -> APIRouter:
     """The routes below /api."""
     routes = APIRouter(prefix="/api", tags=["sessionqa"], responses=FAILURES)
 
@@ -60,7 +59,6 @@ def router(assistant: Assistant, answering: Answering, meter: Meter) -> APIRoute
         """
         wanted = filter_text(asked.filters)
         told = await answering.ask(asked.question, asked.k, asked.history, wanted)
-        meter.answered(told.record)
         if EVENTS in request.headers.get("accept", ""):
             return StreamingResponse(_events(told), media_type=EVENTS)
         return _json(told.record)

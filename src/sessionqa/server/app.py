@@ -18,7 +18,7 @@ from sessionqa.server import api, openai_chat, tools
 from sessionqa.server.answering import Answering
 from sessionqa.server.errors import error
 from sessionqa.server.gate import Access, Gate
-from sessionqa.server.limits import Limits
+from sessionqa.server.limits import Limits, Running
 from sessionqa.server.meter import Meter
 from sessionqa.server.shield import Shield
 
@@ -38,21 +38,18 @@ class Served:
         settings = assistant.settings
         self.draining = False
         self._assistant = assistant
-        self._answering = Answering(assistant, settings.workers)
+        self.running = Running()
         self._meter = Meter()
+        self._answering = Answering(assistant, settings.workers, self._meter.answered)
         inner = self._routes()
         if page:
             from sessionqa.ui.blocks import mounted
 
-            inner = mounted(inner, assistant)
-        gate = Gate(inner, access, settings.host)
-        self._limits = Limits(gate, settings.requests_at_once, settings.requests_per_minute)
-        self.app: ASGIApp = Shield(self._meter.metered(self._limits))
-
-    @property
-    def running(self) -> int:
-        """How many requests that ask something are being worked on."""
-        return self._limits.running
+            inner = mounted(inner, assistant, self.running)
+        at_once, per_minute = settings.requests_at_once, settings.requests_per_minute
+        limited = Limits(inner, self.running, at_once, per_minute)
+        gate = Gate(limited, access, settings.host)
+        self.app: ASGIApp = Shield(self._meter.metered(gate))
 
     def _routes(self) -> FastAPI:
         app = FastAPIOffline(
@@ -66,8 +63,8 @@ class Served:
             swagger_ui_parameters={"validatorUrl": None},
             lifespan=self._lifespan,
         )
-        app.include_router(api.router(self._assistant, self._answering, self._meter))
-        app.include_router(openai_chat.router(self._assistant, self._answering, self._meter))
+        app.include_router(api.router(self._assistant, self._answering))
+        app.include_router(openai_chat.router(self._answering))
         self._protocol: Any = None
         if tools.is_installed():
             from mcp.server.transport_security import TransportSecuritySettings
@@ -75,7 +72,10 @@ class Served:
             self._protocol = tools.tools(self._assistant, self._answering)
             # Who may call is the gate's to say.
             anyone = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-            mcp = self._protocol.streamable_http_app(stateless_http=True, transport_security=anyone)
+            # As JSON: what is streamed, the library cuts off at once when the server is to end.
+            mcp = self._protocol.streamable_http_app(
+                stateless_http=True, json_response=True, transport_security=anyone
+            )
             app.router.routes.extend(mcp.routes)
         app.add_exception_handler(SessionQAError, _failed)
         app.add_exception_handler(RequestValidationError, _invalid)
@@ -99,7 +99,7 @@ class Served:
     async def _ready(self) -> Response:
         return PlainTextResponse("draining\n", 503) if self.draining else PlainTextResponse("ok\n")
 
-    async def _metrics(self) -> Response:
+    def _metrics(self) -> Response:
         """What the server has done, as Prometheus reads it."""
         return self._meter.told(self._assistant.live().index.manifest.build)
 

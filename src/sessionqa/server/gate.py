@@ -1,7 +1,6 @@
 """Who may call: those that show the token, or the user and password; on this machine, anyone."""
 
 import base64
-import binascii
 import hmac
 from dataclasses import dataclass, field
 from typing import Self
@@ -18,8 +17,6 @@ from sessionqa.settings import Settings
 
 # What tells whether the server lives, and nothing else.
 OPEN = frozenset({"/healthz", "/readyz"})
-# Methods that change nothing: a page of another origin cannot read what they give.
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # Who guesses may be wrong so often in a minute.
 GUESSES = 20
 _CHALLENGE = 'Basic realm="sessionqa", charset="UTF-8", Bearer realm="sessionqa"'
@@ -35,12 +32,14 @@ class Access:
 
     @classmethod
     def of(cls, settings: Settings, open_to_all: bool = False) -> Self:
-        """What `settings` ask for. Raises ServerError for a network that anyone could call from.
+        """What `settings` ask for; with `open_to_all`, nothing.
 
-        `open_to_all` says that this is meant.
+        Raises ServerError for a network that anyone could call from.
         """
         access = cls(settings.token, settings.user, settings.password)
-        if not (access.needed or open_to_all or is_loopback(settings.host)):
+        if open_to_all:
+            return cls()
+        if not (access.needed or is_loopback(settings.host)):
             raise ServerError(
                 f"{settings.host} can be reached from other machines: set $SESSIONQA_TOKEN, or "
                 "`user` and $SESSIONQA_PASSWORD, so that not everyone may ask, or give `--no-auth`"
@@ -64,7 +63,7 @@ class Access:
             return False
         try:
             user, _, password = base64.b64decode(shown, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, or no text
             return False
         # Both are compared in full, so that the time tells nothing.
         known = _same(user, self.user) & _same(password, self.password)
@@ -81,7 +80,7 @@ class Gate:
 
     Without a password only this machine calls, by a name of its own: a page of another site that
     a browser here has open could otherwise have its own name mean this machine (DNS rebinding).
-    Nor may any such page send what changes something.
+    Nor may a page of another site, as browsers tell (Origin), ask or read.
     """
 
     def __init__(self, app: ASGIApp, access: Access, host: str) -> None:
@@ -100,19 +99,24 @@ class Gate:
         host = headers.get("host", "")
         if not self._any_name and (name := name_of(host)) not in self._names:
             refused = error(421, f"this server is not {name}: call it by localhost")
-        elif self._access.needed and not self._access.allows(headers.get("authorization", "")):
-            refused = self._not_known(scope, headers)
-        elif scope["method"] not in _SAFE and is_foreign(headers.get("origin"), host):
+        elif self._access.needed and (unknown := self._unknown(scope, headers)):
+            refused = unknown
+        elif is_foreign(headers.get("origin"), host):
             refused = error(403, "a page of another site may not call this server")
         else:
             await self._app(scope, receive, send)
             return
         await refused(scope, receive, send)
 
-    def _not_known(self, scope: Scope, headers: Headers) -> Response:
-        if exceeded := self._guesses.exceeded(scope):
-            return exceeded
-        if "authorization" in headers:
+    def _unknown(self, scope: Scope, headers: Headers) -> Response | None:
+        """What to say to a caller who shows nothing, the wrong thing, or has guessed too often."""
+        shown = headers.get("authorization")
+        if shown is not None:
+            # Before it is looked at: or who guesses could go on until it is right.
+            if exceeded := self._guesses.exceeded(scope):
+                return exceeded
+            if self._access.allows(shown):
+                return None
             self._guesses.count(scope)
-        shown = {"WWW-Authenticate": _CHALLENGE}
-        return error(401, "show the token, or the user and the password", shown)
+        challenge = {"WWW-Authenticate": _CHALLENGE}
+        return error(401, "show the token, or the user and the password", challenge)

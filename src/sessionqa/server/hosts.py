@@ -1,6 +1,6 @@
 """What the names and addresses that HTTP tells of mean."""
 
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 
@@ -28,3 +28,13 @@ def is_foreign(origin: str | None, host: str) -> bool:
         return urlsplit(origin).netloc.casefold() != host.casefold()
     except ValueError:
         return True
+
+
+def network_of(address: str) -> str:
+    """What one caller can send from: an address, or of IPv6 all with the same first 64 bits."""
+    try:
+        if isinstance(ip_address(address), IPv6Address):
+            return str(ip_network(f"{address.partition('%')[0]}/64", strict=False))
+    except ValueError:
+        pass
+    return address

@@ -3,16 +3,17 @@
 import asyncio
 import math
 import time
+from threading import Lock
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sessionqa.server.errors import error
-from sessionqa.server.hosts import is_loopback
+from sessionqa.server.hosts import is_loopback, network_of
 
 # A question has 80,000 characters at most, its history and the rest of JSON come on top.
 MOST_BYTES = 1_000_000
@@ -20,6 +21,26 @@ MOST_BYTES = 1_000_000
 BODY_SECONDS = 10.0
 # Whoever comes while all are busy is told to come again after so many seconds.
 BUSY_SECONDS = 1
+
+
+class Running:
+    """Counts what is being worked on; safe among threads.
+
+    >>> with running:
+    ...     answer()
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.count = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self.count += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.count -= 1
 
 
 class Rate:
@@ -30,7 +51,7 @@ class Rate:
 
     def __init__(self, per_minute: int) -> None:
         self._item = RateLimitItemPerMinute(per_minute) if per_minute else None
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     def count(self, scope: Scope) -> None:
         """Counts one, of the address that `scope` comes from."""
@@ -51,7 +72,7 @@ class Rate:
 def _address(scope: Scope) -> str:
     """Where a request comes from; empty for this machine."""
     address = scope["client"][0] if scope.get("client") else ""
-    return "" if is_loopback(address) else address
+    return "" if is_loopback(address) else network_of(address)
 
 
 class Limits:
@@ -60,11 +81,11 @@ class Limits:
     What a client sends is here as a whole before it counts as running: a slow one holds nobody up.
     """
 
-    def __init__(self, app: ASGIApp, at_once: int, per_minute: int) -> None:
+    def __init__(self, app: ASGIApp, running: "Running", at_once: int, per_minute: int) -> None:
         self._app = app
+        self._running = running
         self._at_once = at_once
         self._rate = Rate(per_minute)
-        self.running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or answers 408, 413 or 429."""
@@ -79,16 +100,13 @@ class Limits:
         if isinstance(body, Response):
             await body(scope, receive, send)
             return
-        if self.running >= self._at_once:
+        if self._running.count >= self._at_once:
             again = {"Retry-After": str(BUSY_SECONDS)}
             busy = error(429, f"{self._at_once} requests are being worked on: ask again", again)
             await busy(scope, receive, send)
             return
-        self.running += 1
-        try:
+        with self._running:
             await self._app(scope, _Given(body, receive), send)
-        finally:
-            self.running -= 1
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes | Response:
@@ -98,12 +116,14 @@ async def _body(scope: Scope, receive: Receive) -> bytes | Response:
     if length.isascii() and length.isdecimal() and int(length[:20]) > MOST_BYTES:
         return too_long
     parts: list[bytes] = []
+    here = 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
             while True:
                 message = await receive()
                 parts.append(message.get("body", b""))
-                if sum(map(len, parts)) > MOST_BYTES:
+                here += len(parts[-1])
+                if here > MOST_BYTES:
                     return too_long
                 if message["type"] == "http.disconnect" or not message.get("more_body"):
                     return b"".join(parts)

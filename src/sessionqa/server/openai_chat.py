@@ -14,12 +14,11 @@ from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from sessionqa.assistant import MAX_QUESTION_CHARS, Assistant
+from sessionqa.assistant import MAX_QUESTION_CHARS
 from sessionqa.errors import UsageError
 from sessionqa.server.answering import Answering, Record, Told
 from sessionqa.server.api import EVENTS, FAILURES, STREAM
 from sessionqa.server.errors import error
-from sessionqa.server.meter import Meter
 from sessionqa.server.records import MOST_HISTORY, CitationRecord, Count, Wanted, filter_text
 
 MODEL = "sessionqa"
@@ -86,7 +85,7 @@ class Choice(BaseModel):
 
 
 class Usage(BaseModel):
-    """Word pieces, as the encoder counts them."""
+    """Words, for want of tokens: no model writes here."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -108,7 +107,7 @@ class Completed(BaseModel):
     standalone_question: str
 
 
-def router(assistant: Assistant, answering: Answering, meter: Meter) -> APIRouter:
+def router(answering: Answering) -> APIRouter:
     """The routes below /v1."""
     routes = APIRouter(prefix="/v1", tags=["OpenAI's protocol"], responses=FAILURES)
 
@@ -117,7 +116,7 @@ def router(assistant: Assistant, answering: Answering, meter: Meter) -> APIRoute
         response_model=None,
         responses={
             200: {"model": Completed, "content": STREAM},
-            404: FAILURES[422],
+            404: {**FAILURES[422], "description": "There is no such model."},
         },
     )
     async def complete(asked: Completion) -> Response:
@@ -130,9 +129,7 @@ def router(assistant: Assistant, answering: Answering, meter: Meter) -> APIRoute
             raise UsageError("no message is the user's: ask something")
         *history, question = questions
         told = await answering.ask(question, asked.k, history, filter_text(asked.filters))
-        meter.answered(told.record)
-        count = assistant.encoder.count_pieces
-        read, written = count(question), count(told.record["text"])
+        read, written = len(question.split()), len(told.record["text"].split())
         usage = {
             "prompt_tokens": read,
             "completion_tokens": written,

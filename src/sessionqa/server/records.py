@@ -8,18 +8,22 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from sessionqa.assistant import MAX_QUESTION_CHARS, MOST_TURNS
 from sessionqa.datatypes import Answer, Citation, Hit, Passage, Session
 from sessionqa.facets import FIELDS
-from sessionqa.filters import parse, where
+from sessionqa.filters import MAX_CHARS, parse, where
 
 # A request for more passages than this is a mistake.
 MOST_HITS = 1000
+# Of a field, more values than this are a mistake too.
+MOST_VALUES = 100
 # Earlier questions beyond those that are looked at are left out, and so many are taken.
 MOST_HISTORY = 50 * MOST_TURNS
 
 Text = Annotated[str, Field(min_length=1, max_length=MAX_QUESTION_CHARS)]
 Count = Annotated[int, Field(ge=1, le=MOST_HITS)]
-Value = str | int
+Value = Annotated[str, Field(max_length=MAX_CHARS)] | int
+Values = Annotated[list[Value], Field(max_length=MOST_VALUES)]
 Wanted = Annotated[
-    str | dict[str, Value | list[Value]],
+    Annotated[str, Field(max_length=MAX_CHARS)]
+    | Annotated[dict[str, Value | Values], Field(max_length=len(FIELDS))],
     Field(
         description="Only sessions that pass: an expression, such as level>=300 and "
         f'service="DynamoDB", or an object of {", ".join(FIELDS)}, each with a value or several '

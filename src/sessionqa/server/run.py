@@ -15,6 +15,7 @@ from sessionqa.server.gate import Access
 
 # What is being answered when the server is told to end has so long.
 DRAIN_SECONDS = 10.0
+MOST_CONNECTIONS = 1000
 
 
 def serve(
@@ -32,7 +33,14 @@ def serve(
     with _bound(host, port) as listening:
         served = Served(assistant, access, page)
         config = uvicorn.Config(
-            served.app, ws="none", log_level="warning", timeout_graceful_shutdown=1
+            served.app,
+            # What others are installed would be taken: this one bounds a request's headers.
+            http="h11",
+            loop="asyncio",
+            ws="none",
+            log_level="warning",
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_graceful_shutdown=1,
         )
         url = _address(host, listening)
         server = _Server(config, served, lambda: on_ready(url) if on_ready else None)
@@ -82,7 +90,7 @@ class _Server(uvicorn.Server):
         for server in self.servers:
             server.close()
         deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
-        while self._served.running and asyncio.get_running_loop().time() < deadline:
+        while self._served.running.count and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.02)
         # Each open page holds a stream. That it is cut now is no error to report.
         getLogger("uvicorn.error").setLevel(CRITICAL)

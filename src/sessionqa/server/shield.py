@@ -4,17 +4,23 @@ import re
 import secrets
 
 from starlette.datastructures import MutableHeaders
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sessionqa.server.errors import error
 
 # Scripts run only if they are files of this server or carry the page's nonce. Gradio's HTML
 # component makes its template a function, which takes unsafe-eval; our templates are constant.
 _POLICY = (
-    "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; "
+    "default-src 'self'; script-src 'self' 'nonce-{nonce}'{more}; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
     "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'self'"
 )
+# Names by which Gradio would believe to be called.
+_UNREAD = frozenset({b"x-forwarded-host", b"x-gradio-server"})
+_GRADIO = ("/gradio_api/", "/static/", "/assets/")
+# No file has a longer name.
+MOST_OF_A_NAME = 255
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -26,7 +32,7 @@ _HEADERS = {
 PAGES = frozenset({"/", "/api/docs"})
 # What the page itself calls under /gradio_api; uploads, files, proxies and the like stay shut.
 _GRADIO_CALL = re.compile(r"/gradio_api/([^/?]*)")
-_OPEN_CALLS = frozenset({"queue", "heartbeat", "startup-events"})
+_OPEN_CALLS = frozenset({"queue", "heartbeat", "startup-events", "app_id"})
 # Tags of Gradio's page for other hosts, link previews and app installs, and the <base> that turns
 # a link into the sources into a reload wherever the address has a query.
 _ALIEN = re.compile(
@@ -54,21 +60,28 @@ class Shield:
             return
         called = _GRADIO_CALL.match(scope["path"])
         if called and called[1] not in _OPEN_CALLS:
-            await PlainTextResponse("Not found", 404)(scope, receive, send)
+            await error(404, "there is nothing here")(scope, receive, send)
+            return
+        names = {name for name, _ in scope["headers"]}
+        if b"host" not in names or max(map(len, scope["path"].split("/"))) > MOST_OF_A_NAME:
+            wrong = error(400, "the request names no host, or a part of its path is too long")
+            await wrong(scope, receive, send)
             return
         is_page = scope["path"] in PAGES
-        if is_page:
-            # Uncompressed, so that it can be cleaned on its way.
-            plain = [header for header in scope["headers"] if header[0] != b"accept-encoding"]
-            scope = {**scope, "headers": plain}
-        await self._app(scope, receive, _Guarded(send, is_page))
+        # A page is not compressed, so that it can be cleaned on its way.
+        unread = _UNREAD | {b"accept-encoding"} if is_page else _UNREAD
+        left = [header for header in scope["headers"] if header[0] not in unread]
+        is_gradio = scope["path"].startswith(_GRADIO)
+        guarded = _Guarded(send, is_page, is_gradio)
+        await self._app({**scope, "headers": left}, receive, guarded)
 
 
 class _Guarded:
     """The sending side of one response: sets headers, and holds the page back to clean it."""
 
-    def __init__(self, send: Send, is_page: bool) -> None:
+    def __init__(self, send: Send, is_page: bool, is_gradio: bool) -> None:
         self._send = send
+        self._is_gradio = is_gradio
         self._is_page = is_page
         self._nonce = secrets.token_urlsafe(16)
         self._held: Message | None = None
@@ -78,8 +91,14 @@ class _Guarded:
         """Sends a part of the response on, or keeps it until the page is whole."""
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            headers["Content-Security-Policy"] = _POLICY.format(nonce=self._nonce)
+            more = " 'unsafe-eval'" if self._is_page else ""
+            headers["Content-Security-Policy"] = _POLICY.format(nonce=self._nonce, more=more)
             headers.update(_HEADERS)
+            # Gradio lets any origin read what it serves.
+            for name in [name for name in headers if name.startswith("access-control-")]:
+                del headers[name]
+            if self._is_gradio and message["status"] == 500:
+                message["status"] = 400  # it has no other answer to what it does not understand
             if self._is_page:
                 self._held = message
                 return

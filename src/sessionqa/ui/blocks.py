@@ -1,20 +1,22 @@
 """The page itself: what stands where, and what happens upon what."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 from fastapi import FastAPI, Response
 from fastapi.responses import FileResponse
 
 from sessionqa.assistant import Assistant
 from sessionqa.datatypes import Session
 from sessionqa.ui import listed, page, pictures
+from sessionqa.ui.quick import gr
 from sessionqa.ui.talk import Judged, Talk
 
 ASKING_AT_ONCE = 8
+MOST_WAITING, MOST_PAGES = 256, 300
 # A question can be kept to sessions with some value of these, where there is more than one.
 NARROWING = ("track", "level", "speaker", "service")
 MOST_PASSAGES = 20
@@ -32,7 +34,7 @@ _IDLE = "() => sessionqa.busy(false)"
 _ABOUT = """
 const about = (event) => {
   const button = event.target.closest("[data-ask]");
-  if (!button) return;
+  if (!button || sessionqa.isBusy()) return;
   event.preventDefault();
   trigger("select", { code: button.dataset.ask });
 };
@@ -69,7 +71,7 @@ class _Desk:
     @property
     def given(self) -> list[Any]:
         """What a question is asked with, besides itself."""
-        return [self.answers, *self.narrowing]
+        return [self.answers, self.turns, *self.narrowing]
 
 
 @dataclass(frozen=True)
@@ -100,11 +102,14 @@ class _Saved:
     ident: gr.Textbox
 
 
-def build(assistant: Assistant) -> gr.Blocks:
-    """The page: the chat beside its sources, the sessions to browse, and pictures of them."""
+def build(assistant: Assistant, running: AbstractContextManager[None]) -> gr.Blocks:
+    """The page: the chat beside its sources, the sessions to browse, and pictures of them.
+
+    `running` is entered for as long as an answer is being given.
+    """
     sessions = assistant.sessions()
     fields = [field for field in NARROWING if len(assistant.index.values(field)) > 1]
-    talk = Talk(assistant, fields)
+    talk = Talk(assistant, fields, running)
     blocks = gr.Blocks(title="sessionqa", analytics_enabled=False, fill_width=True)
     with blocks:
         gr.HTML(page.masthead(sessions), elem_id="masthead", apply_default_css=False)
@@ -112,16 +117,18 @@ def build(assistant: Assistant) -> gr.Blocks:
         with gr.Tabs(selected="ask", elem_id="tabs") as tabs:
             with gr.Tab("Ask", id="ask"):
                 desk = _desk(assistant, talk, sessions, fields)
-            with gr.Tab("Sessions", id="sessions"):
-                browser = _browser(assistant)
+            with gr.Tab("Sessions", id="sessions") as listing:
+                browser = _browser(assistant, listing)
             with gr.Tab("Overview", id="overview") as overview:
                 drawn = _pictures(sessions)
-        asked = _asked(blocks, talk, desk, tabs, (desk.sources, browser, drawn))
+        asked = _asked(blocks, talk, desk, saved, tabs, (desk.sources, browser, drawn))
         _judged(talk, desk)
         _taken_along(talk, desk)
         _kept(blocks, talk, desk, saved, asked)
         overview.select(_Map(assistant).drawn, desk.answers, drawn, **_QUIET)
-    blocks.queue(api_open=False)
+    blocks.queue(api_open=False, max_size=MOST_WAITING)
+    # What the server remembers of a page that is gone: the browser has the conversation too.
+    blocks.state_session_capacity = MOST_PAGES
     return blocks
 
 
@@ -129,7 +136,7 @@ def _desk(
     assistant: Assistant, talk: Talk, sessions: Sequence[Session], fields: Sequence[str]
 ) -> _Desk:
     starters = [q for q in page.examples(sessions) if not assistant.ask(q).refused]
-    answers, judged = gr.State(()), gr.State(Judged())
+    answers, judged = gr.State(None), gr.State(Judged())
     with gr.Row(elem_id="desk"):
         with gr.Column(scale=3, min_width=300, elem_id="conversation"):
             chat = _conversation(starters)
@@ -236,7 +243,7 @@ def _saved() -> _Saved:
     return _Saved(names, name, remove, gr.Textbox(visible="hidden"))
 
 
-def _browser(assistant: Assistant) -> gr.HTML:
+def _browser(assistant: Assistant, tab: gr.Tab) -> gr.HTML:
     def shown(words: str, order: str) -> str:
         return listed.browsed(assistant.live(), words, order)
 
@@ -244,7 +251,7 @@ def _browser(assistant: Assistant) -> gr.HTML:
         words = gr.Textbox(label="Find sessions", placeholder="Words of the title, names, services")
         order = gr.Dropdown([*listed.ORDERS], value=listed.ORDERS[0], label="In the order of")
     found = _html(shown("", listed.ORDERS[0]), "browser")
-    gr.on([words.change, order.change], shown, [words, order], found, **_QUIET)
+    gr.on([words.change, order.change, tab.select], shown, [words, order], found, **_QUIET)
     return found
 
 
@@ -272,11 +279,17 @@ class _Map:
 
 
 def _asked(
-    blocks: gr.Blocks, talk: Talk, desk: _Desk, tabs: gr.Tabs, html: Sequence[gr.HTML]
+    blocks: gr.Blocks,
+    talk: Talk,
+    desk: _Desk,
+    saved: _Saved,
+    tabs: gr.Tabs,
+    html: Sequence[gr.HTML],
 ) -> list[Any]:
     """Everything that asks a question; gives the events, which end with an answer."""
     shared: dict[str, Any] = {"outputs": desk.shown, "concurrency_limit": ASKING_AT_ONCE, **_QUIET}
     buttons = desk.buttons
+    switched = [*buttons.switched, saved.names, saved.remove]
     abouts = [one.select for one in html]
     # What the page's address asks, as in `/?q=...`.
     link = gr.Textbox(visible="hidden")
@@ -286,7 +299,7 @@ def _asked(
     # bring back what was left. Gradio's `cancels` is no help: it takes effect only after the
     # leaving, on whatever runs by then, be it the next question, and cannot stop what the server
     # has not given an id yet.
-    gr.on(begun, None, outputs=buttons.switched, js=_BUSY, **_QUIET)
+    gr.on(begun, None, outputs=switched, js=_BUSY, **_QUIET)
     gr.on(abouts, None, outputs=tabs, js=_TO_THE_CHAT, **_QUIET)
     asked = [
         desk.box.submit(talk.ask, [desk.box, *desk.given], **shared),
@@ -297,9 +310,9 @@ def _asked(
     ]
     for one in asked:
         for over in (one.success, one.failure):
-            over(None, outputs=buttons.switched, js=_IDLE, **_QUIET)
+            over(None, outputs=switched, js=_IDLE, **_QUIET)
     buttons.stop.click(talk.stop, None, None, **_QUIET)
-    buttons.edit.click(talk.edit, desk.answers, **shared)
+    buttons.edit.click(talk.edit, [desk.answers, desk.turns], **shared)
     return asked
 
 
@@ -319,7 +332,7 @@ def _taken_along(talk: Talk, desk: _Desk) -> None:
         (desk.buttons.markdown, talk.markdown, _save("md", "text/markdown")),
         (desk.buttons.json, talk.json, _save("json", "application/json")),
     ):
-        made = button.click(written, desk.answers, text, **_QUIET)
+        made = button.click(written, [desk.answers, desk.turns], text, **_QUIET)
         made.success(None, text, None, js=taken, **_QUIET)
 
 
@@ -337,8 +350,9 @@ def _kept(blocks: gr.Blocks, talk: Talk, desk: _Desk, saved: _Saved, asked: Sequ
     for one in asked:
         one.success(None, [ident, desk.turns], [ident, names], js=_call("keep", 2), **_QUIET)
     whole = [*desk.shown, desk.judged]
-    opened = names.input(None, names, [ident, desk.turns], js=_call("open", 1), **_QUIET)
-    opened.success(talk.reopened, desk.turns, whole, **_QUIET)
+    opening = gr.Textbox(visible="hidden")
+    opened = names.input(None, names, [opening, desk.turns], js=_call("open", 1), **_QUIET)
+    opened.success(talk.reopened, [opening, desk.turns], [*whole, ident], **_QUIET)
     saved.name.submit(
         None, [ident, saved.name], [names, saved.name], js=_call("rename", 2), **_QUIET
     )
@@ -354,7 +368,7 @@ def _call(function: str, values: int) -> str:
     return f"({names}) => sessionqa.{function}({names})"
 
 
-def mounted(app: FastAPI, assistant: Assistant) -> FastAPI:
+def mounted(app: FastAPI, assistant: Assistant, running: AbstractContextManager[None]) -> FastAPI:
     """`app` with the page at its root, below every route that it has."""
 
     def script() -> Response:
@@ -363,7 +377,7 @@ def mounted(app: FastAPI, assistant: Assistant) -> FastAPI:
     app.get("/chat.js", include_in_schema=False, response_model=None)(script)
     whole: FastAPI = gr.mount_gradio_app(
         app,
-        build(assistant),
+        build(assistant, running),
         path="/",
         server_name=assistant.settings.host,
         server_port=assistant.settings.port,

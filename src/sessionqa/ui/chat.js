@@ -82,13 +82,18 @@ window.sessionqa = (() => {
     }
   };
 
-  // New conversation, ask again and edit are off, and stop is on, while an answer comes.
+  // While an answer comes, it can be stopped and the conversation not be left: new, again and edit
+  // are off, stop is on, and other conversations can be neither opened nor deleted.
+  let busyNow = false;
   const busy = (on) => {
+    busyNow = on;
     if (on) document.querySelector(".sources")?.scrollTo(0, 0);
-    return [!on, !on, !on, on].map((interactive) => ({ __type__: "update", interactive }));
+    const states = [!on, !on, !on, on, !on, !on];
+    return states.map((interactive) => ({ __type__: "update", interactive }));
   };
+  const isBusy = () => busyNow;
 
   const linked = () => new URLSearchParams(location.search).get("q") ?? "";
 
-  return { busy, copy, keep, linked, names, open, remove, rename, save };
+  return { busy, copy, isBusy, keep, linked, names, open, remove, rename, save };
 })();

@@ -9,7 +9,7 @@ from sessionqa.datatypes import Answer, Citation, Session
 # What Markdown would read as more than itself.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$!&])")
 # What would begin a list or a heading.
-_OPENING = re.compile(r"^(\s*)([-+=]|\d+[.)])", re.MULTILINE)
+_OPENING = re.compile(r"^(\s*\d*)([-+=.)])", re.MULTILINE)
 
 
 def as_json(answers: Sequence[Answer]) -> str:

@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
-
-import gradio as gr
 
 from sessionqa import feedback
 from sessionqa.assistant import Assistant
@@ -15,6 +14,7 @@ from sessionqa.feedback import Verdict
 from sessionqa.filters import where
 from sessionqa.quotes import places
 from sessionqa.ui import exported, kept, page
+from sessionqa.ui.quick import gr
 
 # A sentence is shown every so often, and the whole answer before so long: enough to be followed.
 SENTENCE_SECONDS, ANSWER_SECONDS = 0.08, 0.4
@@ -48,21 +48,50 @@ class Talk:
     values that were chosen of each field.
     """
 
-    def __init__(self, assistant: Assistant, fields: Sequence[str] = ()) -> None:
+    def __init__(
+        self, assistant: Assistant, fields: Sequence[str], running: AbstractContextManager[None]
+    ) -> None:
+        """`running` is entered for as long as an answer is being given."""
         self._assistant = assistant
         self._fields = fields
-        self._stopped: set[str | None] = set()
+        self._running = running
+        # The pages where an answer is being given, and whether it is to stop.
+        self._stopped: dict[str | None, bool] = {}
         self.no_sources = page.sources((), assistant.index.session)
 
     def ask(
-        self, request: gr.Request, question: str, before: Answers, k: int, *chosen: list[str]
+        self,
+        request: gr.Request,
+        question: str,
+        before: Answers | None,
+        turns: str,
+        k: int,
+        *chosen: list[str],
     ) -> Iterator[Shown]:
-        """Question, then answer, by the sentence; a question that fails stays in the box."""
+        """Question, then answer, by the sentence; a question that fails stays in the box.
+
+        Where the server knows of no conversation, `before` is None: it goes on from what the
+        browser has of one, `turns`.
+        """
         if not question.strip():
             yield _NOTHING
             return
         here = request.session_hash
-        self._stopped.discard(here)
+        self._stopped[here] = False
+        try:
+            with self._running:
+                yield from self._answered(here, question, _known(before, turns), k, chosen)
+        finally:
+            self._stopped.pop(here, None)
+
+    def _answered(
+        self,
+        here: str | None,
+        question: str,
+        before: Answers,
+        k: int,
+        chosen: Sequence[list[str]],
+    ) -> Iterator[Shown]:
         earlier = _messages(before)
         asked = _message("user", page.question(question))
         yield [*earlier, asked], gr.skip(), gr.skip(), "", gr.Column(visible=False), gr.skip()
@@ -79,7 +108,7 @@ class Talk:
         for step, text in enumerate(steps):
             if step:
                 time.sleep(min(SENTENCE_SECONDS, ANSWER_SECONDS / len(steps)))
-            if here in self._stopped:
+            if step and self._stopped.get(here):
                 break
             given = _message("assistant", page.answer(answer, len(before), text))
             answers = (*before, _so_far(answer, text))
@@ -88,34 +117,39 @@ class Talk:
         yield *_NOTHING[:5], kept.kept(answers)
 
     def pick(
-        self, request: gr.Request, picked: gr.SelectData, before: Answers, k: int, *chosen: Any
+        self, request: gr.Request, picked: gr.SelectData, before: Answers | None, *given: Any
     ) -> Iterator[Shown]:
         """Asks the example that was picked."""
-        yield from self.ask(request, picked.value["text"], before, k, *chosen)
+        yield from self.ask(request, picked.value["text"], before, *given)
 
     def about(
-        self, request: gr.Request, pressed: gr.EventData, before: Answers, k: int, *chosen: Any
+        self, request: gr.Request, pressed: gr.EventData, before: Answers | None, *given: Any
     ) -> Iterator[Shown]:
         """Asks what the session is about whose button was pressed, wherever that is."""
-        yield from self.ask(request, f"What is {pressed.code} about?", before, k, *chosen)
+        yield from self.ask(request, f"What is {pressed.code} about?", before, *given)
 
-    def again(self, request: gr.Request, before: Answers, k: int, *chosen: Any) -> Iterator[Shown]:
+    def again(
+        self, request: gr.Request, before: Answers | None, turns: str, *given: Any
+    ) -> Iterator[Shown]:
         """Asks the last question once more, with what is chosen now."""
-        question = before[-1].question if before else ""
-        yield from self.ask(request, question, before[:-1], k, *chosen)
+        known = _known(before, turns)
+        question = known[-1].question if known else ""
+        yield from self.ask(request, question, known[:-1], "", *given)
 
-    def edit(self, before: Answers) -> Shown:
+    def edit(self, before: Answers | None, turns: str) -> Shown:
         """Takes the last question back into the box."""
-        if not before:
+        known = _known(before, turns)
+        if not known:
             return _NOTHING
-        left = before[:-1]
+        left = known[:-1]
         sources = page.sources(left, self._assistant.live().index.session)
-        question = before[-1].question
+        question = known[-1].question
         return _messages(left), sources, left, question, gr.Column(visible=False), kept.kept(left)
 
     def stop(self, request: gr.Request) -> None:
         """Lets an answer that is being shown end with its present sentence."""
-        self._stopped.add(request.session_hash)
+        if request.session_hash in self._stopped:
+            self._stopped[request.session_hash] = True
 
     def _filter(self, chosen: Sequence[list[str]]) -> Any:
         wanted = {
@@ -130,32 +164,34 @@ class Talk:
 
     # --- what is kept in the browser
 
-    def reopened(self, turns: str) -> tuple[Any, ...]:
-        """A conversation that the browser had kept, to go on with."""
+    def reopened(self, ident: str, turns: str) -> tuple[Any, ...]:
+        """A conversation that the browser had kept, to go on with; it is this one from now on."""
         answers = kept.read(turns)
         sources = page.sources(answers, self._assistant.live().index.session)
         messages: Any = _messages(answers)
         chat = gr.Chatbot(messages, feedback_value=[])
-        return chat, sources, answers, "", gr.Column(visible=False), gr.skip(), Judged()
+        return chat, sources, answers, "", gr.Column(visible=False), gr.skip(), Judged(), ident
 
-    def markdown(self, answers: Answers) -> str:
+    def markdown(self, before: Answers | None, turns: str) -> str:
         """The conversation to read elsewhere."""
-        return exported.as_markdown(answers, self._assistant.live().index.session)
+        return exported.as_markdown(_known(before, turns), self._assistant.live().index.session)
 
-    def json(self, answers: Answers) -> str:
+    def json(self, before: Answers | None, turns: str) -> str:
         """The conversation for programs."""
-        return exported.as_json(answers)
+        return exported.as_json(_known(before, turns))
 
-    def text(self, answers: Answers) -> str:
+    def text(self, before: Answers | None, turns: str) -> str:
         """The last answer, to be copied."""
-        return answers[-1].text if answers else ""
+        known = _known(before, turns)
+        return known[-1].text if known else ""
 
     # --- what people say of answers
 
-    def judge(self, picked: gr.LikeData, answers: Answers, before: Judged) -> Judging:
+    def judge(self, picked: gr.LikeData, answers: Answers | None, before: Judged) -> Judging:
         """Keeps a thumb; after one that points down the right session may be named."""
         # Each turn is a question and an answer; the message of a problem is none of them.
         turn = picked.index // 2 if isinstance(picked.index, int) else -1
+        answers = answers or ()
         thumb = _UP if picked.liked is True else _DOWN if picked.liked is False else None
         if thumb is None or not 0 <= turn < len(answers):
             return gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
@@ -175,10 +211,12 @@ class Talk:
         titles = {session.code: session.title for session in index.sessions(codes)}
         return [(f"{code}: {titles[code]}", code) for code in codes]
 
-    def name_right(self, code: str | None, answers: Answers, judged: Judged) -> tuple[Any, Any]:
+    def name_right(
+        self, code: str | None, answers: Answers | None, judged: Judged
+    ) -> tuple[Any, Any]:
         """Keeps the session that has the answer, beside the thumb that is kept already."""
         # The box tells of what stands in it again when something else is typed.
-        if not code or code == judged.code or not 0 <= judged.turn < len(answers):
+        if not code or code == judged.code or not answers or judged.turn >= len(answers):
             return gr.skip(), gr.skip()
         return self._keep("down", answers, judged.turn, code), replace(judged, code=code)
 
@@ -195,6 +233,11 @@ class Talk:
         except SessionQAError as error:
             return page.problem(str(error))
         return page.thanks(sessions)
+
+
+def _known(before: Answers | None, turns: str) -> Answers:
+    """The conversation as the server has it, or else the browser."""
+    return kept.read(turns) if before is None else before
 
 
 def _so_far(answer: Answer, text: str) -> Answer:
