@@ -1,0 +1,71 @@
+"""The steps of an answer, as the page gets them one by one."""
+
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+from sessionqa import Assistant
+from sessionqa.ui import kept
+from sessionqa.ui.quick import gr
+from sessionqa.ui.talk import Talk
+
+LIST = "Which sessions are about resilience?"
+# Of a step: the answers so far, and the conversation as the browser keeps it.
+ANSWERS, TURNS = 2, 5
+
+
+@pytest.fixture
+def talk(assistant: Assistant) -> Talk:
+    return Talk(assistant, ["level"], nullcontext())
+
+
+@pytest.fixture
+def request_() -> gr.Request:
+    return gr.Request(session_hash="page")
+
+
+def test_an_answer_that_is_stopped_ends_with_what_was_shown(
+    talk: Talk, request_: gr.Request, assistant: Assistant
+) -> None:
+    whole = assistant.ask(LIST)
+    steps = talk.ask(request_, LIST, None, "", 8, [])
+    next(steps)
+    first: Any = next(steps)
+    assert len(first[ANSWERS][0].citations) == 1
+    talk.stop(request_)
+    *_, last = steps
+    [said] = kept.read(last[TURNS])
+    assert said.text == first[ANSWERS][0].text
+    assert whole.text.startswith(said.text)
+    assert len(whole.citations) > len(said.citations) == 1
+
+
+def test_to_stop_where_nothing_comes_stops_nothing_later(
+    talk: Talk, request_: gr.Request, assistant: Assistant
+) -> None:
+    talk.stop(request_)
+    *_, last = talk.ask(request_, LIST, None, "", 8, [])
+    [said] = kept.read(last[TURNS])
+    assert said.text == assistant.ask(LIST).text
+
+
+def test_a_conversation_that_the_server_forgot_goes_on(
+    talk: Talk, request_: gr.Request, assistant: Assistant
+) -> None:
+    turns = kept.kept((assistant.ask("What is ARC310 about?"),))
+    *_, last = talk.ask(request_, "Who presented it?", None, turns, 8, [])
+    first, second = kept.read(last[TURNS])
+    assert first.question == "What is ARC310 about?"
+    assert "Mike Hagen" in second.text
+    # One that was left is none of this.
+    *_, last = talk.ask(request_, "Who presented it?", (), turns, 8, [])
+    assert len(kept.read(last[TURNS])) == 1
+
+
+def test_a_question_that_cannot_be_answered_is_given_back(talk: Talk, request_: gr.Request) -> None:
+    too_long = "a" * 80_001
+    *_, last = talk.ask(request_, too_long, None, "", 8, [])
+    assert last[3] == too_long
+    [nothing] = talk.ask(request_, " ", None, "", 8, [])
+    assert nothing[0] == gr.skip()
