@@ -43,6 +43,7 @@ element.addEventListener("keydown", (event) => {
   if (event.key === "Enter" || event.key === " ") about(event);
 });
 """
+_AWAKE = "() => ({__type__: 'update', interactive: true})"
 _TO_THE_CHAT = "() => ({__type__: 'update', selected: 'ask'})"
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -351,8 +352,10 @@ def _kept(blocks: gr.Blocks, talk: Talk, desk: _Desk, saved: _Saved, asked: Sequ
         one.success(None, [ident, desk.turns], [ident, names], js=_call("keep", 2), **_QUIET)
     whole = [*desk.shown, desk.judged]
     opening = gr.Textbox(visible="hidden")
-    opened = names.input(None, names, [opening, desk.turns], js=_call("open", 1), **_QUIET)
-    opened.success(talk.reopened, [opening, desk.turns], [*whole, ident], **_QUIET)
+    taken = [opening, desk.turns, desk.box]
+    opened = names.input(None, names, taken, js=_call("open", 1), **_QUIET)
+    going_on = opened.success(talk.reopened, [opening, desk.turns], [*whole, ident], **_QUIET)
+    going_on.failure(None, None, desk.box, js=_AWAKE, **_QUIET)
     saved.name.submit(
         None, [ident, saved.name], [names, saved.name], js=_call("rename", 2), **_QUIET
     )

@@ -46,7 +46,11 @@ window.sessionqa = (() => {
     return [kept.id, names(kept.id)];
   };
 
-  const open = (id) => [id, read().find((one) => one.id === id)?.turns ?? "[]"];
+  // Until the server has read it, nothing can be asked: it would put the question away again.
+  const open = (id) => {
+    const turns = read().find((one) => one.id === id)?.turns ?? "[]";
+    return [id, turns, { __type__: "update", interactive: false }];
+  };
 
   const rename = (id, name) => {
     const short = name.trim().slice(0, NAME_LENGTH);

@@ -170,7 +170,8 @@ class Talk:
         sources = page.sources(answers, self._assistant.live().index.session)
         messages: Any = _messages(answers)
         chat = gr.Chatbot(messages, feedback_value=[])
-        return chat, sources, answers, "", gr.Column(visible=False), gr.skip(), Judged(), ident
+        box = gr.Textbox("", interactive=True)
+        return chat, sources, answers, box, gr.Column(visible=False), gr.skip(), Judged(), ident
 
     def markdown(self, before: Answers | None, turns: str) -> str:
         """The conversation to read elsewhere."""
