@@ -17,7 +17,6 @@ from sessionqa.terminal import positive
 
 if TYPE_CHECKING:
     from sessionqa.assistant import Assistant
-    from sessionqa.datatypes import Session
     from sessionqa.filters import Filter
 
 ANSWERED, REFUSED, WRONG, INTERRUPTED, UNEXPECTED = 0, 1, 1, 130, 3
@@ -228,7 +227,7 @@ def _sessions(arguments: argparse.Namespace) -> int:
     if wanted and not sessions:
         _say_none_passes(wanted)
     if arguments.json:
-        terminal.print_json([_without_text(session) for session in sessions])
+        terminal.print_json([session.to_head() for session in sessions])
         return ANSWERED
     width = max((len(session.code) for session in sessions), default=0)
     for session in sessions:
@@ -401,9 +400,3 @@ def _filter(arguments: argparse.Namespace) -> "Filter | None":
 
 def _say_none_passes(wanted: "Filter") -> None:
     print(f"sessionqa: no session passes the filter {wanted}", file=sys.stderr)
-
-
-def _without_text(session: "Session") -> dict[str, Any]:
-    record = session.to_dict()
-    del record["text"]
-    return record

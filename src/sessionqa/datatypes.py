@@ -40,6 +40,12 @@ class Session:
         """The session as JSON-ready values, as `sessionqa sessions CODE --json` prints it."""
         return asdict(self)
 
+    def to_head(self) -> dict[str, Any]:
+        """The same without its text, as lists of sessions have it."""
+        record = self.to_dict()
+        del record["text"]
+        return record
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:

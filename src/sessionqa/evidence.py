@@ -111,8 +111,7 @@ class _Weigher:
     ) -> None:
         self._asked = read(question)
         self._want = kinds.wanted(asking)
-        self._rarity = list(rarity_of(index, question).items())
-        self._total = sum(rarity for _, rarity in self._rarity)
+        self._rarity = rarity_of(index, question)
         self._sessions = sessions
         self._card_ends = {code: card.end_of(one.text) for code, one in sessions.items()}
         self._people = {code: one.people for code, one in sessions.items()}
@@ -131,16 +130,10 @@ class _Weigher:
             on_card=on_card,
             meaning=meaning,
             focus=focus,
-            overlap=self._overlap(code, text),
+            overlap=covered(self._rarity, terms.stems(text), self._named[code]),
             kind=self._of_line(code, text) if on_card else self._of_text(text),
             fit=kinds.fit(self._want, text, self._people[code]),
         )
-
-    def _overlap(self, code: str, text: str) -> float:
-        """As `covered` has it, without a set of both for each sentence."""
-        said, named = terms.stems(text), self._named[code]
-        found = sum(rarity for stem, rarity in self._rarity if stem in said or stem in named)
-        return found / self._total if self._total else 0.0
 
     def _of_line(self, code: str, text: str) -> float:
         field = card.field(text, code)
@@ -170,10 +163,13 @@ def rarity_of(index: Index, question: str) -> dict[str, float]:
     }
 
 
-def covered(rarity: Mapping[str, float], stems: Collection[str]) -> float:
-    """The share of the question's rarity whose stems are among `stems`; 0 if it has none."""
+def covered(
+    rarity: Mapping[str, float], stems: Collection[str], others: Collection[str] = ()
+) -> float:
+    """The share of the question's rarity whose stems are among either; 0 if it has none."""
     total = sum(rarity.values())
-    return sum(rarity[stem] for stem in rarity if stem in stems) / total if total else 0.0
+    found = sum(rarity[stem] for stem in rarity if stem in stems or stem in others)
+    return found / total if total else 0.0
 
 
 def name_of(session: Session) -> str:

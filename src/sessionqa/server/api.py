@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from sessionqa.assistant import Assistant
 from sessionqa.errors import UsageError
-from sessionqa.server.answering import Answering, Record, Told
+from sessionqa.server.answering import Answering, Told
 from sessionqa.server.errors import error
 from sessionqa.server.records import (
     AnswerRecord,
@@ -47,9 +47,7 @@ def router(assistant: Assistant, answering: Answering) -> APIRouter:
     @routes.post(
         "/ask",
         response_model=None,
-        responses={
-            200: {"model": AnswerRecord, "content": {EVENTS: {"schema": {"type": "string"}}}}
-        },
+        responses={200: {"model": AnswerRecord, "content": STREAM}},
     )
     async def ask(asked: Asked, request: Request) -> Response:
         """Answer a question, with the sessions that say so.
@@ -61,13 +59,13 @@ def router(assistant: Assistant, answering: Answering) -> APIRouter:
         told = await answering.ask(asked.question, asked.k, asked.history, wanted)
         if EVENTS in request.headers.get("accept", ""):
             return StreamingResponse(_events(told), media_type=EVENTS)
-        return _json(told.record)
+        return as_json(told.record)
 
     @routes.post("/search", response_model=None, responses={200: {"model": list[HitRecord]}})  # type: ignore[valid-type]
     async def search(searched: Searched) -> Response:
         """Find the passages nearest to a query."""
         wanted = filter_text(searched.filters)
-        return _json(await answering.search(searched.query, searched.k, wanted))
+        return as_json(await answering.search(searched.query, searched.k, wanted))
 
     @routes.get("/sessions", response_model=None, responses={200: {"model": list[SessionHead]}})  # type: ignore[valid-type]
     async def sessions(
@@ -78,7 +76,7 @@ def router(assistant: Assistant, answering: Answering) -> APIRouter:
         """List the sessions, without their texts."""
         wanted = filter_text(filter)
         found = await to_thread.run_sync(lambda: assistant.live().sessions(wanted or None))
-        return _json([_head(one.to_dict()) for one in found[offset : offset + limit]])
+        return as_json([one.to_head() for one in found[offset : offset + limit]])
 
     @routes.get(
         "/sessions/{code}",
@@ -91,18 +89,14 @@ def router(assistant: Assistant, answering: Answering) -> APIRouter:
             found = await to_thread.run_sync(lambda: assistant.live().session(code))
         except UsageError as problem:
             return error(404, str(problem))
-        return _json(found.to_dict())
+        return as_json(found.to_dict())
 
     return routes
 
 
-def _json(content: Any) -> Response:
+def as_json(content: Any) -> Response:
+    """A response of that content."""
     return Response(orjson.dumps(content), media_type="application/json")
-
-
-def _head(session: Record) -> Record:
-    del session["text"]
-    return session
 
 
 async def _events(told: Told) -> AsyncIterator[bytes]:

@@ -36,9 +36,9 @@ class Access:
 
         Raises ServerError for a network that anyone could call from.
         """
-        access = cls(settings.token, settings.user, settings.password)
         if open_to_all:
             return cls()
+        access = cls(settings.token, settings.user, settings.password)
         if not (access.needed or is_loopback(settings.host)):
             raise ServerError(
                 f"{settings.host} can be reached from other machines: set $SESSIONQA_TOKEN, or "

@@ -93,9 +93,5 @@ class Meter:
 
 def _route(scope: Scope) -> str:
     """The route as it was written, so that there are few; everything of the page is one."""
-    path = getattr(scope.get("route"), "path", "")
-    return (
-        path
-        if path.startswith(("/api/", "/v1/", "/mcp", "/metrics", "/healthz", "/readyz"))
-        else "page"
-    )
+    path: str = getattr(scope.get("route"), "path", "")
+    return path if path.startswith(_ROUTES) else "page"

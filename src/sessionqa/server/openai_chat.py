@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sessionqa.assistant import MAX_QUESTION_CHARS
 from sessionqa.errors import UsageError
 from sessionqa.server.answering import Answering, Record, Told
-from sessionqa.server.api import EVENTS, FAILURES, STREAM
+from sessionqa.server.api import EVENTS, FAILURES, STREAM, as_json
 from sessionqa.server.errors import error
 from sessionqa.server.records import MOST_HISTORY, CitationRecord, Count, Wanted, filter_text
 
@@ -136,7 +136,7 @@ def router(answering: Answering) -> APIRouter:
             "total_tokens": read + written,
         }
         if not asked.stream:
-            return Response(orjson.dumps(_completed(told, usage)), media_type="application/json")
+            return as_json(_completed(told, usage))
         with_usage = asked.stream_options and asked.stream_options.include_usage
         return StreamingResponse(_chunks(told, usage if with_usage else None), media_type=EVENTS)
 

@@ -103,7 +103,9 @@ class Talk:
             problem = _message("assistant", page.problem(str(error)))
             yield [*earlier, problem], gr.skip(), gr.skip(), question, gr.skip(), gr.skip()
             return
-        answers = before
+        # Of the whole answer, and once: they hold the text of every session that it cites.
+        sources = page.sources((*before, answer), assistant.index.session)
+        said = answer
         steps = page.growing(answer)
         for step, text in enumerate(steps):
             if step:
@@ -111,10 +113,12 @@ class Talk:
             if step and self._stopped.get(here):
                 break
             given = _message("assistant", page.answer(answer, len(before), text))
-            answers = (*before, _so_far(answer, text))
-            sources = page.sources(answers, assistant.index.session)
-            yield [*earlier, asked, given], sources, answers, *_NOTHING[3:]
-        yield *_NOTHING[:5], kept.kept(answers)
+            said = _so_far(answer, text)
+            shown = gr.skip() if step else sources
+            yield [*earlier, asked, given], shown, (*before, said), *_NOTHING[3:]
+        answers = (*before, said)
+        left = sources if said is answer else page.sources(answers, assistant.index.session)
+        yield gr.skip(), left, *_NOTHING[2:5], kept.kept(answers)
 
     def pick(
         self, request: gr.Request, picked: gr.SelectData, before: Answers | None, *given: Any
