@@ -1,14 +1,16 @@
 """The steps of an answer, as the page gets them one by one."""
 
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sessionqa import Assistant
+from sessionqa import Assistant, feedback
+from sessionqa.answer import ExtractiveAnswerer
 from sessionqa.ui import kept
 from sessionqa.ui.quick import gr
-from sessionqa.ui.talk import Talk
+from sessionqa.ui.talk import Judged, Talk
 
 LIST = "Which sessions are about resilience?"
 # Of a step: the answers so far, and the conversation as the browser keeps it.
@@ -17,7 +19,7 @@ ANSWERS, TURNS = 2, 5
 
 @pytest.fixture
 def talk(assistant: Assistant) -> Talk:
-    return Talk(assistant, ["level"], nullcontext())
+    return Talk(assistant, ["level"], nullcontext(), lambda *_: None)
 
 
 @pytest.fixture
@@ -69,3 +71,23 @@ def test_a_question_that_cannot_be_answered_is_given_back(talk: Talk, request_: 
     assert last[3] == too_long
     [nothing] = talk.ask(request_, " ", None, "", 8, [])
     assert nothing[0] == gr.skip()
+
+
+def test_an_answer_of_a_conversation_that_the_server_forgot_can_be_judged(
+    assistant: Assistant, tmp_path: Path
+) -> None:
+    own = Assistant(
+        assistant.index,
+        assistant.encoder,
+        ExtractiveAnswerer(assistant.index, assistant.encoder),
+        assistant.settings.with_(feedback=tmp_path / "feedback.jsonl"),
+    )
+    talk = Talk(own, ["level"], nullcontext(), lambda *_: None)
+    turns = kept.kept((assistant.ask("What is ARC310 about?"),))
+    picked = gr.LikeData(None, {"index": 1, "value": "", "liked": False})
+    *_, judged = talk.judge(picked, None, turns, Judged())
+    assert judged.turn == 0
+    talk.name_right("ARC310", None, turns, judged)
+    down, named = feedback.read(own.settings.feedback, [])
+    assert (down.feedback.verdict, down.feedback.question) == ("down", "What is ARC310 about?")
+    assert named.feedback.sessions == ("ARC310",)

@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
+from anyio import create_task_group
 from serving import Served, serving
 
-from sessionqa import Settings, build_index
+from sessionqa import Assistant, Settings, build_index
+from sessionqa.server.answering import Answering
 
 
 @pytest.fixture
@@ -147,3 +150,37 @@ def test_a_new_build_is_answered_from_without_a_failed_request(
         assert [one["code"] for one in client.get("/api/sessions").json()] == ["A1", "A2"]
         ended.append(1)
         assert [status.result() for status in statuses] == [200] * 3
+
+
+def test_processes_that_cannot_start_are_not_tried_for_each_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(corpus=tmp_path / "corpus", index=tmp_path / "index")
+    settings.corpus.mkdir()
+    (settings.corpus / "ONE101.md").write_text(
+        "---\ncode: ONE101\ntitle: Cells\n---\nA cell is a copy of a workload.\n"
+    )
+    build_index(settings)
+    assistant = Assistant.open(settings)
+    # What is open goes on; no other process can open it.
+    shutil.rmtree(settings.index)
+    pools = []
+    new_pool = Answering._new_pool
+    monkeypatch.setattr(Answering, "_new_pool", lambda self: pools.append(1) or new_pool(self))
+    answering = Answering(assistant, workers=1)
+    answers = []
+
+    async def told(question: str) -> None:
+        answers.append(await answering.ask(question))
+
+    async def asked(of: str) -> None:
+        async with create_task_group() as group:
+            for number in range(4):
+                group.start_soon(told, f"What is a cell {of} {number}?")
+
+    with ThreadPoolExecutor(1) as thread:
+        for of in ("for", "of", "in"):
+            thread.submit(anyio.run, asked, of).result()
+    answering.close()
+    assert len(answers) == 12
+    assert len(pools) <= 3

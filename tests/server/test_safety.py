@@ -235,6 +235,14 @@ def test_who_asks_too_often_is_told_to_wait(guarded: Served) -> None:
         assert client.post("/api/search", json={"query": "x"}).status_code == 200
 
 
+def test_who_only_reads_is_counted_as_well(guarded: Served) -> None:
+    headers = {**bearer(TOKEN), "x-forwarded-for": "203.0.113.8"}
+    with guarded.client(headers=headers) as client:
+        statuses = [client.get("/api/sessions?limit=1").status_code for _ in range(7)]
+        assert statuses == [200] * 5 + [429] * 2
+        assert client.get("/healthz").status_code == client.get("/metrics").status_code == 200
+
+
 def test_when_all_are_busy_others_are_sent_away(shipped: Settings, tmp_path: Path) -> None:
     (tmp_path / "sessionqa.toml").write_text("requests_at_once = 2\nworkers = 0\n")
     asked = [{"query": f"what has the number {n}"} for n in range(60)]

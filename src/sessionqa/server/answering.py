@@ -6,7 +6,7 @@ Beside the encoder a question is Python, which runs one thread at a time in a pr
 import signal
 import threading
 from asyncio import get_running_loop
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from anyio import CapacityLimiter, to_thread
 
 from sessionqa.assistant import Assistant
 from sessionqa.quotes import pieces
+from sessionqa.server.limits import Running
 from sessionqa.settings import Settings
 
 # What `Answer.to_dict` and `Hit.to_dict` give.
@@ -27,6 +28,8 @@ Found = TypeVar("Found")
 
 # In this process so many at a time.
 THREADS = 4
+# Processes that end whenever they are started are not tried again for so long.
+PAUSE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +51,16 @@ class Answering:
         self,
         assistant: Assistant,
         workers: int,
-        answered: Callable[[Record], None] = lambda _: None,
+        answered: Callable[[bool, Mapping[str, float]], None] = lambda *_: None,
     ) -> None:
-        """`answered` is told of each answer."""
+        """`answered` is told of each answer whether it is a refusal, and its timings."""
         self._assistant = assistant
         self._answered = answered
         self._workers = workers
         self._pool = self._new_pool() if workers else None
         self._threads = CapacityLimiter(THREADS)
-        self._running = 0
+        self._running = Running()
+        self._paused_until = 0.0
 
     async def ask(
         self, question: str, k: int | None = None, history: Sequence[str] = (), filter: str = ""
@@ -64,7 +68,7 @@ class Answering:
         """See Told. Raises UsageError as Assistant.ask does."""
         asked = {"question": question, "k": k, "history": tuple(history), "filter": filter}
         told = await self._run(_ask, **asked)
-        self._answered(told.record)
+        self._answered(told.record["refused"], told.record["timings"])
         return told
 
     async def search(self, query: str, k: int | None = None, filter: str = "") -> list[Record]:
@@ -77,23 +81,22 @@ class Answering:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, task: Callable[..., Found], **given: Any) -> Found:
-        alone = not self._running
-        self._running += 1
-        try:
+        alone = not self._running.count
+        with self._running:
             return await (self._here if alone else self._beside)(partial(task, **given))
-        finally:
-            self._running -= 1
 
     async def _beside(self, task: Callable[[Assistant], Found]) -> Found:
+        loop = get_running_loop()
         # What ends one process, as a system short of memory does, breaks the pool for all.
         for _ in range(2):
-            if (pool := self._pool) is None:
-                break
+            if (pool := self._pool) is None or loop.time() < self._paused_until:
+                return await self._here(task)
             try:
-                return await get_running_loop().run_in_executor(pool, _answered, task)
+                return await loop.run_in_executor(pool, _answered, task)
             except BrokenProcessPool:
                 if self._pool is pool:
                     self._pool = self._new_pool()
+        self._paused_until = loop.time() + PAUSE_SECONDS
         return await self._here(task)
 
     async def _here(self, task: Callable[[Assistant], Found]) -> Found:

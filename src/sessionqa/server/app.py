@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from sessionqa import __version__
@@ -20,6 +20,7 @@ from sessionqa.server.errors import error
 from sessionqa.server.gate import Access, Gate
 from sessionqa.server.limits import Limits, Running
 from sessionqa.server.meter import Meter
+from sessionqa.server.protocol import PATH, OverHttp
 from sessionqa.server.shield import Shield
 
 _DESCRIPTION = (
@@ -45,7 +46,7 @@ class Served:
         if page:
             from sessionqa.ui.blocks import mounted
 
-            inner = mounted(inner, assistant, self.running)
+            inner = mounted(inner, assistant, self.running, self._meter.answered)
         at_once, per_minute = settings.requests_at_once, settings.requests_per_minute
         limited = Limits(inner, self.running, at_once, per_minute)
         gate = Gate(limited, access, settings.host)
@@ -65,18 +66,9 @@ class Served:
         )
         app.include_router(api.router(self._assistant, self._answering))
         app.include_router(openai_chat.router(self._answering))
-        self._protocol: Any = None
+        self._protocol = OverHttp(lambda: tools.tools(self._assistant, self._answering))
         if tools.is_installed():
-            from mcp.server.transport_security import TransportSecuritySettings
-
-            self._protocol = tools.tools(self._assistant, self._answering)
-            # Who may call is the gate's to say.
-            anyone = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-            # As JSON: what is streamed, the library cuts off at once when the server is to end.
-            mcp = self._protocol.streamable_http_app(
-                stateless_http=True, json_response=True, transport_security=anyone
-            )
-            app.router.routes.extend(mcp.routes)
+            app.router.routes.append(Route(PATH, self._protocol, include_in_schema=False))
         app.add_exception_handler(SessionQAError, _failed)
         app.add_exception_handler(RequestValidationError, _invalid)
         app.add_exception_handler(HTTPException, _refused)
@@ -89,8 +81,7 @@ class Served:
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.callback(self._answering.close)
-            if self._protocol:
-                await stack.enter_async_context(self._protocol.session_manager.run())
+            await stack.enter_async_context(self._protocol.running())
             yield
 
     async def _alive(self) -> Response:

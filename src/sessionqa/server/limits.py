@@ -19,6 +19,8 @@ from sessionqa.server.hosts import is_loopback, network_of
 MOST_BYTES = 1_000_000
 # A body that is not here by then is not waited for.
 BODY_SECONDS = 10.0
+# What is limited even if it only reads; the page's own files are not.
+_COUNTED = ("/api/", "/v1/")
 # Whoever comes while all are busy is told to come again after so many seconds.
 BUSY_SECONDS = 1
 
@@ -76,8 +78,9 @@ def _address(scope: Scope) -> str:
 
 
 class Limits:
-    """ASGI middleware: limits what is sent (POST), by size, by address, and all that run at once.
+    """ASGI middleware: limits requests by size, by address, and how many run at once.
 
+    The page's own files and /metrics are not counted.
     What a client sends is here as a whole before it counts as running: a slow one holds nobody up.
     """
 
@@ -89,7 +92,8 @@ class Limits:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or answers 408, 413 or 429."""
-        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
+        reads = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
+        if scope["type"] != "http" or (reads and not scope["path"].startswith(_COUNTED)):
             await self._app(scope, receive, send)
             return
         if refused := self._rate.exceeded(scope):

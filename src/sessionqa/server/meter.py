@@ -52,12 +52,12 @@ class Meter:
         self._running = Gauge("sessionqa_requests_running", "Requests being worked on.", **own)
         self._build = Gauge("sessionqa_index", "1 for the build that is live.", ["build"], **own)
 
-    def answered(self, answer: Mapping[str, Any]) -> None:
-        """Takes account of an answer, as `Answer.to_dict` gives it."""
-        self._answers.labels("refused" if answer["refused"] else "answered").inc()
-        if answer["timings"]["answer_ms"]:
+    def answered(self, refused: bool, timings: Mapping[str, float]) -> None:
+        """Takes account of an answer, its timings in ms."""
+        self._answers.labels("refused" if refused else "answered").inc()
+        if timings["answer_ms"]:
             for stage in ("retrieve", "answer"):
-                self._stages.labels(stage).observe(answer["timings"][f"{stage}_ms"] / 1000)
+                self._stages.labels(stage).observe(timings[f"{stage}_ms"] / 1000)
 
     def metered(self, app: ASGIApp) -> ASGIApp:
         """`app` with its requests counted and timed."""

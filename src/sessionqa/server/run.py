@@ -12,6 +12,7 @@ from sessionqa.assistant import Assistant
 from sessionqa.errors import ServerError
 from sessionqa.server.app import Served
 from sessionqa.server.gate import Access
+from sessionqa.server.patience import PatientProtocol
 
 # What is being answered when the server is told to end has so long.
 DRAIN_SECONDS = 10.0
@@ -34,8 +35,7 @@ def serve(
         served = Served(assistant, access, page)
         config = uvicorn.Config(
             served.app,
-            # What others are installed would be taken: this one bounds a request's headers.
-            http="h11",
+            http=PatientProtocol,
             loop="asyncio",
             ws="none",
             log_level="warning",

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from sessionqa.datatypes import Answer, Citation, Session
+from sessionqa.ui import page
 
 # What Markdown would read as more than itself.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$!&])")
@@ -35,12 +36,8 @@ def _source(citation: Citation, known: Session | None) -> str:
     """Where a quote stands, with a link to the recording if there is one."""
     title = f"{citation.session_code}: {citation.title}"
     url = known.url if known else ""
-    named = f"[{_plain(title)}](<{url}>)" if _is_link(url) else _plain(title)
+    named = f"[{_plain(title)}](<{url}>)" if page.is_address(url) else _plain(title)
     return f"- \\[{citation.number}\\] {named}, characters {citation.start} to {citation.end}"
-
-
-def _is_link(url: str) -> bool:
-    return bool(re.fullmatch(r"https?://[^\s<>]+", url))
 
 
 def _plain(text: str) -> str:

@@ -244,13 +244,18 @@ def _score(hit: Hit | None) -> str:
 
 
 def link(url: str) -> str:
-    """A link to the session's recording, for http and https only."""
-    if not url.casefold().startswith(("http://", "https://")):
+    """A link to the session's recording, if `url` is one that a browser may follow."""
+    if not is_address(url):
         return ""
     return (
         f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">'
         'Recording<span aria-hidden="true"> ↗</span></a>'
     )
+
+
+def is_address(url: str) -> bool:
+    """Whether it is an address of http or https, and nothing but that."""
+    return bool(re.fullmatch(r"https?://[^\s<>]+", url, re.IGNORECASE))
 
 
 def _quotes(session: Session, citations: Sequence[Citation], given: Answer, turn: int) -> str:

@@ -1,7 +1,7 @@
 """What happens when somebody asks: the steps of an answer, and of a conversation."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +20,8 @@ from sessionqa.ui.quick import gr
 SENTENCE_SECONDS, ANSWER_SECONDS = 0.08, 0.4
 
 Answers = tuple[Answer, ...]
+# Is told of each answer whether it is a refusal, and its timings.
+Answered = Callable[[bool, Mapping[str, float]], None]
 # What an event hands to the page: the chat, the sources, the answers so far, the question box,
 # what stands below the chat once an answer is judged, and the conversation as it is kept.
 Shown = tuple[Any, Any, Any, Any, Any, Any]
@@ -49,12 +51,17 @@ class Talk:
     """
 
     def __init__(
-        self, assistant: Assistant, fields: Sequence[str], running: AbstractContextManager[None]
+        self,
+        assistant: Assistant,
+        fields: Sequence[str],
+        running: AbstractContextManager[None],
+        answered: Answered,
     ) -> None:
-        """`running` is entered for as long as an answer is being given."""
+        """`running` is entered for as long as an answer is being given, `answered` told of each."""
         self._assistant = assistant
         self._fields = fields
         self._running = running
+        self._told = answered
         # The pages where an answer is being given, and whether it is to stop.
         self._stopped: dict[str | None, bool] = {}
         self.no_sources = page.sources((), assistant.index.session)
@@ -103,6 +110,7 @@ class Talk:
             problem = _message("assistant", page.problem(str(error)))
             yield [*earlier, problem], gr.skip(), gr.skip(), question, gr.skip(), gr.skip()
             return
+        self._told(answer.refused, answer.timings)
         # Of the whole answer, and once: they hold the text of every session that it cites.
         sources = page.sources((*before, answer), assistant.index.session)
         said = answer
@@ -192,11 +200,13 @@ class Talk:
 
     # --- what people say of answers
 
-    def judge(self, picked: gr.LikeData, answers: Answers | None, before: Judged) -> Judging:
+    def judge(
+        self, picked: gr.LikeData, known: Answers | None, turns: str, before: Judged
+    ) -> Judging:
         """Keeps a thumb; after one that points down the right session may be named."""
         # Each turn is a question and an answer; the message of a problem is none of them.
         turn = picked.index // 2 if isinstance(picked.index, int) else -1
-        answers = answers or ()
+        answers = _known(known, turns)
         thumb = _UP if picked.liked is True else _DOWN if picked.liked is False else None
         if thumb is None or not 0 <= turn < len(answers):
             return gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
@@ -217,11 +227,12 @@ class Talk:
         return [(f"{code}: {titles[code]}", code) for code in codes]
 
     def name_right(
-        self, code: str | None, answers: Answers | None, judged: Judged
+        self, code: str | None, known: Answers | None, turns: str, judged: Judged
     ) -> tuple[Any, Any]:
         """Keeps the session that has the answer, beside the thumb that is kept already."""
         # The box tells of what stands in it again when something else is typed.
-        if not code or code == judged.code or not answers or judged.turn >= len(answers):
+        answers = _known(known, turns)
+        if not code or code == judged.code or judged.turn >= len(answers):
             return gr.skip(), gr.skip()
         return self._keep("down", answers, judged.turn, code), replace(judged, code=code)
 

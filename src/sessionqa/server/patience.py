@@ -1,0 +1,54 @@
+"""HTTP connections that are not waited for without end: uvicorn bounds neither end of one."""
+
+import asyncio
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+# The head of a request is here by then, or nobody waits for it.
+HEAD_SECONDS = 10.0
+# A client that takes nothing of its answer for so long is left.
+STALLED_SECONDS = 30.0
+
+
+class PatientProtocol(H11Protocol):
+    """Ends a connection whose client does not finish the head of a request, or reads no more."""
+
+    _head: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begins to wait for the first request."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Takes a part of a request; each further part of a head has the time that is left."""
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE:
+            self._await_head()
+        elif self._head:
+            self._head.cancel()
+            self._head = None
+
+    def pause_writing(self) -> None:
+        """What was sent is not taken."""
+        super().pause_writing()
+        self._stalled = self.loop.call_later(STALLED_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It is taken again."""
+        super().resume_writing()
+        if self._stalled:
+            self._stalled.cancel()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing more is waited for."""
+        super().connection_lost(exc)
+        for timer in (self._head, self._stalled):
+            if timer:
+                timer.cancel()
+
+    def _await_head(self) -> None:
+        if not self._head:
+            self._head = self.loop.call_later(HEAD_SECONDS, self.transport.abort)

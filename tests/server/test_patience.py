@@ -1,0 +1,128 @@
+"""Clients that are slow, on real connections."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sessionqa.server import patience
+from sessionqa.server.patience import PatientProtocol
+
+CHUNK = b"x" * 100_000
+CHUNKS = 500
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@contextmanager
+def listening(app: ASGIApp) -> Iterator[socket.socket]:
+    """A server of `app` with this protocol, and a connection to it."""
+    held = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app, http=PatientProtocol, ws="none", lifespan="off", log_level="critical"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [held]})
+    thread.start()
+    try:
+        with socket.create_connection(held.getsockname(), timeout=20) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+async def hello(_: Scope, __: Receive, send: Send) -> None:
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
+    )
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def long(_: Scope, __: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(CHUNKS):
+        await send({"type": "http.response.body", "body": CHUNK, "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+def answer(client: socket.socket) -> bytes:
+    """The whole answer of `hello`."""
+    said = b""
+    while not said.endswith(b"\r\n\r\nok"):
+        said += client.recv(1000)
+    return said
+
+
+def is_left(client: socket.socket) -> bool:
+    """Whether the server has ended the connection without a word."""
+    try:
+        return client.recv(1000) == b""
+    except ConnectionError:
+        return True
+
+
+def test_a_head_that_comes_by_the_letter_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.3)
+    with listening(hello) as client:
+        with suppress(ConnectionError):
+            for letter in REQUEST:
+                client.sendall(bytes([letter]))
+                time.sleep(0.05)
+        assert is_left(client)
+
+
+def test_who_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.1)
+    with listening(hello) as client:
+        assert is_left(client)
+
+
+def test_nor_is_the_next_request_of_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    with listening(hello) as client:
+        client.sendall(REQUEST)
+        assert answer(client).startswith(b"HTTP/1.1 200 OK")
+        monkeypatch.setattr(patience, "HEAD_SECONDS", 0.2)
+        client.sendall(b"GET / HTTP/1.1\r\n")
+        assert is_left(client)
+
+
+def test_who_is_quick_enough_may_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.5)
+    with listening(hello) as client:
+        for _ in range(3):
+            client.sendall(REQUEST[:10])
+            time.sleep(0.25)
+            client.sendall(REQUEST[10:])
+            assert answer(client).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_who_reads_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "STALLED_SECONDS", 0.2)
+    with listening(long) as client:
+        client.sendall(REQUEST)
+        time.sleep(1)
+        assert received(client) < CHUNKS * len(CHUNK)
+
+
+def test_who_reads_slowly_gets_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "STALLED_SECONDS", 1)
+    with listening(long) as client:
+        client.sendall(REQUEST)
+        assert received(client, pause=0.002) > CHUNKS * len(CHUNK)
+
+
+def received(client: socket.socket, pause: float = 0.0) -> int:
+    """How many bytes come until the connection ends, or the last chunk is here."""
+    count = 0
+    with suppress(ConnectionError):
+        while part := client.recv(len(CHUNK)):
+            count += len(part)
+            if part.endswith(b"0\r\n\r\n"):
+                break
+            time.sleep(pause)
+    return count
