@@ -36,7 +36,9 @@ def _source(citation: Citation, known: Session | None) -> str:
     """Where a quote stands, with a link to the recording if there is one."""
     title = f"{citation.session_code}: {citation.title}"
     url = known.url if known else ""
-    named = f"[{_plain(title)}](<{url}>)" if page.is_address(url) else _plain(title)
+    # Within angle brackets, which it may not have.
+    bare = url.replace("<", "%3C").replace(">", "%3E")
+    named = f"[{_plain(title)}](<{bare}>)" if page.is_address(url) else _plain(title)
     return f"- \\[{citation.number}\\] {named}, characters {citation.start} to {citation.end}"
 
 

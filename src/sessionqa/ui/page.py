@@ -255,7 +255,7 @@ def link(url: str) -> str:
 
 def is_address(url: str) -> bool:
     """Whether it is an address of http or https, and nothing but that."""
-    return bool(re.fullmatch(r"https?://[^\s<>]+", url, re.IGNORECASE))
+    return bool(re.fullmatch(r"https?://\S+", url, re.IGNORECASE))
 
 
 def _quotes(session: Session, citations: Sequence[Citation], given: Answer, turn: int) -> str:
