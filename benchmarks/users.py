@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import random
 import re
+import resource
 import socket
 import subprocess
 import sys
@@ -89,16 +90,31 @@ def _users(
         thread.join()
 
 
-def memory_mib(process: int) -> list[float]:
-    """Of a process and those that it has started: what is its own, in MiB. Linux only."""
-    found = []
+def processes(server: int) -> Iterator[tuple[Path, float]]:
+    """The server's folder in /proc and those of what it has started, each with its CPU seconds."""
     for status in Path("/proc").glob("[0-9]*/stat"):
         fields = status.read_text().rpartition(")")[2].split()
-        if process in {int(fields[1]), int(status.parent.name)}:
-            rollup = status.with_name("smaps_rollup").read_text()
-            proportional = re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)
-            found.append(int(proportional[1]) / 1024 if proportional else 0.0)
+        if server in {int(fields[1]), int(status.parent.name)}:
+            ticks = int(fields[11]) + int(fields[12])
+            yield status.parent, ticks / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mib(server: int) -> list[float]:
+    """Of each process: what is its own, in MiB, the largest first. Linux only."""
+    found = []
+    for folder, _ in processes(server):
+        rollup = (folder / "smaps_rollup").read_text()
+        proportional = re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)
+        found.append(int(proportional[1]) / 1024 if proportional else 0.0)
     return sorted(found, reverse=True)
+
+
+def work_seconds(server: int) -> tuple[float, float, float]:
+    """What the server, those that answer for it and those that ask have worked so far."""
+    own = {folder.name: seconds for folder, seconds in processes(server)}
+    asking = resource.getrusage(resource.RUSAGE_CHILDREN)
+    itself = own.pop(str(server))
+    return itself, sum(own.values()), asking.ru_utime + asking.ru_stime
 
 
 def main() -> None:
@@ -141,15 +157,19 @@ def measure(given: argparse.Namespace, settings: Settings, home: Path) -> None:
             source = questions()
             users(port, given.users, WARM_UP / 10, source)
             results, memory = [], []
+            before = work_seconds(server.pid)
             for _ in range(2):
                 results += users(port, given.users, given.seconds / 2, source)
                 memory.append(memory_mib(server.pid))
+            after = work_seconds(server.pid)
         finally:
             server.terminate()
     times = [1000 * seconds for seconds, _ in results]
     failed = sum(status != 200 for _, status in results)
     print(f"{len(times)} answers, {failed} errors, {len(times) / given.seconds:.0f} answers/s")
     print(f"p50 {np.percentile(times, 50):.0f} ms, p95 {np.percentile(times, 95):.0f} ms")
+    each = [1000 * (b - a) / len(times) for a, b in zip(before, after, strict=True)]
+    print("processor, ms an answer: {:.1f} server, {:.1f} answering, {:.1f} asking".format(*each))
     for half, parts in zip(("first", "second"), memory, strict=True):
         each = ", ".join(f"{part:.0f}" for part in parts)
         print(f"after the {half} half {sum(parts):.0f} MiB: {each}")
