@@ -168,8 +168,8 @@ def measure(given: argparse.Namespace, settings: Settings, home: Path) -> None:
     failed = sum(status != 200 for _, status in results)
     print(f"{len(times)} answers, {failed} errors, {len(times) / given.seconds:.0f} answers/s")
     print(f"p50 {np.percentile(times, 50):.0f} ms, p95 {np.percentile(times, 95):.0f} ms")
-    each = [1000 * (b - a) / len(times) for a, b in zip(before, after, strict=True)]
-    print("processor, ms an answer: {:.1f} server, {:.1f} answering, {:.1f} asking".format(*each))
+    work = [1000 * (b - a) / len(times) for a, b in zip(before, after, strict=True)]
+    print("processor, ms an answer: {:.1f} server, {:.1f} answering, {:.1f} asking".format(*work))
     for half, parts in zip(("first", "second"), memory, strict=True):
         each = ", ".join(f"{part:.0f}" for part in parts)
         print(f"after the {half} half {sum(parts):.0f} MiB: {each}")
