@@ -97,12 +97,15 @@ def measure(page: Page, settings: Settings, questions: list[str]) -> None:
             page.get_by_label("Your question").wait_for()
             opened = time.monotonic() - started
             first, *others = questions
-            ask(page, first, 1)
-            answered = time.monotonic() - started
+            asked = time.monotonic() - started
+            begun, whole = (asked + ms / 1000 for ms in ask(page, first, 1))
             times = conversations(page, others)
         finally:
             server.terminate()
-    print(f"served after {served:.1f} s, opened {opened:.1f} s, first answer {answered:.1f} s")
+    print(
+        f"served after {served:.1f} s, opened {opened:.1f} s, its first answer stands there after"
+    )
+    print(f"{begun:.1f} s with its first sentence, {whole:.1f} s whole")
     for name, column in zip(
         ("first sentence", "whole answer"), zip(*times, strict=True), strict=True
     ):

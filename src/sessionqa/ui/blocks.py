@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse
 from sessionqa.assistant import Assistant
 from sessionqa.datatypes import Session
 from sessionqa.ui import layout, listed, page, pictures, wiring
-from sessionqa.ui.quick import gr
+from sessionqa.ui.quick import gr, without_apps
 from sessionqa.ui.talk import Answered, Talk
 from sessionqa.ui.wiring import QUIET
 
@@ -106,9 +106,11 @@ def mounted(
         return FileResponse(_SCRIPT, media_type="text/javascript")
 
     app.get("/chat.js", include_in_schema=False, response_model=None)(script)
+    with without_apps():
+        blocks = build(assistant, running, answered)
     whole: FastAPI = gr.mount_gradio_app(
         app,
-        build(assistant, running, answered),
+        blocks,
         path="/",
         server_name=assistant.settings.host,
         server_port=assistant.settings.port,
