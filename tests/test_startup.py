@@ -193,3 +193,18 @@ def test_public_names_are_the_very_objects_of_their_modules() -> None:
 
     assert sessionqa.Assistant is assistant.Assistant
     assert sessionqa.Answer is datatypes.Answer
+
+
+def test_the_page_imports_nothing_of_gradios_that_it_does_not_use(shipped: Settings) -> None:
+    code = """
+from contextlib import nullcontext
+from pathlib import Path
+from fastapi import FastAPI
+from sessionqa import Assistant, Settings
+from sessionqa.ui.blocks import mounted
+assistant = Assistant.open(Settings(corpus=Path(sys.argv[1]), index=Path(sys.argv[2])))
+mounted(FastAPI(), assistant, nullcontext(), lambda *_: None)
+print(sorted({"mcp", "matplotlib"} & sys.modules.keys()))
+from mcp.server import MCPServer
+"""
+    assert python(code, shipped) == "[]\n"

@@ -19,8 +19,8 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @contextmanager
-def listening(app: ASGIApp) -> Iterator[socket.socket]:
-    """A server of `app` with this protocol, and a connection to it."""
+def listening(app: ASGIApp) -> Iterator[tuple[socket.socket, uvicorn.Server]]:
+    """A connection to a server of `app` with this protocol, and that server."""
     held = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app, http=PatientProtocol, ws="none", lifespan="off", log_level="critical"
@@ -30,7 +30,7 @@ def listening(app: ASGIApp) -> Iterator[socket.socket]:
     thread.start()
     try:
         with socket.create_connection(held.getsockname(), timeout=20) as client:
-            yield client
+            yield client, server
     finally:
         server.should_exit = True
         thread.join(20)
@@ -68,7 +68,7 @@ def is_left(client: socket.socket) -> bool:
 
 def test_a_head_that_comes_by_the_letter_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "HEAD_SECONDS", 0.3)
-    with listening(hello) as client:
+    with listening(hello) as (client, _):
         with suppress(ConnectionError):
             for letter in REQUEST:
                 client.sendall(bytes([letter]))
@@ -78,12 +78,12 @@ def test_a_head_that_comes_by_the_letter_is_not_waited_for(monkeypatch: pytest.M
 
 def test_who_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "HEAD_SECONDS", 0.1)
-    with listening(hello) as client:
+    with listening(hello) as (client, _):
         assert is_left(client)
 
 
 def test_nor_is_the_next_request_of_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    with listening(hello) as client:
+    with listening(hello) as (client, _):
         client.sendall(REQUEST)
         assert answer(client).startswith(b"HTTP/1.1 200 OK")
         monkeypatch.setattr(patience, "HEAD_SECONDS", 0.2)
@@ -93,7 +93,7 @@ def test_nor_is_the_next_request_of_a_connection(monkeypatch: pytest.MonkeyPatch
 
 def test_who_is_quick_enough_may_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "HEAD_SECONDS", 0.5)
-    with listening(hello) as client:
+    with listening(hello) as (client, _):
         for _ in range(3):
             client.sendall(REQUEST[:10])
             time.sleep(0.25)
@@ -101,9 +101,18 @@ def test_who_is_quick_enough_may_ask_again(monkeypatch: pytest.MonkeyPatch) -> N
             assert answer(client).startswith(b"HTTP/1.1 200 OK")
 
 
+def test_no_answer_waits_for_an_acknowledgement() -> None:
+    with listening(hello) as (client, server):
+        client.sendall(REQUEST)
+        answer(client)
+        [connection] = server.server_state.connections
+        taken = connection.transport.get_extra_info("socket")
+        assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_who_reads_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "STALLED_SECONDS", 0.2)
-    with listening(long) as client:
+    with listening(long) as (client, _):
         client.sendall(REQUEST)
         time.sleep(1)
         assert received(client) < CHUNKS * len(CHUNK)
@@ -111,7 +120,7 @@ def test_who_reads_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_who_reads_slowly_gets_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "STALLED_SECONDS", 1)
-    with listening(long) as client:
+    with listening(long) as (client, _):
         client.sendall(REQUEST)
         assert received(client, pause=0.002) > CHUNKS * len(CHUNK)
 
