@@ -24,7 +24,9 @@ from sessionqa.server.records import (
 )
 
 EVENTS = "text/event-stream"
-STREAM = {EVENTS: {"schema": {"type": "string"}}}
+_EVENT = {"event": {"type": "string"}, "data": {"type": "string", "description": "An object."}}
+# What each event of a stream is.
+STREAM = {EVENTS: {"schema": {"type": "object", "properties": _EVENT}}}
 # Of a page of sessions.
 MOST_SESSIONS = 1000
 FAILURES: dict[int | str, dict[str, Any]] = {
@@ -69,7 +71,9 @@ def router(assistant: Assistant, answering: Answering) -> APIRouter:
 
     @routes.get("/sessions", response_model=None, responses={200: {"model": list[SessionHead]}})  # type: ignore[valid-type]
     async def sessions(
-        filter: Annotated[str | None, Query(description="Such as level>=300.")] = None,
+        filter: Annotated[
+            str | None, Query(min_length=1, description="Such as level>=300.")
+        ] = None,
         offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
         limit: Annotated[int, Query(ge=1, le=MOST_SESSIONS)] = MOST_SESSIONS,
     ) -> Response:

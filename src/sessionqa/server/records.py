@@ -22,8 +22,11 @@ Count = Annotated[int, Field(ge=1, le=MOST_HITS)]
 Value = Annotated[str, Field(max_length=MAX_CHARS)] | int
 Values = Annotated[list[Value], Field(max_length=MOST_VALUES)]
 Wanted = Annotated[
-    Annotated[str, Field(max_length=MAX_CHARS)]
-    | Annotated[dict[str, Value | Values], Field(max_length=len(FIELDS))],
+    Annotated[str, Field(min_length=1, max_length=MAX_CHARS)]
+    | Annotated[
+        dict[str, Value | Values],
+        Field(max_length=len(FIELDS), json_schema_extra={"propertyNames": {"enum": [*FIELDS]}}),
+    ],
     Field(
         description="Only sessions that pass: an expression, such as level>=300 and "
         f'service="DynamoDB", or an object of {", ".join(FIELDS)}, each with a value or several '
