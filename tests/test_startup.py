@@ -204,6 +204,9 @@ from sessionqa import Assistant, Settings
 from sessionqa.ui.blocks import mounted
 assistant = Assistant.open(Settings(corpus=Path(sys.argv[1]), index=Path(sys.argv[2])))
 mounted(FastAPI(), assistant, nullcontext(), lambda *_: None)
+from gradio import utils
+with utils.MatplotlibBackendMananger():  # as around every event
+    pass
 print(sorted({"mcp", "matplotlib"} & sys.modules.keys()))
 from mcp.server import MCPServer
 """

@@ -88,6 +88,8 @@ def test_an_answer_of_a_conversation_that_the_server_forgot_can_be_judged(
     *_, judged = talk.judge(picked, None, turns, Judged())
     assert judged.turn == 0
     talk.name_right("ARC310", None, turns, judged)
+    # Where the server has forgotten what was judged, it is not for the first turn.
+    talk.name_right("ARC306", None, turns, Judged())
     down, named = feedback.read(own.settings.feedback, [])
     assert (down.feedback.verdict, down.feedback.question) == ("down", "What is ARC310 about?")
     assert named.feedback.sessions == ("ARC310",)

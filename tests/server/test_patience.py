@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 import uvicorn
@@ -41,6 +42,12 @@ async def hello(_: Scope, __: Receive, send: Send) -> None:
         {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
     )
     await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def at_once(_: Scope, __: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": CHUNK * CHUNKS, "more_body": True})
+    await send({"type": "http.response.body"})
 
 
 async def long(_: Scope, __: Receive, send: Send) -> None:
@@ -101,6 +108,18 @@ def test_who_is_quick_enough_may_ask_again(monkeypatch: pytest.MonkeyPatch) -> N
             assert answer(client).startswith(b"HTTP/1.1 200 OK")
 
 
+def test_nor_is_a_body_that_was_answered_before_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.3)
+    with listening(hello) as (client, _):
+        client.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
+        answer(client)
+        client.sendall(b"x")
+        started = time.monotonic()
+        assert is_left(client)
+        # By nothing else: uvicorn waits 5 seconds for the next request, and no longer for this.
+        assert time.monotonic() - started < 4
+
+
 def test_no_answer_waits_for_an_acknowledgement() -> None:
     with listening(hello) as (client, server):
         client.sendall(REQUEST)
@@ -110,19 +129,49 @@ def test_no_answer_waits_for_an_acknowledgement() -> None:
         assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_who_reads_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("app", [long, at_once])
+def test_who_reads_nothing_is_left(app: ASGIApp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "STALLED_SECONDS", 0.2)
-    with listening(long) as (client, _):
+    with listening(app) as (client, _):
         client.sendall(REQUEST)
         time.sleep(1)
         assert received(client) < CHUNKS * len(CHUNK)
 
 
-def test_who_reads_slowly_gets_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "STALLED_SECONDS", 1)
-    with listening(long) as (client, _):
+def test_who_takes_nothing_of_the_last_bytes_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "STALLED_SECONDS", 0.2)
+
+    async def short(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": CHUNK})
+
+    with listening(short) as (client, server):
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        [connection] = wait_for(server)
+        taken = connection.transport.get_extra_info("socket")
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         client.sendall(REQUEST)
-        assert received(client, pause=0.002) > CHUNKS * len(CHUNK)
+        deadline = time.monotonic() + 10
+        while server.server_state.connections and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not server.server_state.connections
+
+
+@pytest.mark.parametrize("app", [long, at_once])
+def test_who_reads_slowly_gets_all(app: ASGIApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "STALLED_SECONDS", 0.5)
+    with listening(app) as (client, _):
+        client.sendall(REQUEST)
+        assert received(client, pause=0.004) > CHUNKS * len(CHUNK)
+
+
+def wait_for(server: uvicorn.Server) -> set[Any]:
+    """Its connections, once there are any."""
+    deadline = time.monotonic() + 10
+    while not server.server_state.connections:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return server.server_state.connections
 
 
 def received(client: socket.socket, pause: float = 0.0) -> int:

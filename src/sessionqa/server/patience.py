@@ -25,24 +25,29 @@ class PatientProtocol(H11Protocol):
         # that it has the first, which Linux gives after 40 ms. asyncio does this by itself, but
         # not for a socket that it is handed.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # Writing is paused as long as any byte is not taken, or the last ones went unwatched.
+        transport.set_write_buffer_limits(0)
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
-        """Takes a part of a request; each further part of a head has the time that is left."""
+        """Takes a part of a request; each further part of a head has the time that is left.
+
+        So has a body that was answered before it was here.
+        """
         super().data_received(data)
-        if self.conn.their_state is h11.IDLE:
+        if self.conn.their_state is h11.IDLE or self.conn.our_state is h11.DONE:
             self._await_head()
         elif self._head:
             self._head.cancel()
             self._head = None
 
     def pause_writing(self) -> None:
-        """What was sent is not taken."""
+        """Something of what was sent is not taken yet."""
         super().pause_writing()
-        self._stalled = self.loop.call_later(STALLED_SECONDS, self.transport.abort)
+        self._watch(self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
-        """It is taken again."""
+        """All of it is."""
         super().resume_writing()
         if self._stalled:
             self._stalled.cancel()
@@ -57,3 +62,15 @@ class PatientProtocol(H11Protocol):
     def _await_head(self) -> None:
         if not self._head:
             self._head = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+    def _watch(self, left: int) -> None:
+        """Ends the connection if, of `left` bytes, none is taken for so long."""
+
+        def look() -> None:
+            now = self.transport.get_write_buffer_size()
+            if now < left:
+                self._watch(now)
+            else:
+                self.transport.abort()
+
+        self._stalled = self.loop.call_later(STALLED_SECONDS, look)

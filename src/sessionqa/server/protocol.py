@@ -8,6 +8,8 @@ from anyio import TASK_STATUS_IGNORED, Lock, create_task_group, sleep_forever, t
 from anyio.abc import TaskGroup, TaskStatus
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sessionqa.server.errors import error
+
 if TYPE_CHECKING:
     from mcp.server import MCPServer
 
@@ -21,18 +23,24 @@ class OverHttp:
         self._make = make
         self._app: ASGIApp | None = None
         self._group: TaskGroup
-        self._making: Lock
+        self._making = Lock()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Requests are answered within this."""
-        self._making = Lock()
         async with create_task_group() as self._group:
             yield
             self._group.cancel_scope.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on to the server."""
+        """Passes a request on to the server.
+
+        Which has nothing to say unasked: a stream of that, which a client may GET, it has not.
+        """
+        if scope["method"] != "POST":
+            refused = error(405, "MCP is spoken by POST here", {"Allow": "POST"})
+            await refused(scope, receive, send)
+            return
         async with self._making:
             if not self._app:
                 self._app = await self._made()

@@ -72,8 +72,11 @@ def _browser(assistant: Assistant, tab: gr.Tab) -> gr.HTML:
 
 
 def _pictures(sessions: Sequence[Session]) -> gr.HTML:
-    drawn = layout.asking_html("", "map")
-    gr.HTML(pictures.counted(sessions), elem_id="counts", apply_default_css=False)
+    with gr.Row():
+        with gr.Column(scale=5, min_width=320):
+            drawn = layout.asking_html("", "map")
+        with gr.Column(scale=3, min_width=320):
+            gr.HTML(pictures.counted(sessions), elem_id="counts", apply_default_css=False)
     return drawn
 
 

@@ -230,9 +230,11 @@ class Talk:
         self, code: str | None, known: Answers | None, turns: str, judged: Judged
     ) -> tuple[Any, Any]:
         """Keeps the session that has the answer, beside the thumb that is kept already."""
-        # The box tells of what stands in it again when something else is typed.
         answers = _known(known, turns)
-        if not code or code == judged.code or judged.turn >= len(answers):
+        # The box tells of what stands in it again when something else is typed. What was judged
+        # may be forgotten.
+        is_judged = judged.thumbs and judged.turn < len(answers)
+        if not code or code == judged.code or not is_judged:
             return gr.skip(), gr.skip()
         return self._keep("down", answers, judged.turn, code), replace(judged, code=code)
 
