@@ -438,7 +438,7 @@ def test_a_model_put_in_the_place_of_the_index_s_own_is_noticed(
 
 def test_the_vectors_do_not_depend_on_the_number_of_threads(assistant: Assistant) -> None:
     assert isinstance(assistant.index, LocalIndex)
-    many = [text_of(250, assistant.encoder)] * 70 + ["short", "shorter"] * 5
+    many = [text_of(250, assistant.encoder)] * 36 + ["short", "shorter"] * 5
     one = OnnxEncoder(assistant.index.encoder_folder, threads=1).encode_with_tokens(many)
     two = OnnxEncoder(assistant.index.encoder_folder, threads=2).encode_with_tokens(many)
     assert np.allclose(one.vectors, two.vectors, atol=1e-5)
@@ -450,7 +450,7 @@ def test_a_build_that_is_stopped_ends_without_encoding_the_rest(assistant: Assis
     """Its threads would go on until the last text."""
     assert isinstance(assistant.index, LocalIndex)
     encoder = OnnxEncoder(assistant.index.encoder_folder, threads=2)
-    many = [text_of(250, encoder)] * 400
+    many = [text_of(250, encoder)] * 200
     started = time.perf_counter()
 
     def stop(_: int) -> None:
@@ -459,7 +459,7 @@ def test_a_build_that_is_stopped_ends_without_encoding_the_rest(assistant: Assis
     with pytest.raises(KeyboardInterrupt):
         encoder.encode_passages(many, stop)
     stopped = time.perf_counter() - started
-    encoder.encode_passages(many[:100])
+    encoder.encode_passages(many[:50])
     assert stopped < time.perf_counter() - started - stopped
 
 

@@ -361,7 +361,9 @@ def test_progress_is_told_after_each_question(assistant: Assistant) -> None:
 
 
 def test_the_dev_questions_score_above_the_floor(assistant: Assistant) -> None:
-    made = evaluated("dev", run(assistant, read_gold_set(GOLD, "dev")))
+    gold = read_gold_set(GOLD, "dev")
+    # A third of them, of every kind.
+    made = evaluated("dev", run(assistant, replace(gold, questions=gold.questions[::3])))
     floors = {
         **{"hit@3": 0.9, "nuggets": 0.75, "correct": 0.75, "citation_precision": 1.0},
         **{"list_precision": 0.85, "list_recall": 0.8},
