@@ -132,3 +132,10 @@ def test_a_session_without_a_body_is_summed_up_by_its_card(
     write_session("GAR303", "Seeds", "", speakers="[{name: Kim Root}]")
     build_index(garden)
     assert "Kim Root" in Assistant.open(garden).ask("What is GAR303 about?").text
+
+
+@pytest.mark.parametrize("asked", ["{} pls", "plz {}", "{}, kindly", "{}, thx", "{} thank you"])
+def test_however_politely_it_is_asked(asked: str, assistant: Assistant) -> None:
+    plain = assistant.ask("ARC310 summary")
+    assert len(plain.citations) > 1
+    assert assistant.ask(asked.format("ARC310 summary")).text == plain.text

@@ -35,8 +35,8 @@ _TALK = lazily(r"\b(?:session|talk|presentation|video|recording|lecture)s?\b", r
 _ASKING = lazily(
     r"\b(?:summari[sz]\w*|tl;?dr|nutshell|recap|sum up|(?:key|main|central|most important) \w+"
     r"|takeaways|highlights|compar\w+|differ\w*|versus|vs|contrast\w*|in common|similar\w*"
-    r"|please|whole|links?|urls?|youtube|years?|services?|advanced|people|speaking|stage|roles"
-    r"|jobs|positions|titles|levels|tracks"
+    r"|please|pls|plz|kindly|thanks|thank you|thx|whole|links?|urls?|youtube|years?|services?"
+    r"|advanced|people|speaking|stage|roles|jobs|positions|titles|levels|tracks"
     r"|in (?:just |only )?(?:\w+ ){0,2}(?:sentences?|words?|lines?))\b",
     re.IGNORECASE,
 )

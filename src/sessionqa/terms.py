@@ -60,8 +60,8 @@ STOP_WORDS = frozenset(
     before being below between both but by can cannot could did do does doing done down during
     each else ever every everybody everyone exactly few for from further get gets give given
     go goes going got had has have having he her here hers him his how i if in into is isn it
-    its itself just know let like ll many may me might mine more most much must my no nobody
-    nor not of off on once one ones only or other our ours out over own please really re
+    its itself just kindly know let like ll many may me might mine more most much must my no nobody
+    nor not of off on once one ones only or other our ours out over own please pls plz really re
     regarding s same say says see shall she should so some somebody something someone such t
     tell than thank thanks that the their theirs them then there these they thing things this
     those through to too under until up upon us use used using ve very via want was we were
