@@ -112,7 +112,9 @@ def test_sigterm_ends_after_the_answers_that_are_begun(shipped: Settings) -> Non
         assert not all(answer.done() for answer in answers)
         server.process.send_signal(signal.SIGTERM)
         assert {answer.result().status_code for answer in answers} == {200}
-        server.process.wait(30)
+        assert server.process.wait(30) == 0
+        assert server.process.stderr
+        assert server.process.stderr.read() == ""
         with pytest.raises(httpx.ConnectError):
             client.get("/healthz")
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import errno
+import signal
 import socket
 from collections.abc import Callable
 from logging import CRITICAL, getLogger
+from threading import current_thread, main_thread
 
 import uvicorn
 
@@ -44,6 +46,10 @@ def serve(
         )
         url = _address(host, listening)
         server = _Server(config, served, lambda: on_ready(url) if on_ready else None)
+        # Once it has ended, uvicorn raises the signal that it was told by again: Python's own
+        # answer to SIGTERM would be to end before what the processes share is given back.
+        if current_thread() is main_thread():
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             server.run(sockets=[listening])
         except KeyboardInterrupt:
