@@ -31,7 +31,7 @@ def _refuse(event: str, given: tuple[Any, ...]) -> None:
     elif event in _LOOKED_UP:
         host = given[0][0] if isinstance(given[0], tuple) else given[0]
         # What is an address is not asked of anybody.
-        if event == "socket.getaddrinfo" and _is_address(host):
+        if event == "socket.getaddrinfo" and _address(host):
             return
     else:
         return
@@ -45,18 +45,16 @@ def _is_here(host: Any) -> bool:
     """Whether it is this machine, or nothing that is called."""
     if not host or _text(host).casefold() == "localhost":
         return True
-    if not _is_address(host):
-        return False
-    address = ipaddress.ip_address(_text(host).partition("%")[0])
-    return address.is_loopback or address.is_unspecified
+    address = _address(host)
+    return address is not None and (address.is_loopback or address.is_unspecified)
 
 
-def _is_address(host: Any) -> bool:
+def _address(host: Any) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """`host` as an address, None where it is a name."""
     try:
-        ipaddress.ip_address(_text(host).partition("%")[0])
+        return ipaddress.ip_address(_text(host).partition("%")[0])
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _text(host: Any) -> str:

@@ -4,7 +4,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -50,3 +51,11 @@ def serving(
         process.wait()
         assert process.stderr
         process.stderr.close()
+
+
+def wait_until(there: Callable[[], bool], seconds: float = 30) -> None:
+    """Returns once `there` says so; fails if it takes too long."""
+    deadline = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

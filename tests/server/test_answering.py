@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import anyio
 import httpx
 import pytest
 from anyio import create_task_group
-from serving import Served, serving
+from serving import Served, serving, wait_until
 
 from sessionqa import Assistant, Settings, build_index
 from sessionqa.server.answering import Answering
@@ -47,13 +47,6 @@ def asked_at_once(client: httpx.Client, prefix: str, count: int = 24) -> list[ht
 
     with ThreadPoolExecutor(8) as many:
         return list(many.map(ask, range(count)))
-
-
-def wait_until(there: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not there():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")

@@ -3,11 +3,12 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
 import uvicorn
+from serving import wait_until
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sessionqa.server import patience
@@ -149,12 +150,12 @@ def test_who_takes_nothing_of_the_last_bytes_is_left(monkeypatch: pytest.MonkeyP
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(other.getpeername())
         other.close()
-        wait_until(lambda: len(server.server_state.connections) == 1)
+        wait_until(lambda: len(server.server_state.connections) == 1, 10)
         [connection] = server.server_state.connections
         taken = connection.transport.get_extra_info("socket")
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         client.sendall(REQUEST)
-        wait_until(lambda: not server.server_state.connections)
+        wait_until(lambda: not server.server_state.connections, 10)
 
 
 @pytest.mark.parametrize("app", [long, at_once])
@@ -163,13 +164,6 @@ def test_who_reads_slowly_gets_all(app: ASGIApp, monkeypatch: pytest.MonkeyPatch
     with listening(app) as (client, _):
         client.sendall(REQUEST)
         assert received(client, pause=0.004) > CHUNKS * len(CHUNK)
-
-
-def wait_until(there: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not there():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def received(client: socket.socket, pause: float = 0.0) -> int:

@@ -3,6 +3,8 @@
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
+from starlette.types import Scope
+
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches a server that listens there."""
@@ -10,6 +12,12 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host.casefold() == "localhost"
+
+
+def caller_of(scope: Scope) -> str:
+    """The address that a request comes from; empty for this machine."""
+    address: str = scope["client"][0] if scope.get("client") else ""
+    return "" if is_loopback(address) else address
 
 
 def name_of(host: str) -> str:

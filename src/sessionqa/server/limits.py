@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sessionqa.server.errors import error
-from sessionqa.server.hosts import is_loopback, network_of
+from sessionqa.server.hosts import caller_of, network_of
 
 # A question has 80,000 characters at most, its history and the rest of JSON come on top.
 MOST_BYTES = 1_000_000
@@ -57,24 +57,18 @@ class Rate:
 
     def count(self, scope: Scope) -> None:
         """Counts one, of the address that `scope` comes from."""
-        if self._item and (address := _address(scope)):
+        if self._item and (address := network_of(caller_of(scope))):
             self._limiter.hit(self._item, address)
 
     def exceeded(self, scope: Scope) -> Response | None:
         """What to say to an address that may not have one more; None to others."""
-        address = _address(scope)
+        address = network_of(caller_of(scope))
         if not self._item or not address or self._limiter.test(self._item, address):
             return None
         free_at = self._limiter.get_window_stats(self._item, address).reset_time
         seconds = max(1, math.ceil(free_at - time.time()))
         message = f"more than {self._item.amount} requests a minute: wait {seconds} s"
         return error(429, message, {"Retry-After": str(seconds)})
-
-
-def _address(scope: Scope) -> str:
-    """Where a request comes from; empty for this machine."""
-    address = scope["client"][0] if scope.get("client") else ""
-    return "" if is_loopback(address) else network_of(address)
 
 
 class Limits:
@@ -84,7 +78,7 @@ class Limits:
     What a client sends is here as a whole before it counts as running: a slow one holds nobody up.
     """
 
-    def __init__(self, app: ASGIApp, running: "Running", at_once: int, per_minute: int) -> None:
+    def __init__(self, app: ASGIApp, running: Running, at_once: int, per_minute: int) -> None:
         self._app = app
         self._running = running
         self._at_once = at_once

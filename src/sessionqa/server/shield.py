@@ -7,7 +7,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sessionqa.server.errors import error
-from sessionqa.server.hosts import is_loopback
+from sessionqa.server.hosts import caller_of
 
 # Scripts run only if they are files of this server or carry the page's nonce. Gradio's HTML
 # component makes its template a function, which takes unsafe-eval; our templates are constant.
@@ -71,7 +71,7 @@ class Shield:
         is_page = scope["path"] in PAGES
         # A page is not compressed, so that it can be cleaned on its way, and nothing is for this
         # machine, which has it sooner as it is.
-        plain = is_page or is_loopback(scope["client"][0] if scope.get("client") else "")
+        plain = is_page or not caller_of(scope)
         unread = _UNREAD | {b"accept-encoding"} if plain else _UNREAD
         left = [header for header in scope["headers"] if header[0] not in unread]
         is_gradio = scope["path"].startswith(_GRADIO)

@@ -1,5 +1,6 @@
 """A conversation as the browser keeps it, and back. What comes back may be anything."""
 
+from collections import deque
 from dataclasses import replace
 
 from pydantic import TypeAdapter, ValidationError
@@ -8,7 +9,7 @@ from sessionqa.datatypes import Answer
 
 Answers = tuple[Answer, ...]
 
-_ANSWERS = TypeAdapter(Answers)
+_ANSWERS, _ANSWER = TypeAdapter(Answers), TypeAdapter(Answer)
 # So much of a conversation is kept, the oldest turns left out: a browser sends it back within one
 # request, as text within text.
 MOST_BYTES = 400_000
@@ -16,12 +17,12 @@ MOST_BYTES = 400_000
 
 def kept(answers: Answers) -> str:
     """The answers as JSON, without the passages that were looked at, which are most of it."""
-    without = tuple(replace(one, hits=()) for one in answers)
-    text = _ANSWERS.dump_json(without)
-    while len(text) > MOST_BYTES and without:
-        without = without[1:]
-        text = _ANSWERS.dump_json(without)
-    return text.decode()
+    each = deque(_ANSWER.dump_json(replace(one, hits=())) for one in answers)
+    # With the commas between them and the brackets around them.
+    length = sum(map(len, each)) + len(each) + 1
+    while length > MOST_BYTES:
+        length -= len(each.popleft()) + 1
+    return f"[{b','.join(each).decode()}]"
 
 
 def read(text: str) -> Answers:
