@@ -7,8 +7,8 @@ times as many passages as SentenceTransformer.encode at its best batch size.
     python benchmarks/encode.py [--texts FILE.jsonl[.xz]] [--take N] [--runs N] [--scifact FOLDER]
 
 Texts come from the corpus, or from a file with a `text` on each line, of which N are taken, spread
-over the file. Both precisions of the encoder are measured, and how near the vectors of int8 are to
-those of fp32; with a BEIR folder also how well either finds its documents, by an exact search.
+over the file. Every precision of the encoder is measured, and how near its vectors are to those of
+fp32; with a BEIR folder also how well each finds its documents, by an exact search.
 """
 
 import argparse
@@ -27,6 +27,7 @@ import numpy as np
 import torch
 
 from sessionqa import measures
+from sessionqa.bf16 import Bf16Encoder
 from sessionqa.corpus import read_corpus
 from sessionqa.encode import OnnxEncoder, exported, load_sentence_transformer
 from sessionqa.gold import read_gold_set
@@ -57,13 +58,16 @@ def main() -> None:
     torch.set_num_threads(usable_cores())
     with TemporaryDirectory() as folder:
         encoders = [
-            OnnxEncoder(exported(DEFAULT_MODEL, Path(folder), precision=precision))
+            (Bf16Encoder if precision == "bf16" else OnnxEncoder)(
+                exported(DEFAULT_MODEL, Path(folder), precision=precision)
+            )
             for precision in PRECISIONS
         ]
         print(f"{usable_cores()} threads, the best of {given.runs} runs in turn; texts a second\n")
         batches = "".join(f"{f'batch {size}':>10}" for size in BATCH_SIZES)
         ours = "".join(f"{precision:>9}{'times':>7}" for precision in PRECISIONS)
-        print(f"{'':8}{'texts':>6}{batches}{ours}{'int8/fp32':>11}{'cosine':>9}")
+        near = "".join(f"{f'{precision}/fp32':>11}{'cosine':>9}" for precision in PRECISIONS[1:])
+        print(f"{'':8}{'texts':>6}{batches}{ours}{near}")
         for name, lengths in (("short", (SHORT,)), ("mixed", MIXED), ("long", (LONG,))):
             texts = list(_cut(words, itertools.cycle(lengths)))[: given.take]
             _passages(name, texts, encoders, reference, given.runs)
@@ -79,19 +83,21 @@ def _passages(
     reference: "SentenceTransformer",
     runs: int,
 ) -> None:
-    """Prints a line of texts a second, and the mean cosine of int8 to fp32."""
+    """Prints a line of texts a second, and of the mean cosines to the vectors of fp32."""
     ways: list[Callable[[], object]] = [
         partial(reference.encode, list(texts), batch_size=size, show_progress_bar=False)
         for size in BATCH_SIZES
     ]
     ways.extend(partial(encoder.encode_passages, texts) for encoder in encoders)
     speeds = [len(texts) / seconds for seconds in _alternating(ways, runs)]
-    theirs, (fp32, int8) = speeds[: len(BATCH_SIZES)], speeds[len(BATCH_SIZES) :]
+    theirs, ours = speeds[: len(BATCH_SIZES)], speeds[len(BATCH_SIZES) :]
     shown = "".join(f"{speed:10.1f}" for speed in theirs)
-    own = "".join(f"{speed:9.1f}{speed / max(theirs):7.2f}" for speed in (fp32, int8))
-    exact, near = (encoder.encode_passages(texts) for encoder in encoders)
-    cosine = float((exact * near).sum(axis=1).mean())
-    print(f"{name:8}{len(texts):6}{shown}{own}{int8 / fp32:11.2f}{cosine:9.5f}")
+    own = "".join(f"{speed:9.1f}{speed / max(theirs):7.2f}" for speed in ours)
+    exact, *others = (encoder.encode_passages(texts) for encoder in encoders)
+    cosines = [float((exact * near).sum(axis=1).mean()) for near in others]
+    beside = zip(ours[1:], cosines, strict=True)
+    compared = "".join(f"{speed / ours[0]:11.2f}{cosine:9.5f}" for speed, cosine in beside)
+    print(f"{name:8}{len(texts):6}{shown}{own}{compared}")
 
 
 def _questions(encoders: Sequence[OnnxEncoder], reference: "SentenceTransformer") -> None:
@@ -110,7 +116,8 @@ def _questions(encoders: Sequence[OnnxEncoder], reference: "SentenceTransformer"
     for at, precision in enumerate(PRECISIONS):
         ratio = statistics.median(row[at] / row[-1] for row in rows)
         print(f"    {precision} {times[at]:.2f} ms: {ratio:.2f}")
-    print(f"    int8/fp32 {statistics.median(row[1] / row[0] for row in rows):.2f}")
+    int8 = PRECISIONS.index("int8")
+    print(f"    int8/fp32 {statistics.median(row[int8] / row[0] for row in rows):.2f}")
 
 
 def _found(encoders: Sequence[OnnxEncoder], folder: Path) -> None:

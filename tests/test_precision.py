@@ -1,7 +1,10 @@
-"""int8: vectors near those of float32, the same in any batch, and an index of one precision."""
+"""int8 and bf16: vectors near those of float32, whatever the batch; an index of one precision."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +15,7 @@ import onnx
 import pytest
 
 from sessionqa import Assistant, Settings, build_index
+from sessionqa.bf16 import Bf16Encoder, check_processor
 from sessionqa.doctor import examine
 from sessionqa.encode import (
     LEAST_COSINE,
@@ -24,7 +28,7 @@ from sessionqa.encode import (
 )
 from sessionqa.errors import IndexDamaged, ModelError, SettingsError
 from sessionqa.index.local import LocalIndex
-from sessionqa.settings import DEFAULT_MODEL
+from sessionqa.settings import DEFAULT_MODEL, Precision
 
 ROOT = Path(__file__).parents[1]
 CORPUS = [
@@ -37,6 +41,21 @@ QUESTIONS = [
     json.loads(line)["question"]
     for line in (ROOT / "corpus" / "gold.jsonl").read_text(encoding="utf-8").splitlines()
 ]
+
+# A process in which OpenVINO is not installed.
+WITHOUT_OPENVINO = """
+import sys
+from importlib.machinery import PathFinder
+
+class Hidden(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name == "openvino" else PathFinder.find_spec(name, path, target)
+
+sys.meta_path = [Hidden if finder is PathFinder else finder for finder in sys.meta_path]
+from sessionqa.cli import main
+sys.exit(main())
+"""
 
 
 @pytest.fixture(scope="session")
@@ -121,6 +140,88 @@ def test_a_text_has_the_same_vector_whatever_stands_beside_it(int8: OnnxEncoder)
 def test_the_vectors_do_not_depend_on_the_number_of_threads(folder: Path) -> None:
     one, two = (OnnxEncoder(folder, threads).encode_passages(CORPUS[:40]) for threads in (1, 2))
     assert np.abs(one - two).max() < 1e-5
+
+
+# bfloat16
+
+
+@pytest.fixture(scope="session")
+def bf16(assistant: Assistant) -> Bf16Encoder:
+    """An encoder that reads passages in bfloat16, of the export that `assistant` asks by."""
+    assert isinstance(assistant.index, LocalIndex)
+    try:
+        return Bf16Encoder(assistant.index.encoder_folder)
+    except ModelError as error:
+        pytest.skip(str(error))
+
+
+def test_passages_in_bfloat16_are_nearer_to_float32_than_those_in_int8(
+    assistant: Assistant, bf16: Bf16Encoder
+) -> None:
+    exact, near = (
+        encoder.encode_with_tokens(CORPUS[::12]) for encoder in (assistant.encoder, bf16)
+    )
+    assert cosines(exact.vectors, near.vectors).min() >= 0.9999
+    # It is another encoder, after all.
+    assert not np.array_equal(exact.vectors, near.vectors)
+    assert exact.lengths.tolist() == near.lengths.tolist()
+    assert np.abs(exact.tokens.astype(int) - near.tokens).max() <= 4
+
+
+def test_a_passage_in_bfloat16_has_the_same_vector_whatever_stands_beside_it(
+    bf16: Bf16Encoder,
+) -> None:
+    texts = [*CORPUS[:40], "", "堆肥 🙂", "((((" * 60, "tea"]
+    told: list[int] = []
+    together = bf16.encode_passages(texts, told.append)
+    alone = np.concatenate([bf16.encode_passages([text]) for text in texts])
+    assert np.abs(together - alone).max() < 1e-4
+    assert sum(told) == len(texts)
+    assert bf16.encode_passages([]).shape == (0, 384)
+
+
+def test_a_question_is_read_in_float32_whatever_the_index(
+    assistant: Assistant, bf16: Bf16Encoder
+) -> None:
+    for question in QUESTIONS[:5]:
+        vectors = [encoder.encode_question(question) for encoder in (assistant.encoder, bf16)]
+        assert np.array_equal(*vectors)
+
+
+@pytest.mark.usefixtures("bf16")
+def test_an_index_in_bfloat16_is_asked_without_openvino(planted: Settings) -> None:
+    settings = planted.with_(precision="bf16")
+    manifest = build_index(settings)
+    assert manifest.encoder["fingerprint"] == f"{fingerprint(DEFAULT_MODEL)}-bf16"
+    (planted.index.parent / "sessionqa.toml").write_text('precision = "bf16"')
+    asked = subprocess.run(
+        [sys.executable, "-c", WITHOUT_OPENVINO, "ask", "What do worms eat?"],
+        env={**os.environ, "SESSIONQA_HOME": str(planted.index.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert "kitchen scraps" in asked.stdout
+    # To build is what takes it.
+    built = subprocess.run(
+        [sys.executable, "-c", WITHOUT_OPENVINO, "index", "--force"],
+        env={**os.environ, "SESSIONQA_HOME": str(planted.index.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 3
+    assert "pip install 'sessionqa[openvino]'" in built.stderr
+    assert "Traceback" not in built.stderr
+    found = {check.subject: check for check in examine(settings)}
+    assert found["encoder"].finding.endswith("bf16, agrees with the index")
+
+
+def test_a_processor_without_bfloat16_is_told_what_to_set() -> None:
+    check_processor(["FP32", "BF16"])
+    with pytest.raises(ModelError, match=r'does not multiply bfloat16.*set `precision = "fp32"`'):
+        check_processor(["FP32", "INT8"])
 
 
 # The export
@@ -234,13 +335,14 @@ def test_the_doctor_names_the_precision(planted: Settings) -> None:
 # The setting
 
 
-def test_sentence_transformers_has_no_int8() -> None:
-    with pytest.raises(SettingsError, match='which only `backend = "onnx"` has'):
-        Settings(precision="int8", backend="sentence-transformers")
+@pytest.mark.parametrize("precision", ["int8", "bf16"])
+def test_sentence_transformers_has_one_precision(precision: Precision) -> None:
+    with pytest.raises(SettingsError, match=f'"{precision}", which only `backend = "onnx"` has'):
+        Settings(precision=precision, backend="sentence-transformers")
 
 
 def test_an_unknown_precision_is_refused() -> None:
-    with pytest.raises(SettingsError, match="choose one of fp32, int8"):
+    with pytest.raises(SettingsError, match="choose one of fp32, bf16, int8"):
         Settings(precision="int4")  # type: ignore[arg-type]
 
 

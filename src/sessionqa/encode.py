@@ -4,7 +4,7 @@ Vectors are float32, C order, unit rows; a passage is read together with its ses
 """
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -41,10 +41,8 @@ AXES_TEXTS, AXES_WORDS = 512, 24
 STEPS = 127
 # Of a longer question so many tokens at either end are compared with those of passages.
 MOST_TOKENS = 128
-# Ends the fingerprint of an export that multiplies 8-bit whole numbers.
-INT8 = "-int8"
-# The texts by which such an export finds its scales and is judged, a line each, and the mean cosine
-# to the vectors of float32 that it must reach.
+# The texts by which an export of int8 finds its scales and is judged, a line each, and the mean
+# cosine to the vectors of float32 that it must reach.
 CALIBRATION = Path(__file__).with_name("calibration.txt")
 LEAST_COSINE = 0.999
 # So many of them make a long text.
@@ -173,7 +171,7 @@ class OnnxEncoder:
         pieces = self._pieces([self._prompts["passage"] + text for text in texts])
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         tokens = [np.zeros((0, self.token_dim), dtype=np.int8)] * len(texts)
-        for batch, (whole, read) in self._model.run_all(pieces):
+        for batch, (whole, read) in self._run_all(pieces):
             vectors[batch] = whole
             steps = np.rint(read * STEPS).astype(np.int8)
             for place, row in enumerate(batch):
@@ -183,6 +181,9 @@ class OnnxEncoder:
         lengths = np.array([len(rows) for rows in tokens], dtype=np.int64)
         every = np.concatenate(tokens) if tokens else np.zeros((0, self.token_dim), dtype=np.int8)
         return Encoded(vectors, every, lengths)
+
+    def _run_all(self, pieces: exports.Pieces) -> Iterator[tuple[list[int], exports.Outputs]]:
+        return self._model.run_all(pieces)
 
     def encode_question(self, text: str) -> Vectors:
         """A unit vector, shape (dim,), that must not be written to.
@@ -333,19 +334,20 @@ def check_weights(name: str) -> None:
 
 
 def fingerprint(name: str, precision: Precision = "fp32") -> str:
-    """Names the model's weights and this export: 16 hex digits, "-int8" after them if it is that.
+    """Names the model's weights and this export: 16 hex digits, and "-int8" or "-bf16" after them.
 
     Raises ModelError as above.
     """
     check_weights(name)
     version = f"{EXPORT_VERSION}.{TOKEN_DIM}"
     digest = exports.digest_of(version, name, model_folder(name))
-    return f"{digest}{INT8}" if precision == "int8" else digest
+    return digest if precision == "fp32" else f"{digest}-{precision}"
 
 
 def precision_of(digest: str) -> Precision:
     """The precision of the export that has this fingerprint."""
-    return "int8" if digest.endswith(INT8) else "fp32"
+    _, _, named = digest.partition("-")
+    return "int8" if named == "int8" else "bf16" if named == "bf16" else "fp32"
 
 
 def load_sentence_transformer(name: str) -> "SentenceTransformer":

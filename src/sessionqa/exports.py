@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -49,7 +49,7 @@ class OnnxModel:
         Runs on `threads`, by default on as many as the machine allows. Raises IndexDamaged if a
         file is missing or cut short.
         """
-        self._threads = threads or usable_cores()
+        self.threads = threads or usable_cores()
         # Or it would keep a record of each run in the user's cache and send it to its makers.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         from tokenizers import Tokenizer
@@ -61,13 +61,13 @@ class OnnxModel:
             self.card: dict[str, Any] = {field: card[field] for field in (*fields, "pad_id")}
             self.tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
             self._graph = str(folder / GRAPH)
-            self._session = _opened(self._graph, self._threads)
+            self._session = _opened(self._graph, self.threads)
         except Exception as error:  # each library here has errors of its own
             raise IndexDamaged(
                 f"the {kind} in {folder} cannot be opened ({first_line(error)}): "
                 "remove that folder and run `sessionqa index`"
             ) from error
-        self._inputs = {value.name for value in self._session.get_inputs()}
+        self.inputs = {value.name for value in self._session.get_inputs()}
         self.tokenizer.no_padding()
 
     def run(self, pieces: Pieces, types: Pieces | None = None) -> Outputs:
@@ -85,39 +85,23 @@ class OnnxModel:
         All threads work on one batch where there are few, and each on its own where there are many.
         """
         cut = batches([len(ids) for ids in pieces])
-        many = self._threads > 1 and len(cut) >= MANY * self._threads
+        many = self.threads > 1 and len(cut) >= MANY * self.threads
         session = self._of_one_thread if many else self._session
 
         def run(rows: list[int]) -> Outputs:
             chosen = None if types is None else [types[row] for row in rows]
             return self._run(session, [pieces[row] for row in rows], chosen)
 
-        if not many:
-            yield from ((rows, run(rows)) for rows in cut)
-            return
-        from concurrent.futures import ThreadPoolExecutor
-
-        pool = ThreadPoolExecutor(self._threads)
-        try:
-            yield from zip(cut, pool.map(run, cut), strict=True)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        if many:
+            return side_by_side(run, cut, self.threads)
+        return ((rows, run(rows)) for rows in cut)
 
     @cached_property
     def _of_one_thread(self) -> "InferenceSession":
         return _opened(self._graph, 1)
 
     def _run(self, session: "InferenceSession", pieces: Pieces, types: Pieces | None) -> Outputs:
-        shape = (len(pieces), max(len(ids) for ids in pieces))
-        ids = np.full(shape, self.card["pad_id"], dtype=np.int64)
-        mask, kinds = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-        for row, tokens in enumerate(pieces):
-            ids[row, : len(tokens)] = tokens
-            mask[row, : len(tokens)] = 1
-            if types is not None:
-                kinds[row, : len(tokens)] = types[row]
-        fed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": kinds}
-        given = {name: array for name, array in fed.items() if name in self._inputs}
+        given = feed(pieces, types, self.card["pad_id"], self.inputs)
         return [np.asarray(output) for output in session.run(None, given)]
 
 
@@ -135,11 +119,40 @@ def _opened(graph: str, threads: int) -> "InferenceSession":
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Rows sorted by length, cut so that a padded batch stays under BATCH_PIECES."""
+def feed(
+    pieces: Pieces, types: Pieces | None, pad_id: int, inputs: Collection[str]
+) -> dict[str, NDArray[np.int64]]:
+    """One batch as a graph with these `inputs` takes it: arrays of shape (texts, most pieces)."""
+    shape = (len(pieces), max(len(ids) for ids in pieces))
+    ids = np.full(shape, pad_id, dtype=np.int64)
+    mask, kinds = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    for row, tokens in enumerate(pieces):
+        ids[row, : len(tokens)] = tokens
+        mask[row, : len(tokens)] = 1
+        if types is not None:
+            kinds[row, : len(tokens)] = types[row]
+    fed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": kinds}
+    return {name: array for name, array in fed.items() if name in inputs}
+
+
+def side_by_side(
+    run: Callable[[list[int]], Outputs], cut: Sequence[list[int]], threads: int
+) -> Iterator[tuple[list[int], Outputs]]:
+    """Each batch and what `run` makes of it, in order; as many are run at once as `threads`."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(threads)
+    try:
+        yield from zip(cut, pool.map(run, cut), strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def batches(lengths: Sequence[int], most: int = BATCH_PIECES) -> list[list[int]]:
+    """Rows sorted by length, cut so that a padded batch has at most so many pieces, or one row."""
     cut: list[list[int]] = [[]]
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if cut[-1] and (len(cut[-1]) + 1) * lengths[row] > BATCH_PIECES:
+        if cut[-1] and (len(cut[-1]) + 1) * lengths[row] > most:
             cut.append([])
         cut[-1].append(row)
     return cut if lengths else []

@@ -1,6 +1,7 @@
 """The index, the encoder and the reranker that the settings name: made ready, and opened."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sessionqa.encode import (
@@ -31,7 +32,8 @@ def encoder_for_building(settings: Settings, report: "Report") -> Encoder:
     """The encoder of these settings; the ONNX export is made if it is not there yet.
 
     A model that cannot be exported is run by sentence-transformers, with a warning. Raises
-    ModelError if int8 is wanted of such a one, or of one that it changes too much.
+    ModelError if another precision is wanted of such a one, int8 of one that it changes too much,
+    or bf16 of a processor without it, and ModuleMissing for bf16 without OpenVINO.
     """
     if settings.backend == "onnx":
         shelf = settings.index / ENCODERS
@@ -40,12 +42,20 @@ def encoder_for_building(settings: Settings, report: "Report") -> Encoder:
                 settings.model, shelf, lambda stage: report(stage, 0, 1), settings.precision
             )
         except ExportFailed as error:
-            if settings.precision == "int8":
+            if settings.precision != "fp32":
                 raise ModelError(f'{error}, and `precision = "fp32"`') from error
             _warn_of_pytorch(error)
         else:
-            return OnnxEncoder(folder, settings.threads)
+            return _passage_reader(folder, settings)
     return SentenceTransformerEncoder(settings.model, settings.threads)
+
+
+def _passage_reader(folder: Path, settings: Settings) -> Encoder:
+    if settings.precision != "bf16":
+        return OnnxEncoder(folder, settings.threads)
+    from sessionqa.bf16 import Bf16Encoder
+
+    return Bf16Encoder(folder, settings.threads)
 
 
 def _warn_of_pytorch(error: ExportFailed) -> None:

@@ -27,7 +27,7 @@ _PLAIN = {
 
 Chunking = Literal["sentences", "document"]
 Backend = Literal["onnx", "sentence-transformers"]
-Precision = Literal["fp32", "int8"]
+Precision = Literal["fp32", "bf16", "int8"]
 Fusion = Literal["convex", "rrf"]
 _CHOICES = {
     "backend": get_args(Backend),
@@ -94,9 +94,9 @@ class Settings:
                 )
         if not self.model:
             raise SettingsError("model is empty: name a model or a folder")
-        if self.precision == "int8" and self.backend == "sentence-transformers":
+        if self.precision != "fp32" and self.backend == "sentence-transformers":
             raise SettingsError(
-                'precision is "int8", which only `backend = "onnx"` has: set that, or '
+                f'precision is "{self.precision}", which only `backend = "onnx"` has: set that, or '
                 '`precision = "fp32"`'
             )
         for name, (least, hint) in _LEAST.items():
