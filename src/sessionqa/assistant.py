@@ -2,7 +2,7 @@
 
 import time
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -25,6 +25,7 @@ from sessionqa.spelling import Corrected, correct
 if TYPE_CHECKING:
     from sessionqa.filters import Filter
     from sessionqa.index.cut import Report
+    from sessionqa.llm.writer import Writer
     from sessionqa.rerank import Reranker
 
 MAX_QUESTION_CHARS = 80_000
@@ -63,7 +64,7 @@ def build_index(
     models.prepare_reranker(settings, report)
     if not force and (live := build.live_manifest(settings.index, inputs)):
         with suppress(SessionQAError):
-            Assistant.open(settings.with_(reranker=""))
+            Assistant.open(settings.with_(reranker="", llm=""))
             return live
     with build.only_builder(settings.index):
         encoder = models.encoder_for_building(settings, report)
@@ -84,7 +85,9 @@ class Assistant:
         answerer: Answerer,
         settings: Settings,
         reranker: "Reranker | None" = None,
+        writer: "Writer | None" = None,
     ) -> None:
+        """`writer` writes, where it can, what `answerer` has answered."""
         if encoder.dim != index.manifest.encoder["dim"]:
             raise ModelError(
                 f"{encoder.name} gives vectors of {encoder.dim:,} dimensions, and the index has "
@@ -94,8 +97,10 @@ class Assistant:
         self.index = index
         self.settings = settings
         self.encoder = encoder
+        self.writer = writer
         self._answerer = answerer
         self._answers = Remembered[Answer](MOST_ANSWERS)
+        self._written = Remembered[Answer](MOST_ANSWERS)
         self._cited = Remembered[tuple[str, ...]](MOST_ANSWERS)
         self._follows = False
         self._pointer: tuple[int, int] | None = None
@@ -109,7 +114,8 @@ class Assistant:
         """Opens the index that `settings`, or else Settings.load(**given), names.
 
         The index of the corpus that the package includes is built if it is missing. Raises
-        IndexMissing, IndexDamaged, ModelError or SettingsError.
+        IndexMissing, IndexDamaged, ModelError or SettingsError; and where a language model is to
+        write, LLMError if it cannot be opened, or ModuleMissing.
         """
         settings = settings or Settings.load(**given)
         try:
@@ -128,7 +134,8 @@ class Assistant:
         index, encoder = models.open_live(settings)
         answerer = ExtractiveAnswerer(index, encoder, settings.refuse_below)
         reranker = models.open_reranker(settings) if settings.reranker else None
-        return cls(index, encoder, answerer, settings, reranker)
+        writer = models.open_writer(settings, index, encoder) if settings.llm else None
+        return cls(index, encoder, answerer, settings, reranker, writer)
 
     def live(self) -> "Assistant":
         """The assistant of the build that is live in its folder by now: often this one.
@@ -159,24 +166,64 @@ class Assistant:
         k: int | None = None,
         history: Sequence[str] = (),
         filter: "Filter | str | None" = None,
+        quoted: bool = False,
     ) -> Answer:
         """The answer to `question`, with `k` hits; `history` holds earlier questions, oldest first.
 
-        With `filter`, from the sessions that pass it. Raises UsageError for an empty question,
-        one of over 80,000 characters, k below 1, or a filter with something unknown in it.
+        With `filter`, from the sessions that pass it. `quoted` asks for quotes though a language
+        model could write. Raises UsageError for an empty question, one of over 80,000 characters,
+        k below 1, or a filter with something unknown in it.
         """
+        *_, answer = self.stream(question, k, history, filter, quoted)
+        return answer
+
+    def stream(
+        self,
+        question: str,
+        k: int | None = None,
+        history: Sequence[str] = (),
+        filter: "Filter | str | None" = None,
+        quoted: bool = False,
+    ) -> Generator[Answer]:
+        """The answer as `ask` gives it, as far as a model has written it; the last is the whole.
+
+        Quotes come at once. Raises as `ask` does, at the first step. To close the iterator ends
+        the model's work.
+        """
+        live = self.live()
+        answer = live._quoted(question, k, history, filter)
+        if quoted or live.writer is None:
+            yield answer
+            return
+        asked = (answer.question, answer.standalone_question, len(answer.hits), answer.filter)
+        if known := live._written.get(asked):
+            yield replace(known, timings=answer.timings)
+            return
+        latest = answer
+        for latest in live.writer.write(answer):
+            yield latest
+        if latest.written:
+            live._written.keep(asked, latest)
+
+    def _quoted(
+        self,
+        question: str,
+        k: int | None,
+        history: Sequence[str],
+        filter: "Filter | str | None",
+    ) -> Answer:
         started = time.perf_counter()
         k = self._checked(question, k)
         turns = tuple(turn for turn in history if turn.strip())
         for turn in turns:
             self._checked(turn, k)
         turns = tuple(turn[-MOST_EARLIER_CHARS:] for turn in turns[-MOST_TURNS:])
-        live, wanted = self.live(), _filter(filter)
+        wanted = _filter(filter)
         asked = (question, k, turns, wanted)
-        if known := live._answers.get(asked):
+        if known := self._answers.get(asked):
             return replace(known, timings=_timings(started, time.perf_counter()))
-        answer = live._answer(question, k, turns, wanted)
-        live._answers.keep(asked, answer)
+        answer = self._answer(question, k, turns, wanted)
+        self._answers.keep(asked, answer)
         return answer
 
     def _answer(

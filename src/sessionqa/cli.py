@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     turns.add_argument(
         "--history", action="append", default=[], metavar="EARLIER", help="an earlier question"
     )
-    filters = _filter_options()
+    filters, writing = _filter_options(), _writing_option()
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    ask = command("ask", _ask, as_json, hits, turns, filters)
+    ask = command("ask", _ask, as_json, hits, turns, filters, writing)
     ask.add_argument("question", metavar="QUESTION")
     ask.add_argument("--explain", action="store_true", help="show the hits and the confidence")
     search = command("search", _search, as_json, hits, filters)
@@ -98,11 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     index = command("index", _index)
     index.add_argument("--force", action="store_true", help="build even if it is up to date")
     index.add_argument("--chunking", choices=get_args(Chunking), help="how sessions are cut")
-    served = _server_options()
-    command("chat", _chat, served)
-    command("serve", _serve, served)
+    served = [_server_options(), writing]
+    command("chat", _chat, *served)
+    command("serve", _serve, *served)
     command("mcp", _mcp)
-    eval_options.add(command("eval", _eval, as_json))
+    eval_options.add(command("eval", _eval, as_json, writing))
     command("verify", _verify, as_json).add_argument(
         "answers",
         nargs="+",
@@ -136,6 +136,16 @@ def _server_options() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--workers", type=int, metavar="N", help="processes for questions asked at the same time"
+    )
+    return parser
+
+
+def _writing_option() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--llm",
+        metavar="KIND:WHERE",
+        help="the language model that writes: ollama:NAME, openai:ADDRESS#NAME, gguf:FILE, smollm2",
     )
     return parser
 
@@ -356,8 +366,9 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _settings(arguments: argparse.Namespace, **given: Any) -> Settings:
     offline = arguments.offline or None
+    llm = getattr(arguments, "llm", None)
     settings = Settings.load(
-        corpus=arguments.corpus, index=arguments.index, offline=offline, **given
+        corpus=arguments.corpus, index=arguments.index, offline=offline, llm=llm, **given
     )
     if settings.offline:
         from sessionqa.offline import refuse_outgoing

@@ -135,10 +135,32 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True)
+class Writing:
+    """What a language model did for an answer, whether or not its words were taken.
+
+    Of the `sentences` that it wrote, `supported` are tied to a source. `tokens` counts the pieces
+    that came, `first_ms` is the time until the first of them, `whole_ms` until the last.
+    """
+
+    sentences: int
+    supported: int
+    tokens: int
+    first_ms: float
+    whole_ms: float
+
+
+# Begins the name of what writes answers in words of its own.
+WRITTEN = "llm:"
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What was asked and what the corpus says. `confidence` is in [0, 1], `timings` in ms.
 
     `filter` is the text form of the filter that the sessions had to pass; empty without one.
+    `writing` is there where a language model was asked. `note` says what came between, as a model
+    that gave up; mostly empty. `answerer` begins with WRITTEN where a model wrote the text: each
+    [n] then follows a sentence of the model's that the citation supports, else the quote itself.
     """
 
     question: str
@@ -152,6 +174,13 @@ class Answer:
     timings: dict[str, float]
     filter: str = ""
     corrections: tuple[Correction, ...] = ()
+    note: str = ""
+    writing: Writing | None = None
+
+    @property
+    def written(self) -> bool:
+        """Whether a language model wrote it."""
+        return self.answerer.startswith(WRITTEN)
 
     @property
     def topic_added(self) -> bool:
@@ -169,6 +198,7 @@ class Answer:
         record["citations"] = [asdict(citation) for citation in self.citations]
         record["corrections"] = [asdict(correction) for correction in self.corrections]
         record["timings"] = dict(self.timings)
+        record["writing"] = asdict(self.writing) if self.writing else None
         record["hits"] = [hit.to_dict() for hit in self.hits]
         return record
 

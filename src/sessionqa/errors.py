@@ -9,6 +9,7 @@
     |   `-- IndexDamaged  truncated, altered, or made by another version
     |-- ModelError        a model's weights are absent or altered         (exit code 3)
     |   `-- ExportFailed  it cannot be made a model of ONNX Runtime's
+    |-- LLMError          a language model cannot be had, or gave up    (exit code 3)
     |-- ModuleMissing     a package of an extra is not installed          (exit code 3)
     |-- WriteError        a file of the user's cannot be written to       (exit code 3)
     |-- ServerError       it cannot be served there                       (exit code 3)
@@ -58,6 +59,10 @@ class ModelError(SessionQAError):
 
 class ExportFailed(ModelError):
     """A model cannot be made one of ONNX Runtime's."""
+
+
+class LLMError(SessionQAError):
+    """A language model cannot be had, or gave up in the middle."""
 
 
 class ModuleMissing(SessionQAError):

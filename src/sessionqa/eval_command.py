@@ -193,7 +193,8 @@ def _base(
     if gold.sessions is None:
         return opened().settings
     [path] = arguments.gold
-    return settings_for(path, gold, arguments.index, arguments.chunking)
+    settings = settings_for(path, gold, arguments.index, arguments.chunking)
+    return settings.with_(llm=arguments.llm) if arguments.llm is not None else settings
 
 
 def settings_for(

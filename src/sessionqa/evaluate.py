@@ -9,7 +9,7 @@ import numpy as np
 from sessionqa import measures, selective
 from sessionqa.answer import ExtractiveAnswerer
 from sessionqa.assistant import Assistant
-from sessionqa.datatypes import Answer, Hit
+from sessionqa.datatypes import Answer, Hit, Writing
 from sessionqa.gold import GoldQuestion, GoldSet
 from sessionqa.verify import Check, verify
 
@@ -20,9 +20,10 @@ HITS = {"Success@1": "hit@1", "Success@3": "hit@3", "Success@5": "hit@5", "RR": 
 # The measures of our own format, in the order in which they are shown.
 OF_ANSWERS = (
     *HITS.values(),
-    *("nuggets", "correct", "citation_precision", "citation_relevance"),
+    *("nuggets", "correct", "citation_precision", "citation_relevance", "citation_recall"),
     *("list_recall", "list_precision"),
     *("refusal_precision", "refusal_recall", "wrongly_refused"),
+    *("written", "supported_sentences"),
     *("answer_words", "calibration_error", "AURC"),
 )
 LOWER_IS_BETTER = frozenset({"wrongly_refused", "answer_words", "calibration_error", "AURC"})
@@ -163,9 +164,13 @@ def values_of(outcomes: Sequence[Outcome], names: Sequence[str] = ()) -> dict[st
     nuggets: the share of the facts stated, where the gold question names any. correct: 1 if all
     are. citation_precision: share of the citations whose quote is a verbatim span of the cited
     session. citation_relevance: share of those that point to an expected session.
+    citation_recall: share of the expected sessions that are cited, 0 for a refusal.
     list_recall, list_precision: of the expected sessions, the cited ones, and the other way
     round. refusal_precision: share of refusals that are right. refusal_recall: share of
     unanswerable questions that are refused. wrongly_refused: share of answerable ones that are.
+
+    Where a language model was asked, written: whether the answer is the model's own.
+    supported_sentences: the share of the sentences it wrote that a source supports, 0 without any.
 
     Then `names`, measures of ir-measures over all questions with a right session.
     """
@@ -190,7 +195,8 @@ def of_all(outcomes: Sequence[Outcome]) -> dict[str, float]:
     answer_words: the median number of words, as white space parts them, of answers to questions
     that are SHORTLY_ANSWERED, without refusals. calibration_error: of the confidence, as the
     probability that a question is answerable. AURC: how wrong the surest answers are. For the last
-    two see `selective`.
+    two see `selective`. Where a language model was asked, first_token_ms: the median time until it
+    begins; tokens_per_s: how fast it goes on, over all of them.
     """
     answered = [(o, o.answer) for o in outcomes if o.answer is not None]
     if not answered:
@@ -201,8 +207,20 @@ def of_all(outcomes: Sequence[Outcome]) -> dict[str, float]:
     words = words_of(outcomes)
     return {
         **({"answer_words": float(np.median(words))} if words else {}),
+        **_speed([answer.writing for _, answer in answered if answer.writing]),
         "calibration_error": round(selective.reliability(confidences, answerable).error, 4),
         "AURC": round(selective.area(confidences, wrong), 4),
+    }
+
+
+def _speed(writings: Sequence[Writing]) -> dict[str, float]:
+    begun = [writing for writing in writings if writing.tokens]
+    if not begun:
+        return {}
+    seconds = sum(writing.whole_ms - writing.first_ms for writing in begun) / 1000
+    return {
+        "first_token_ms": round(float(np.median([w.first_ms for w in begun])), 2),
+        "tokens_per_s": round(sum(w.tokens for w in begun) / max(seconds, 1e-9), 1),
     }
 
 
@@ -243,6 +261,9 @@ def _answer_values(answered: Sequence[tuple[Outcome, Answer]]) -> dict[str, Valu
         "citation_relevance": {
             o.gold.id: _cited_right(o.gold, a) for o, a in single if a.citations
         },
+        "citation_recall": {
+            o.gold.id: _share(cited(a), o.gold.sessions) for o, a in single if o.gold.sessions
+        },
         "list_recall": {o.gold.id: _share(cited(a), o.gold.sessions) for o, a in lists},
         "list_precision": {
             o.gold.id: _share(o.gold.sessions, cited(a)) for o, a in lists if cited(a)
@@ -250,6 +271,12 @@ def _answer_values(answered: Sequence[tuple[Outcome, Answer]]) -> dict[str, Valu
         "refusal_precision": {o.gold.id: float(o.gold.refuse) for o, a in answered if a.refused},
         "refusal_recall": {o.gold.id: float(a.refused) for o, a in answered if o.gold.refuse},
         "wrongly_refused": {o.gold.id: float(a.refused) for o, a in answerable},
+        "written": {o.gold.id: float(a.written) for o, a in answered if a.writing},
+        "supported_sentences": {
+            o.gold.id: w.supported / w.sentences if w.sentences else 0.0
+            for o, a in answered
+            if (w := a.writing)
+        },
     }
 
 

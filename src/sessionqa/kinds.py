@@ -15,6 +15,7 @@ _COUNTED = (
     "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|"
     rf"seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|{_MUCH}"
 )
+_COUNTING = lazily(rf"\b(?:{_COUNTED}|half|twice)\b", re.IGNORECASE)
 _NUMBER = rf"(?:\d[\d,.]*|\b(?:{_COUNTED}|one|a|an|half|several|few)\b)"
 
 
@@ -202,6 +203,11 @@ def formal_fit(want: Wanted, text: str, people: Collection[str] = ()) -> float:
 def names(text: str) -> tuple[str, ...]:
     """The words of `text` that look like names: capitals inside a sentence, or digits in a word."""
     return tuple(word for word in _INSIDE.findall(text) if is_name(word))
+
+
+def counted(text: str) -> tuple[str, ...]:
+    """The numbers of `text` that are written as words."""
+    return tuple(_COUNTING.findall(text))
 
 
 def is_name(word: str) -> bool:

@@ -1,6 +1,7 @@
 """The index, the encoder and the reranker that the settings name: made ready, and opened."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ from sessionqa.settings import Settings
 
 if TYPE_CHECKING:
     from sessionqa.index.cut import Report
+    from sessionqa.llm import LLM
+    from sessionqa.llm.writer import Writer
     from sessionqa.rerank import Reranker
 
 
@@ -109,6 +112,24 @@ def open_reranker(settings: Settings) -> "Reranker":
             f"the reranker {settings.reranker} is not in {shelf}: run `sessionqa index`"
         )
     return rerank.OnnxReranker(folder, settings.threads)
+
+
+def open_writer(settings: Settings, index: LocalIndex, encoder: Encoder) -> "Writer":
+    """What has the settings' language model write.
+
+    Raises LLMError if it cannot be opened, ModuleMissing or SettingsError.
+    """
+    from sessionqa.llm.writer import Writer
+
+    return Writer(_opened_llm(settings), index, encoder, settings)
+
+
+# It may be large, and outlives an index.
+@lru_cache(maxsize=1)
+def _opened_llm(settings: Settings) -> "LLM":
+    from sessionqa.llm import open_llm
+
+    return open_llm(settings.llm, settings)
 
 
 def _encoder_of(manifest: Manifest, settings: Settings) -> Encoder:

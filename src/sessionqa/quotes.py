@@ -1,22 +1,32 @@
-"""How a quote stands in the text of an answer, and where."""
+"""How a quote stands in the text of an answer, and where; or a sentence that a model wrote."""
 
 from dataclasses import dataclass
 from itertools import pairwise
 
 from sessionqa.datatypes import Answer, Citation
 
+# Stands behind a sentence of a model that no summary supports, where such are shown.
+UNSUPPORTED = "[unsupported]"
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a citation stands in the text of its answer: its quote, and the end of its [n].
 
-    `text[start:end] == citation.quote`.
+    `text[start:end] == citation.quote`, or where a model wrote the answer, its sentence. `opening`
+    is the start of either with its quotation mark.
     """
 
     citation: Citation
+    opening: int
     start: int
     end: int
     marked: int
+
+    @property
+    def quoted(self) -> bool:
+        """Whether it is a quote, in quotation marks."""
+        return self.opening < self.start
 
     @property
     def emphasis(self) -> tuple[int, int] | None:
@@ -35,6 +45,8 @@ def marked(citation: Citation) -> str:
 
 def places(answer: Answer) -> list[Place]:
     """Where each citation stands in the answer's text. A quote may have a [2] of its own."""
+    if answer.written:
+        return _sentences(answer)
     found: list[Place] = []
     at = 0
     for citation in answer.citations:
@@ -42,7 +54,24 @@ def places(answer: Answer) -> list[Place]:
         start = answer.text.find(shown, at)
         if start >= 0:
             at = start + len(shown)
-            found.append(Place(citation, start + 1, start + 1 + len(citation.quote), at))
+            inside = start + 1
+            found.append(Place(citation, start, inside, inside + len(citation.quote), at))
+    return found
+
+
+def _sentences(answer: Answer) -> list[Place]:
+    """Where the sentences that a model wrote stand, each with its own [n]."""
+    found: list[Place] = []
+    at = 0
+    for citation in answer.citations:
+        marker = f" [{citation.number}]"
+        end = answer.text.find(marker, at)
+        if end >= 0:
+            unsupported = answer.text.rfind(UNSUPPORTED, at, end)
+            at = unsupported + len(UNSUPPORTED) if unsupported >= 0 else at
+            start = at + len(answer.text[at:end]) - len(answer.text[at:end].lstrip())
+            at = end + len(marker)
+            found.append(Place(citation, start, start, end, at))
     return found
 
 

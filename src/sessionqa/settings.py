@@ -14,8 +14,12 @@ from sessionqa.threads import usable_cores
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 FILE_NAME = "sessionqa.toml"
 FEEDBACK_NAME = "feedback.jsonl"
-# What opens the server is not for every process list and log: the environment may name it.
-SECRETS = {"token": "SESSIONQA_TOKEN", "password": "SESSIONQA_PASSWORD"}
+# What opens a server is not for every process list and log: the environment may name it.
+SECRETS = {
+    "token": "SESSIONQA_TOKEN",
+    "password": "SESSIONQA_PASSWORD",
+    "llm_key": "SESSIONQA_LLM_KEY",
+}
 
 _PLAIN = {
     bool: "true or false",
@@ -29,11 +33,13 @@ Chunking = Literal["sentences", "document"]
 Backend = Literal["onnx", "sentence-transformers"]
 Precision = Literal["fp32", "bf16", "int8"]
 Fusion = Literal["convex", "rrf"]
+Unsupported = Literal["drop", "mark"]
 _CHOICES = {
     "backend": get_args(Backend),
     "precision": get_args(Precision),
     "chunking": get_args(Chunking),
     "fusion": get_args(Fusion),
+    "llm_unsupported": get_args(Unsupported),
 }
 _LEAST = {
     "threads": (1, ", or leave it out for as many as the machine allows"),
@@ -41,6 +47,10 @@ _LEAST = {
     "sentence_vectors_up_to": (0, ""),
     "top_k": (1, ""),
     "rerank_top": (1, ""),
+    "llm_context": (512, ""),
+    "llm_prompt_tokens": (256, ""),
+    "llm_answer_tokens": (16, ""),
+    "llm_seconds": (1, ""),
     "workers": (0, ""),
     "requests_at_once": (1, ""),
     "requests_per_minute": (0, ""),
@@ -73,6 +83,15 @@ class Settings:
     reranker: str = ""  # a cross-encoder that orders the best hits; none comes with the package
     rerank_top: int = 50
     refuse_below: float = 0.5
+    llm: str = ""  # a language model that writes answers, as KIND:WHERE; none: they are quotes
+    llm_key: str = field(default="", repr=False)  # that its server wants
+    llm_context: int = 4096  # tokens that it reads and writes at most
+    llm_prompt_tokens: int = 1500  # of these, what it is given to read
+    llm_answer_tokens: int = 250  # what it may write
+    llm_seconds: float = 60.0  # that it may take for one answer
+    llm_seed: int = 0
+    llm_unsupported: Unsupported = "drop"  # what becomes of sentences that no summary supports
+    llm_templates: str = ""  # a folder with system.txt and user.txt in place of ours
     feedback: Path = Path(FEEDBACK_NAME)  # what people say of answers: docs/feedback.md
     host: str = "127.0.0.1"
     port: int = 7860
@@ -213,6 +232,10 @@ def _checked(path: Path, name: str, value: Any) -> Any:
     if isinstance(value, bool) is not (expected is bool) or not isinstance(value, allowed):
         shown = "not that" if name in SECRETS else repr(value)
         raise SettingsError(f"{path}: {name} is {shown}: give {_PLAIN[expected]}")
-    if name in {"model", "reranker"} and value and (path.parent / str(value)).is_dir():
+    if (
+        name in {"model", "reranker", "llm_templates"}
+        and value
+        and (path.parent / str(value)).is_dir()
+    ):
         return str(path.parent / str(value))
     return value

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sessionqa.datatypes import Answer, Correction, Hit, Session
+from sessionqa.datatypes import WRITTEN, Answer, Correction, Hit, Session
 from sessionqa.quotes import places
 
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[22m"
@@ -20,6 +20,11 @@ def as_text(answer: Answer, session_of: Callable[[str], Session]) -> str:
         parts.insert(0, f"(asked as: {answer.standalone_question})")
     elif answer.corrections:
         parts.insert(0, read_as(answer.corrections))
+    if answer.written:
+        name = answer.answerer.removeprefix(WRITTEN)
+        parts.append(f"(written by {name}, each sentence checked against its source)")
+    elif answer.note:
+        parts.append(f"({answer.note})")
     if answer.citations:
         numbers: dict[str, list[str]] = {}
         for citation in answer.citations:

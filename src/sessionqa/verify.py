@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from sessionqa.datatypes import Answer, Session
+from sessionqa.datatypes import WRITTEN, Answer, Session
 from sessionqa.gold.lines import clean, shown
 
 Verdict = Literal[
@@ -190,8 +190,12 @@ def _in_text(
     checks: Sequence[Check],
     session_of: SessionOf,
 ) -> list[Check]:
-    """`checks`, with those of quotes that the answer's text lacks, and of an [n] without one."""
+    """`checks`, with those of quotes that the answer's text lacks, and of an [n] without one.
+
+    Of an answer that a model wrote, a sentence of its own stands before each [n].
+    """
     text: str = record["text"]
+    written = str(record.get("answerer", "")).startswith(WRITTEN)
     quotes = {
         check.number: citation["quote"]
         for citation, check in zip(citations, checks, strict=True)
@@ -200,7 +204,9 @@ def _in_text(
     shown_right: dict[int, bool] = {}
     for marker in _markers(text, [*quotes.values(), *_titles(record, session_of)]):
         number = int(marker[1])
-        right = number in quotes and _stands_before(text, marker.start(), quotes[number])
+        right = number in quotes and (
+            written or _stands_before(text, marker.start(), quotes[number])
+        )
         shown_right[number] = shown_right.get(number, True) and right
     made = [
         check

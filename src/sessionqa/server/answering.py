@@ -6,7 +6,7 @@ Beside the encoder a question is Python, which runs one thread at a time in a pr
 import signal
 import threading
 from asyncio import get_running_loop
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ from multiprocessing import get_context, parent_process
 from os import _exit
 from typing import Any, TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CancelScope, CapacityLimiter, to_thread
 
 from sessionqa.assistant import Assistant
+from sessionqa.datatypes import Answer
 from sessionqa.quotes import pieces
 from sessionqa.server.limits import Running
 from sessionqa.settings import Settings
@@ -34,10 +35,14 @@ PAUSE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An answer as `ask --json` prints it, and its text in the pieces that are streamed."""
+    """An answer as `ask --json` prints it, and its text in the pieces that are streamed.
+
+    `again` says that it takes the place of what was told before, which did not last.
+    """
 
     record: Record
     pieces: list[str]
+    again: bool = False
 
 
 class Answering:
@@ -59,17 +64,58 @@ class Answering:
         self._workers = workers
         self._pool = self._new_pool() if workers else None
         self._threads = CapacityLimiter(THREADS)
+        # Who waits for a model keeps nobody waiting who does not.
+        self._writing = CapacityLimiter(THREADS)
         self._running = Running()
         self._paused_until = 0.0
 
     async def ask(
-        self, question: str, k: int | None = None, history: Sequence[str] = (), filter: str = ""
+        self,
+        question: str,
+        k: int | None = None,
+        history: Sequence[str] = (),
+        filter: str = "",
+        quoted: bool = False,
     ) -> Told:
         """See Told. Raises UsageError as Assistant.ask does."""
+        if self.writes(quoted):
+            *_, told = [step async for step in self.stream(question, k, history, filter)]
+            return told
         asked = {"question": question, "k": k, "history": tuple(history), "filter": filter}
-        told = await self._run(_ask, **asked)
+        told = await self._run(_quote, **asked)
         self._answered(told.record["refused"], told.record["timings"])
         return told
+
+    def writes(self, quoted: bool) -> bool:
+        """Whether a language model is to write, and not `quoted` asked for."""
+        return bool(self._assistant.settings.llm) and not quoted
+
+    async def stream(
+        self, question: str, k: int | None = None, history: Sequence[str] = (), filter: str = ""
+    ) -> AsyncGenerator[Told]:
+        """What a language model writes: each step has the pieces that are new, the last has none.
+
+        Raises UsageError as Assistant.ask does, at the first step. Whoever leaves ends the work.
+        """
+        steps = self._assistant.stream(question, k, tuple(history), filter or None)
+        shown = ""
+        with self._running:
+            try:
+                while step := await self._next(steps):
+                    answer = step
+                    if answer.text != shown:
+                        again = not answer.text.startswith(shown)
+                        new = answer.text if again else answer.text[len(shown) :]
+                        shown = answer.text
+                        yield Told(answer.to_dict(), [new], again)
+            finally:
+                with CancelScope(shield=True):
+                    await to_thread.run_sync(steps.close)
+        self._answered(answer.refused, answer.timings)
+        yield Told(answer.to_dict(), [])
+
+    async def _next(self, steps: Generator[Answer]) -> Answer | None:
+        return await to_thread.run_sync(next, steps, None, limiter=self._writing)
 
     async def search(self, query: str, k: int | None = None, filter: str = "") -> list[Record]:
         """The hits as `search --json` prints them. Raises UsageError likewise."""
@@ -103,17 +149,17 @@ class Answering:
         return await to_thread.run_sync(task, self._assistant, limiter=self._threads)
 
     def _new_pool(self) -> ProcessPoolExecutor:
-        settings = self._assistant.settings.with_(threads=1)
+        settings = self._assistant.settings.with_(threads=1, llm="")
         # Forked, a process would have locks that other threads held.
         return ProcessPoolExecutor(
             self._workers, get_context("spawn"), initializer=_start, initargs=(settings,)
         )
 
 
-def _ask(
+def _quote(
     assistant: Assistant, question: str, k: int | None, history: Sequence[str], filter: str
 ) -> Told:
-    answer = assistant.ask(question, k, history, filter or None)
+    answer = assistant.ask(question, k, history, filter or None, quoted=True)
     return Told(answer.to_dict(), pieces(answer))
 
 

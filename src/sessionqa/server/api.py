@@ -1,6 +1,7 @@
 """The JSON API: questions, searches and sessions, with the same objects as the command line."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 import orjson
@@ -55,13 +56,18 @@ def router(assistant: Assistant, answering: Answering) -> APIRouter:
         """Answer a question, with the sessions that say so.
 
         With `Accept: text/event-stream` the text comes piece by piece in events `text`, and the
-        whole answer in an event `answer`.
+        whole answer in an event `answer`. What a language model writes comes as it is written;
+        where its words do not last, an event `again` has the text that takes their place.
         """
-        wanted = filter_text(asked.filters)
-        told = await answering.ask(asked.question, asked.k, asked.history, wanted)
-        if EVENTS in request.headers.get("accept", ""):
-            return StreamingResponse(_events(told), media_type=EVENTS)
-        return as_json(told.record)
+        given = (asked.question, asked.k, asked.history, filter_text(asked.filters))
+        quoted = asked.llm == "extractive"
+        if EVENTS not in request.headers.get("accept", ""):
+            return as_json((await answering.ask(*given, quoted)).record)
+        if answering.writes(quoted):
+            steps = await begun(answering.stream(*given))
+        else:
+            steps = at_once(await answering.ask(*given, quoted))
+        return StreamingResponse(_events(steps), media_type=EVENTS)
 
     @routes.post("/search", response_model=None, responses={200: {"model": list[HitRecord]}})  # type: ignore[valid-type]
     async def search(searched: Searched) -> Response:
@@ -103,10 +109,30 @@ def as_json(content: Any) -> Response:
     return Response(orjson.dumps(content), media_type="application/json")
 
 
-async def _events(told: Told) -> AsyncIterator[bytes]:
-    """The answer as server-sent events."""
-    for piece in told.pieces:
-        yield _event("text", {"text": piece})
+async def at_once(told: Told) -> AsyncGenerator[Told]:
+    """An answer that is whole already, as steps of one."""
+    yield told
+
+
+async def begun(steps: AsyncGenerator[Told]) -> AsyncGenerator[Told]:
+    """The same steps; what the first one raises is raised before anything of them is sent."""
+    first = await anext(steps)
+
+    async def all_of_them() -> AsyncGenerator[Told]:
+        async with aclosing(steps):
+            yield first
+            async for step in steps:
+                yield step
+
+    return all_of_them()
+
+
+async def _events(steps: AsyncGenerator[Told]) -> AsyncIterator[bytes]:
+    """An answer as server-sent events."""
+    async with aclosing(steps):
+        async for told in steps:
+            for piece in told.pieces:
+                yield _event("again" if told.again else "text", {"text": piece})
     yield _event("answer", told.record)
 
 

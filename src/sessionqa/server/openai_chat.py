@@ -85,7 +85,7 @@ class Choice(BaseModel):
 
 
 class Usage(BaseModel):
-    """Words, for want of tokens: no model writes here."""
+    """Words, for want of tokens: quotes have none."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -128,17 +128,14 @@ def router(answering: Answering) -> APIRouter:
         if not questions:
             raise UsageError("no message is the user's: ask something")
         *history, question = questions
-        told = await answering.ask(question, asked.k, history, filter_text(asked.filters))
-        read, written = len(question.split()), len(told.record["text"].split())
-        usage = {
-            "prompt_tokens": read,
-            "completion_tokens": written,
-            "total_tokens": read + written,
-        }
+        given = (question, asked.k, history, filter_text(asked.filters))
+        # What has been sent could not be taken back: it is sent when it is whole.
+        told = await answering.ask(*given)
         if not asked.stream:
-            return as_json(_completed(told, usage))
+            return as_json(_completed(told, _usage(question, told)))
         with_usage = asked.stream_options and asked.stream_options.include_usage
-        return StreamingResponse(_chunks(told, usage if with_usage else None), media_type=EVENTS)
+        usage = _usage(question, told) if with_usage else None
+        return StreamingResponse(_chunks(told, usage), media_type=EVENTS)
 
     @routes.get("/models")
     async def models() -> dict[str, Any]:
@@ -156,6 +153,11 @@ def _head(object_: str) -> Record:
         "created": int(time.time()),
         "model": MODEL,
     }
+
+
+def _usage(question: str, told: Told) -> Record:
+    read, written = len(question.split()), len(told.record["text"].split())
+    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
 
 
 def _completed(told: Told, usage: Record) -> Record:

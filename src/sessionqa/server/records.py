@@ -52,7 +52,13 @@ class Asked(Given):
         Field(max_length=MOST_HISTORY, description="Earlier questions, oldest first."),
     ] = []
     filters: Wanted | None = None
-    llm: Annotated[Literal["extractive"] | None, Field(description="Who writes the answer.")] = None
+    llm: Annotated[
+        Literal["extractive"] | None,
+        Field(
+            description="Who writes the answer: extractive for quotes alone; left out, the "
+            "language model that the server was started with, if it was with any."
+        ),
+    ] = None
 
 
 class Searched(Given):

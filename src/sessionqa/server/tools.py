@@ -88,7 +88,7 @@ def tools(assistant: Assistant, answering: Answering) -> "MCPServer[Any]":
     ) -> Reply:
         """Answer a question about the sessions, each sentence quoted with its session."""
         try:
-            told = await answering.ask(question, k, history, filter_text(filters))
+            told = await answering.ask(question, k, history, filter_text(filters), quoted=True)
         except SessionQAError as problem:
             raise ToolError(str(problem)) from problem
         return Reply.model_validate(told.record)

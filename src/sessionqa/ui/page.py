@@ -8,7 +8,7 @@ from functools import partial
 from html import escape
 from itertools import accumulate, groupby, islice
 
-from sessionqa.datatypes import Answer, Citation, Hit, Session
+from sessionqa.datatypes import WRITTEN, Answer, Citation, Hit, Session
 from sessionqa.quotes import Place, pieces, places
 
 # The session of a code, or None.
@@ -89,7 +89,8 @@ def answer(given: Answer, turn: int, text: str) -> str:
     for of_list, paragraphs in groupby(_paragraphs(given, text), _is_item):
         shown = "".join((_item if of_list else _prose)(paragraph, turn) for paragraph in paragraphs)
         parts.append(f'<ul class="found">{shown}</ul>' if of_list else shown)
-    return f'<div class="answer">{note}{"".join(parts)}</div>'
+    writer = f'<p class="written-by">{escape(_writer(given))}</p>' if _writer(given) else ""
+    return f'<div class="answer">{note}{"".join(parts)}{writer}</div>'
 
 
 def _note(given: Answer) -> str:
@@ -98,6 +99,13 @@ def _note(given: Answer) -> str:
         return f"Asked as: {given.standalone_question}"
     pairs = (f"“{c.written}” as “{c.read}”" for c in given.corrections)
     return f"Read {', '.join(pairs)}" if given.corrections else ""
+
+
+def _writer(given: Answer) -> str:
+    """Who wrote the answer, or why no model did; empty for quotes that were asked for."""
+    if given.written:
+        return f"Written by {given.answerer.removeprefix(WRITTEN)}, each sentence checked."
+    return given.note
 
 
 def problem(message: str) -> str:
@@ -333,7 +341,7 @@ class _Paragraph:
     @property
     def lead(self) -> str:
         """What stands before its first quote."""
-        return self.text[self.start : self.quotes[0].start - 1]
+        return self.text[self.start : self.quotes[0].opening]
 
 
 def _paragraphs(given: Answer, text: str) -> list[_Paragraph]:
@@ -380,12 +388,13 @@ def _quoted(paragraph: _Paragraph, turn: int) -> str:
     """Its quotes and what stands between them, each [n] linked to the sources."""
     text = paragraph.text
     parts = []
-    at = paragraph.quotes[0].start - 1
+    at = paragraph.quotes[0].opening
     for place in paragraph.quotes:
         number = place.citation.number
-        if lead := text[at : place.start - 1].strip():
+        if lead := text[at : place.opening].strip():
             parts.append(f' <span class="lead">{escape(lead)}</span>')
-        parts.append(f" “{_strong(text, place.start, place.end, place.emphasis)}” ")
+        said = _strong(text, place.start, place.end, place.emphasis)
+        parts.append(f" “{said}” " if place.quoted else f" {said} ")
         parts.append(f'<a class="cite" href="#source-{turn}-{number}">[{number}]</a>')
         at = place.marked
     return "".join([*parts, escape(text[at : paragraph.end])]).lstrip()
