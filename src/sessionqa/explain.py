@@ -72,7 +72,7 @@ def explain_miss(
 
     Raises UsageError as Assistant.ask does; a code that the corpus lacks is a finding.
     """
-    answer = assistant.ask(question, history=history, filter=filter)
+    answer = assistant.ask(question, history=history, filter=filter, quoted=True)
     try:
         session = assistant.session(code)
     except UsageError as error:

@@ -36,10 +36,14 @@ def build(
     sessions = assistant.sessions()
     fields = [field for field in NARROWING if len(assistant.index.values(field)) > 1]
     talk = Talk(assistant, fields, running, answered)
-    starters = [q for q in page.examples(sessions) if not assistant.ask(q).refused]
+    starters = [q for q in page.examples(sessions) if not assistant.ask(q, quoted=True).refused]
     blocks = gr.Blocks(title="sessionqa", analytics_enabled=False, fill_width=True)
     with blocks:
-        gr.HTML(page.masthead(sessions), elem_id="masthead", apply_default_css=False)
+        gr.HTML(
+            page.masthead(sessions, assistant.settings.llm),
+            elem_id="masthead",
+            apply_default_css=False,
+        )
         saved = layout.saved()
         with gr.Tabs(selected="ask", elem_id="tabs") as tabs:
             with gr.Tab("Ask", id="ask"):

@@ -153,7 +153,16 @@ def _buttons() -> Buttons:
 
 
 def _narrowing(assistant: Assistant, fields: Sequence[str]) -> list[Any]:
-    """How many passages to look at, and for each field the values to keep to."""
+    """Who writes, how many passages to look at, and for each field the values to keep to."""
+    llm = assistant.settings.llm
+    # Above all else, for it changes every answer; without a model there is nothing to choose.
+    who = gr.Radio(
+        [llm, page.QUOTES] if llm else [page.QUOTES],
+        value=llm or page.QUOTES,
+        label="Answers are written by",
+        visible=bool(llm),
+        elem_id="who",
+    )
     with gr.Accordion("Where to look", open=False, elem_id="narrowing"), gr.Row():
         chosen = [_choice(field, assistant.index.values(field)) for field in fields]
         count = gr.Slider(
@@ -163,7 +172,7 @@ def _narrowing(assistant: Assistant, fields: Sequence[str]) -> list[Any]:
             step=1,
             label="Passages to look at",
         )
-    return [count, *chosen]
+    return [who, count, *chosen]
 
 
 def _choice(field: str, values: dict[str, str]) -> gr.Dropdown:

@@ -30,6 +30,9 @@ _NOTHING_YET = (
 )
 
 
+# Who writes, where no model is to.
+QUOTES = "Quotes only"
+WRITING = '<p class="writing" role="status">Writing …</p>'
 SAVED_HINT = (
     '<p class="hint">Conversations stay in this browser, and on no other machine. Choose one to go '
     "on with it.</p>"
@@ -49,12 +52,15 @@ def described(sessions: Sequence[Session]) -> str:
     return ", ".join(parts)
 
 
-def masthead(sessions: Sequence[Session]) -> str:
-    """The name of the tool, and what it holds."""
+def masthead(sessions: Sequence[Session], llm: str) -> str:
+    """The name of the tool, what it holds, and who answers: `llm`, or empty for quotes."""
+    promise = "Answers are quoted from the written summaries."
+    if llm:
+        promise = f"Written by {llm}, every sentence checked against the written summaries."
     return (
         '<header><h1>sessionqa</h1><p class="holds">'
         f"{escape(described(sessions))}</p>"
-        '<p class="promise">Answers are quoted from the written summaries.</p></header>'
+        f'<p class="promise">{escape(promise)}</p></header>'
     )
 
 

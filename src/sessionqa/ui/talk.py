@@ -1,9 +1,10 @@
 """What happens when somebody asks: the steps of an answer, and of a conversation."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from sessionqa import feedback
@@ -28,6 +29,7 @@ Shown = tuple[Any, Any, Any, Any, Any, Any]
 # What a thumb changes: the chat, what stands below it, its note, its box, and what is judged.
 Judging = tuple[Any, Any, Any, Any, Any]
 _UP, _DOWN = "Like", "Dislike"
+_NOTHING_WRITTEN = "Stopped before anything was written."
 _NOTHING: Shown = (gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip())
 
 
@@ -46,8 +48,8 @@ class Judged:
 class Talk:
     """Asks, judges, and keeps what was said. `fields` are those that a question can be kept to.
 
-    A method that asks is given, after what it needs itself, how many passages to look at and the
-    values that were chosen of each field.
+    A method that asks is given, after what it needs itself, who is to write (page.QUOTES or the
+    model), how many passages to look at, and the values that were chosen of each field.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Talk:
         question: str,
         before: Answers | None,
         turns: str,
+        who: str,
         k: int,
         *chosen: list[str],
     ) -> Iterator[Shown]:
@@ -87,7 +90,8 @@ class Talk:
         self._stopped[here] = False
         try:
             with self._running:
-                yield from self._answered(here, question, _known(before, turns), k, chosen)
+                known = _known(before, turns)
+                yield from self._answered(here, question, known, who == page.QUOTES, k, chosen)
         finally:
             self._stopped.pop(here, None)
 
@@ -96,6 +100,7 @@ class Talk:
         here: str | None,
         question: str,
         before: Answers,
+        quoted: bool,
         k: int,
         chosen: Sequence[list[str]],
     ) -> Iterator[Shown]:
@@ -105,16 +110,53 @@ class Talk:
         try:
             assistant = self._assistant.live()
             history = [one.question for one in before]
-            answer = assistant.ask(question, int(k), history, self._filter(chosen))
+            steps = assistant.stream(question, int(k), history, self._filter(chosen), quoted)
+            answer = next(steps)
         except SessionQAError as error:
             problem = _message("assistant", page.problem(str(error)))
             yield [*earlier, problem], gr.skip(), gr.skip(), question, gr.skip(), gr.skip()
             return
+        messages = [*earlier, asked]
+        if answer.written:
+            answer = yield from self._written(here, before, messages, answer, steps)
+        if not answer.text:
+            problem = _message("assistant", page.problem(_NOTHING_WRITTEN))
+            yield [*messages, problem], gr.skip(), gr.skip(), question, gr.skip(), gr.skip()
+            return
         self._told(answer.refused, answer.timings)
+        yield from self._shown(here, before, messages, answer)
+
+    def _written(
+        self,
+        here: str | None,
+        before: Answers,
+        messages: list[Any],
+        answer: Answer,
+        steps: Generator[Answer],
+    ) -> Generator[Shown, None, Answer]:
+        """Shows what a model writes as it comes; gives what there is when it ends or is stopped."""
+        shown = None
+        with closing(steps):
+            # The first step is already there.
+            for latest in chain([answer], steps):
+                answer = latest
+                if answer.text != shown:
+                    shown = answer.text
+                    html = page.answer(answer, len(before), shown) if shown else page.WRITING
+                    yield [*messages, _message("assistant", html)], *_NOTHING[1:]
+                if self._stopped.get(here):
+                    break
+        return answer
+
+    def _shown(
+        self, here: str | None, before: Answers, messages: list[Any], answer: Answer
+    ) -> Iterator[Shown]:
+        """Shows a whole answer: quotes by the sentence, until they are stopped."""
+        live = self._assistant.live()
         # Of the whole answer, and once: they hold the text of every session that it cites.
-        sources = page.sources((*before, answer), assistant.index.session)
+        sources = page.sources((*before, answer), live.index.session)
         said = answer
-        steps = page.growing(answer)
+        steps = [answer.text] if answer.written else page.growing(answer)
         for step, text in enumerate(steps):
             if step:
                 time.sleep(min(SENTENCE_SECONDS, ANSWER_SECONDS / len(steps)))
@@ -123,9 +165,9 @@ class Talk:
             given = _message("assistant", page.answer(answer, len(before), text))
             said = _so_far(answer, text)
             shown = gr.skip() if step else sources
-            yield [*earlier, asked, given], shown, (*before, said), *_NOTHING[3:]
+            yield [*messages, given], shown, (*before, said), *_NOTHING[3:]
         answers = (*before, said)
-        left = sources if said is answer else page.sources(answers, assistant.index.session)
+        left = sources if said is answer else page.sources(answers, live.index.session)
         yield gr.skip(), left, *_NOTHING[2:5], kept.kept(answers)
 
     def pick(
