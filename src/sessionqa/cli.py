@@ -174,11 +174,12 @@ def _filter_options() -> argparse.ArgumentParser:
 def _ask(arguments: argparse.Namespace) -> int:
     """Answer a question, with the sessions that say so."""
     assistant = _assistant(arguments)
-    answer = assistant.ask(arguments.question, arguments.k, arguments.history, _filter(arguments))
+    asked = (arguments.question, arguments.k, arguments.history, _filter(arguments))
     if arguments.json:
+        answer = assistant.ask(*asked)
         terminal.print_json(answer.to_dict())
     else:
-        print(terminal.as_text(answer, assistant.session))
+        answer = terminal.follow(assistant.stream(*asked), assistant.session)
         if arguments.explain:
             from sessionqa.explain import ranking
 

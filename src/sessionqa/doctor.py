@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
-from sessionqa.errors import SessionQAError
+from sessionqa.errors import LLMError, SessionQAError
 from sessionqa.settings import DEFAULT_MODEL, Settings
 
 PACKAGES = (
@@ -46,6 +46,8 @@ def examine(settings: Settings) -> Iterator[Check]:
     )
     if settings.reranker:
         checks += (("reranker", _reranker),)
+    if settings.llm:
+        checks += (("language model", _llm),)
     if settings.included and not settings.index.exists():
         yield Check("warning", "index", f"none in {settings.index}: the first question builds it")
         checks = checks[:3]
@@ -125,7 +127,7 @@ def _encoder(settings: Settings) -> str:
     from sessionqa.encode import passage_input, precision_of
     from sessionqa.errors import IndexUnusable
 
-    assistant = Assistant.open(settings.with_(reranker=""))
+    assistant = Assistant.open(settings.with_(reranker="", llm=""))
     session = assistant.sessions()[0]
     passage = assistant.search(f"{session.title}", k=1)[0].passage
     text = passage_input(assistant.encoder, passage.title, passage.text)
@@ -139,6 +141,22 @@ def _encoder(settings: Settings) -> str:
     encoder = assistant.encoder
     precision = precision_of(encoder.fingerprint)
     return f"{encoder.name}, {encoder.dim} dimensions, {precision}, agrees with the index"
+
+
+def _llm(settings: Settings) -> str:
+    """Has the language model begin an answer."""
+    import time
+    from contextlib import closing
+
+    from sessionqa.llm import open_llm
+
+    llm = open_llm(settings.llm, settings)
+    started = time.perf_counter()
+    with closing(llm.stream([{"role": "user", "content": "Say yes."}], 8)) as pieces:
+        begun = next(filter(None, pieces), None)
+    if begun is None:
+        raise LLMError(f"{llm.name} answers with nothing: choose another")
+    return f"{llm.name} begins to answer after {time.perf_counter() - started:.1f} s"
 
 
 def _reranker(settings: Settings) -> str:

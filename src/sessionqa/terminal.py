@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sessionqa.datatypes import WRITTEN, Answer, Correction, Hit, Session
@@ -15,27 +15,47 @@ _BOLD, _PLAIN = "\x1b[1m", "\x1b[22m"
 
 def as_text(answer: Answer, session_of: Callable[[str], Session]) -> str:
     """The answer, then its sources: each session with its title, speakers and recording."""
-    parts = [_wrapped(paragraph) for paragraph in _emphasised(answer).split("\n\n")]
+    said = [_wrapped(paragraph) for paragraph in _emphasised(answer).split("\n\n")]
+    return "\n\n".join([*_read_as(answer), *said, *_below(answer, session_of)])
+
+
+def follow(steps: Iterable[Answer], session_of: Callable[[str], Session]) -> Answer:
+    """Prints an answer as `as_text` has it; on a terminal what a model writes, as it is written."""
+    shown = ""
+    for latest in steps:
+        answer = latest
+        if answer.written and answer.text != shown and sys.stdout.isatty():
+            opening = "" if shown else "".join(f"{line}\n\n" for line in _read_as(answer))
+            print(f"{opening}{answer.text[len(shown) :]}", end="", flush=True)
+            shown = answer.text
+    if shown and shown == answer.text:
+        print("", *_below(answer, session_of), sep="\n\n")
+    else:
+        # What was shown did not last.
+        print("\n" if shown else "", as_text(answer, session_of), sep="\n" if shown else "")
+    return answer
+
+
+def _read_as(answer: Answer) -> list[str]:
+    """How the question was read, if otherwise than it was written."""
     if answer.topic_added:
-        parts.insert(0, f"(asked as: {answer.standalone_question})")
-    elif answer.corrections:
-        parts.insert(0, read_as(answer.corrections))
+        return [f"(asked as: {answer.standalone_question})"]
+    return [read_as(answer.corrections)] if answer.corrections else []
+
+
+def _below(answer: Answer, session_of: Callable[[str], Session]) -> list[str]:
+    """What stands below the answer's text: who wrote it, and its sources."""
+    parts = []
     if answer.written:
         name = answer.answerer.removeprefix(WRITTEN)
         parts.append(f"(written by {name}, each sentence checked against its source)")
     elif answer.note:
         parts.append(f"({answer.note})")
-    if answer.citations:
-        numbers: dict[str, list[str]] = {}
-        for citation in answer.citations:
-            numbers.setdefault(citation.session_code, []).append(f"[{citation.number}]")
-        parts.append(
-            "Sources\n"
-            + "\n".join(
-                _source("".join(marks), session_of(code)) for code, marks in numbers.items()
-            )
-        )
-    return "\n\n".join(parts)
+    numbers: dict[str, list[str]] = {}
+    for citation in answer.citations:
+        numbers.setdefault(citation.session_code, []).append(f"[{citation.number}]")
+    sources = [_source("".join(marks), session_of(code)) for code, marks in numbers.items()]
+    return [*parts, "\n".join(["Sources", *sources])] if sources else parts
 
 
 def _emphasised(answer: Answer) -> str:

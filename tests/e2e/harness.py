@@ -50,7 +50,8 @@ def command(settings: Settings, port: int) -> list[str]:
     """The command line that serves the chat there."""
     places = ["--corpus", str(settings.corpus), "--index", str(settings.index)]
     listen = ["--host", "127.0.0.1", "--port", str(port)]
-    return [sys.executable, "-m", "sessionqa", "chat", *listen, *places]
+    writing = ["--llm", settings.llm] if settings.llm else []
+    return [sys.executable, "-m", "sessionqa", "chat", *listen, *places, *writing]
 
 
 @contextmanager

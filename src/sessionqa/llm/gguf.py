@@ -1,6 +1,7 @@
 """A model in a GGUF file, run in this process by llama.cpp (the package xllamacpp)."""
 
 import json
+import os
 import secrets
 import urllib.request
 from collections.abc import Generator, Sequence
@@ -52,6 +53,9 @@ class GgufLLM:
             raise ModuleMissing(
                 f"{name} takes one more package: run `pip install 'sessionqa[gguf]'`"
             )
+        # Its threads would wait for each other in a loop: on a machine that does something else as
+        # well, everything takes several times as long.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         import xllamacpp
 
         self.name = name

@@ -22,7 +22,7 @@ from sessionqa.settings import Settings
 # is about something else.
 CLOSE = 0.3
 MOST_SENTENCES = 8
-_NOTHING = "What {} wrote is not in the summaries: these are quotes."
+_NOTHING = "Quotes instead: what {} wrote is not in the summaries."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,7 @@ class Writer:
                     latest = self._made(quoted, said, log)
                 yield latest
         except LLMError as error:
-            message = str(error)
-            note = f"{message[:1].upper()}{message[1:]}. Until then these are quotes."
+            note = f"Quotes instead: {error}."
             yield replace(quoted, note=note, writing=log.writing())
             return
         best = max((one.support.score for one in said if one.support), default=None)
