@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Collection, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import reduce
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,6 +26,7 @@ from sessionqa.spelling import Corrected, correct
 if TYPE_CHECKING:
     from sessionqa.filters import Filter
     from sessionqa.index.cut import Report
+    from sessionqa.llm.queries import Queries
     from sessionqa.llm.writer import Writer
     from sessionqa.rerank import Reranker
 
@@ -64,7 +66,7 @@ def build_index(
     models.prepare_reranker(settings, report)
     if not force and (live := build.live_manifest(settings.index, inputs)):
         with suppress(SessionQAError):
-            Assistant.open(settings.with_(reranker="", llm=""))
+            Assistant.open(settings.with_(reranker="", llm="", llm_query="off"))
             return live
     with build.only_builder(settings.index):
         encoder = models.encoder_for_building(settings, report)
@@ -86,8 +88,9 @@ class Assistant:
         settings: Settings,
         reranker: "Reranker | None" = None,
         writer: "Writer | None" = None,
+        queries: "Queries | None" = None,
     ) -> None:
-        """`writer` writes, where it can, what `answerer` has answered."""
+        """`writer` writes, where it can, what `answerer` has answered; `queries` words queries."""
         if encoder.dim != index.manifest.encoder["dim"]:
             raise ModelError(
                 f"{encoder.name} gives vectors of {encoder.dim:,} dimensions, and the index has "
@@ -98,6 +101,7 @@ class Assistant:
         self.settings = settings
         self.encoder = encoder
         self.writer = writer
+        self._queries = queries
         self._answerer = answerer
         self._answers = Remembered[Answer](MOST_ANSWERS)
         self._written = Remembered[Answer](MOST_ANSWERS)
@@ -135,7 +139,8 @@ class Assistant:
         answerer = ExtractiveAnswerer(index, encoder, settings.refuse_below)
         reranker = models.open_reranker(settings) if settings.reranker else None
         writer = models.open_writer(settings, index, encoder) if settings.llm else None
-        return cls(index, encoder, answerer, settings, reranker, writer)
+        queries = models.open_queries(settings) if settings.llm_query != "off" else None
+        return cls(index, encoder, answerer, settings, reranker, writer, queries)
 
     def live(self) -> "Assistant":
         """The assistant of the build that is live in its folder by now: often this one.
@@ -264,6 +269,8 @@ class Assistant:
         turns = [turn[-MOST_EARLIER_CHARS:] for turn in history if turn.strip()][-MOST_TURNS:]
         if not turns:
             return read_as
+        if self._queries and (written := self._queries.standalone(read_as.question, turns)):
+            return replace(read_as, question=written)
         from sessionqa.conversation import standalone
 
         memory = _Memory(self, self.passing(filter))
@@ -329,7 +336,16 @@ class Assistant:
         return wanted.select(self.index) if wanted else None
 
     def _found(self, question: str, k: int, passing: Collection[str] | None) -> list[Hit]:
-        return self.retriever.retrieve(question, self.depth(question, k), passing)
+        depth = self.depth(question, k)
+        hits = self.retriever.retrieve(question, depth, passing)
+        if self._queries is None:
+            return hits
+        from sessionqa.llm.queries import merged
+
+        others = (
+            self.retriever.retrieve(q, depth, passing) for q in self._queries.others(question)
+        )
+        return reduce(merged, others, hits)
 
     def _barred(
         self, question: str, filter: "Filter | None", passing: Collection[str] | None

@@ -27,6 +27,7 @@ from sessionqa.settings import Settings
 if TYPE_CHECKING:
     from sessionqa.index.cut import Report
     from sessionqa.llm import LLM
+    from sessionqa.llm.queries import Queries
     from sessionqa.llm.writer import Writer
     from sessionqa.rerank import Reranker
 
@@ -122,6 +123,13 @@ def open_writer(settings: Settings, index: LocalIndex, encoder: Encoder) -> "Wri
     from sessionqa.llm.writer import Writer
 
     return Writer(_opened_llm(settings), index, encoder, settings)
+
+
+def open_queries(settings: Settings) -> "Queries":
+    """What has it word queries. Raises likewise."""
+    from sessionqa.llm.queries import Queries
+
+    return Queries(_opened_llm(settings), settings)
 
 
 # It may be large, and outlives an index.

@@ -34,12 +34,14 @@ Backend = Literal["onnx", "sentence-transformers"]
 Precision = Literal["fp32", "bf16", "int8"]
 Fusion = Literal["convex", "rrf"]
 Unsupported = Literal["drop", "mark"]
+LlmQuery = Literal["off", "standalone", "phrasings", "passage"]
 _CHOICES = {
     "backend": get_args(Backend),
     "precision": get_args(Precision),
     "chunking": get_args(Chunking),
     "fusion": get_args(Fusion),
     "llm_unsupported": get_args(Unsupported),
+    "llm_query": get_args(LlmQuery),
 }
 _LEAST = {
     "threads": (1, ", or leave it out for as many as the machine allows"),
@@ -91,6 +93,7 @@ class Settings:
     llm_seconds: float = 60.0  # that it may take for one answer
     llm_seed: int = 0
     llm_unsupported: Unsupported = "drop"  # what becomes of sentences that no summary supports
+    llm_query: LlmQuery = "off"  # what it makes of a question before the search
     llm_templates: str = ""  # a folder with system.txt and user.txt in place of ours
     feedback: Path = Path(FEEDBACK_NAME)  # what people say of answers: docs/feedback.md
     host: str = "127.0.0.1"
@@ -111,6 +114,10 @@ class Settings:
                 raise SettingsError(
                     f"{name} is {getattr(self, name)!r}: choose one of {', '.join(choices)}"
                 )
+        if self.llm_query != "off" and not self.llm:
+            raise SettingsError(
+                f'llm_query is "{self.llm_query}" and llm is empty: name the model that words queries'
+            )
         if not self.model:
             raise SettingsError("model is empty: name a model or a folder")
         if self.precision != "fp32" and self.backend == "sentence-transformers":

@@ -61,8 +61,9 @@ class Answering:
         """`answered` is told of each answer whether it is a refusal, and its timings."""
         self._assistant = assistant
         self._answered = answered
-        self._workers = workers
-        self._pool = self._new_pool() if workers else None
+        # A model that words queries is in this process, and an answer is the same wherever it is given.
+        self._workers = workers if assistant.settings.llm_query == "off" else 0
+        self._pool = self._new_pool() if self._workers else None
         self._threads = CapacityLimiter(THREADS)
         # Who waits for a model keeps nobody waiting who does not.
         self._writing = CapacityLimiter(THREADS)
@@ -149,7 +150,7 @@ class Answering:
         return await to_thread.run_sync(task, self._assistant, limiter=self._threads)
 
     def _new_pool(self) -> ProcessPoolExecutor:
-        settings = self._assistant.settings.with_(threads=1, llm="")
+        settings = self._assistant.settings.with_(threads=1, llm="", llm_query="off")
         # Forked, a process would have locks that other threads held.
         return ProcessPoolExecutor(
             self._workers, get_context("spawn"), initializer=_start, initargs=(settings,)
