@@ -116,7 +116,7 @@ class Settings:
                 )
         if self.llm_query != "off" and not self.llm:
             raise SettingsError(
-                f'llm_query is "{self.llm_query}" and llm is empty: name the model that words queries'
+                f'llm_query is "{self.llm_query}" and llm is empty: name the model for it'
             )
         if not self.model:
             raise SettingsError("model is empty: name a model or a folder")

@@ -61,7 +61,7 @@ class Answering:
         """`answered` is told of each answer whether it is a refusal, and its timings."""
         self._assistant = assistant
         self._answered = answered
-        # A model that words queries is in this process, and an answer is the same wherever it is given.
+        # A model that words queries is in this process alone.
         self._workers = workers if assistant.settings.llm_query == "off" else 0
         self._pool = self._new_pool() if self._workers else None
         self._threads = CapacityLimiter(THREADS)
