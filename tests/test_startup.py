@@ -14,7 +14,7 @@ from sessionqa import Settings, build_index
 HEAVY = """
 torch transformers sentence_transformers gradio tiktoken yaml frontmatter markdown_it pandas scipy
 sklearn onnx onnxscript matplotlib fastapi uvicorn httpx requests huggingface_hub tqdm
-ir_measures
+ir_measures openai httpx2 xllamacpp sessionqa.llm openvino
 """.split()
 
 MOST_MODULES = 360
