@@ -195,3 +195,13 @@ def test_other_scripts_are_quoted_by_exact_spans(garden: Settings) -> None:
     answer = assistant.ask("When should mint leaves be harvested?")
     assert "morning" in answer.text
     assert_cites_exactly(answer, assistant)
+
+
+@pytest.mark.parametrize("post", ["CEO of AWS", "president of Amazon", "queen of Denmark"])
+def test_who_is_on_stage_does_not_answer_who_holds_a_post(assistant: Assistant, post: str) -> None:
+    assert assistant.ask(f"Who is the {post}?").refused
+
+
+def test_who_holds_a_post_is_told_by_the_line_that_names_it(assistant: Assistant) -> None:
+    answer = assistant.ask("Who is the executive director of the FinOps Foundation?")
+    assert "JR Storment" in answer.text

@@ -235,3 +235,19 @@ def test_a_long_question_is_read_at_once() -> None:
     started = time.process_time()
     read("who " * 2_000)
     assert time.process_time() - started < 0.2
+
+
+@pytest.mark.parametrize(
+    ("question", "post"),
+    [
+        ("Who is the CEO of AWS?", "ceo"),
+        ("who was the executive director of the FinOps Foundation", "execut director"),
+        ("Who is the speaker of ARC311?", ""),
+        ("Who is the man behind cells?", ""),
+        ("Who is the architect who presented ARC311?", ""),
+        ("Who is Todd Golding?", ""),
+        ("What is the CEO of AWS?", ""),
+    ],
+)
+def test_a_post_is_what_somebody_has_to_be(question: str, post: str) -> None:
+    assert read(question).post == frozenset(post.split())

@@ -55,7 +55,7 @@ class ExtractiveAnswerer:
         if reply:
             return self._replied(question, hits, reply)
         evidence = self._examiner.examine(question, hits)
-        confidence = self._confidence(question, evidence)
+        confidence = 0.0 if self._is_unheard(question) else self._confidence(question, evidence)
         if unknown or not evidence or confidence < self._refuse_below:
             return self._refusal(question, hits, 0.0 if unknown else confidence, unknown)
         chosen = self._selector.choose(evidence, read(question))
@@ -66,6 +66,11 @@ class ExtractiveAnswerer:
             return 0.0
         features = self._support.features(question, evidence)
         return probability(features, self._index.manifest.confidence)
+
+    def _is_unheard(self, question: str) -> bool:
+        """Whether it asks who holds a post that no sentence of any summary speaks of."""
+        post = read(question).post
+        return len(self._index.sentence_counts(sorted(post))) < len(post)
 
     def _about_sessions(
         self,

@@ -137,7 +137,9 @@ class _Weigher:
 
     def _of_line(self, code: str, text: str) -> float:
         field = card.field(text, code)
-        return CARD_FIELD[field] if field in self._asked.fields else -1.0
+        # Who holds a post is told only by a line that names it.
+        other = field == "speakers" and not self._asked.post <= terms.stems(text)
+        return CARD_FIELD[field] if field in self._asked.fields and not other else -1.0
 
     def _of_text(self, text: str) -> float:
         asked = self._asked

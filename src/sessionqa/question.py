@@ -117,8 +117,7 @@ _FIELDS = {
         rf"|{_NOT_DOING}\b(?:speakers?|presenters?)\b"
         rf"|\bwho(?:'s| is| was| are| were)\b[^?.!]*\b{_TALK}\b"
         rf"|\bon stage\b|\bhow many (?:people|persons) {_STAGE_VERB}\b"
-        rf"|{_ROLE}"
-        r"|^\W*who(?:'s| is| was)\b",
+        rf"|{_ROLE}",
         re.IGNORECASE,
     ),
     "title": lazily(
@@ -147,6 +146,13 @@ _FIELDS = {
         re.IGNORECASE,
     ),
 }
+_WHO_IS = lazily(r"^\W*who(?:'s| is| was)\b", re.IGNORECASE)
+# A post that somebody holds: "who is the CEO of ...". Not: "who is the man behind ...".
+_POST = lazily(
+    r"^\W*who(?:'s| is| was) the (?!speaker|presenter|host|person|man|woman|guy|one\b)"
+    r"(?P<post>[^?.!]+?)(?: (?:of|at|for|in|from|among)\b|\W*$)",
+    re.IGNORECASE,
+)
 _ENUMERATES = lazily(r",[^,.;]+,?\s(?:and|or)\s|\b(?:and|as well as)\b[^.]*\band\b|:")
 # What says that a thing is one of several: "a second reason", "containers are also a pattern".
 _FURTHER = lazily(
@@ -179,7 +185,8 @@ class Asked:
 
     `several` says that it wants several things, and `things` has the stems of what they may be.
     `fields` are names of lines of the card, `role` says that it is for what somebody on stage does
-    for a living. `defined` holds the stems of the term that a question for a definition asks
+    for a living. `post` holds the stems of what the person who is asked for has to be, such as a
+    CEO; empty for any other question. `defined` holds the stems of the term that a question for a definition asks
     about, in order, and is empty for another question.
     """
 
@@ -193,6 +200,7 @@ class Asked:
     things: frozenset[str]
     fields: frozenset[str]
     role: bool
+    post: frozenset[str]
     defined: tuple[str, ...]
 
     @property
@@ -209,6 +217,9 @@ def read(question: str) -> Asked:
     recommend = bool(_RECOMMEND.search(question))
     collection = next((name for name, of in _COLLECTIONS.items() if of.search(question)), "")
     named = frozenset(name for name, asked in _FIELDS.items() if asked.search(question))
+    post = None if "speakers" in named else _POST.search(question)
+    if _WHO_IS.search(question):
+        named |= {"speakers"}
     return Asked(
         sessions=bool(recommend or directive or _asks_for_sessions(question)),
         recommend=recommend,
@@ -220,6 +231,7 @@ def read(question: str) -> Asked:
         things=_things(question),
         fields=named,
         role=bool(re.search(_ROLE, question, re.IGNORECASE)),
+        post=frozenset(terms.stems(post["post"])) if post else frozenset(),
         # "What is the title of X" does not ask what X is.
         defined=() if named else _term(question),
     )
