@@ -186,8 +186,8 @@ class Asked:
     `several` says that it wants several things, and `things` has the stems of what they may be.
     `fields` are names of lines of the card, `role` says that it is for what somebody on stage does
     for a living. `post` holds the stems of what the person who is asked for has to be, such as a
-    CEO; empty for any other question. `defined` holds the stems of the term that a question for a definition asks
-    about, in order, and is empty for another question.
+    CEO; empty for any other question. `defined` holds the stems of the term that a question for a
+    definition asks about, in order, and is empty for another question.
     """
 
     sessions: bool
