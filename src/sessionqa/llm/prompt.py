@@ -67,6 +67,11 @@ class Templates:
             )
         return cls(system, template)
 
+    @property
+    def text(self) -> str:
+        """What they say themselves."""
+        return f"{self.system}\n{self.user.template}"
+
     def messages(self, question: str, sources: Sequence[Source]) -> list[Message]:
         """What the model is asked."""
         shown = "\n".join(source.fenced() for source in sources)
