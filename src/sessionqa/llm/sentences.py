@@ -31,7 +31,7 @@ def sentences(pieces: Iterable[str]) -> Iterator[Written | None]:
     """The sentences of the text whose pieces come one after the other; after each piece None."""
     held = ""
     for piece in pieces:
-        held += _shown(piece)
+        held += without_unseen(piece)
         ready, held = _split(held) if piece else ([], held)
         yield from filter(_says, map(_read, ready))
         if len(held) > MOST_CHARS:
@@ -40,11 +40,11 @@ def sentences(pieces: Iterable[str]) -> Iterator[Written | None]:
     yield from filter(_says, (_read(held[start:end]) for start, end in _spans(held)))
 
 
-def _shown(piece: str) -> str:
-    """The piece without what cannot be seen, such as what turns the direction of writing."""
+def without_unseen(text: str) -> str:
+    """`text` without what cannot be seen, such as what turns the direction of writing."""
     return "".join(
         one
-        for one in piece
+        for one in text
         if one in _JOINERS or one.isspace() or not unicodedata.category(one).startswith("C")
     )
 
