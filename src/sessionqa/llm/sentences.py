@@ -13,8 +13,8 @@ _WORD = re.compile(r"[^\W\d_]")
 _UNCLOSED = re.compile(r"[\[(][^\])]*$")
 # What Markdown and lists put before or around words.
 _DECORATION = re.compile(r"^\s*(?:[-*•#>]+|\d{1,2}[.)])\s+|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
-# Between letters of some scripts they tell words apart.
-_JOINERS = "\u200c\u200d"
+# Between letters of some scripts joiners tell words apart.
+_JOINER = re.compile("(?<=[^\0-\u05ff])[\u200c\u200d]")
 # A sentence is none that goes on for longer.
 MOST_CHARS = 1_000
 
@@ -42,10 +42,11 @@ def sentences(pieces: Iterable[str]) -> Iterator[Written | None]:
 
 def without_unseen(text: str) -> str:
     """`text` without what cannot be seen, such as what turns the direction of writing."""
+    joiners = {match.start() for match in _JOINER.finditer(text)}
     return "".join(
         one
-        for one in text
-        if one in _JOINERS or one.isspace() or not unicodedata.category(one).startswith("C")
+        for at, one in enumerate(text)
+        if at in joiners or one.isspace() or not unicodedata.category(one).startswith("C")
     )
 
 
