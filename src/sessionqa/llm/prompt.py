@@ -11,11 +11,18 @@ from sessionqa.datatypes import Session
 from sessionqa.errors import SettingsError
 from sessionqa.evidence import Evidence
 from sessionqa.llm import Message
+from sessionqa.llm.sentences import without_unseen
 
-# What could end a source, or pass for one, in the text of one.
-_FENCE = re.compile(r"<(?=/?\s*source)", re.IGNORECASE)
+# What could end a source or pass for one, or for the end of a turn, as models have it: <|im_end|>,
+# </s>, <start_of_turn>, [/INST].
+_OPENING = re.compile(r"<(?![\s\d=-])|<(?=\s*/?\s*source)|\[(?=/?[A-Z_]{3,}\])", re.IGNORECASE)
 # Each line of a template and of a fence costs a few tokens beside its words.
 _FENCE_TOKENS = 20
+
+
+def _inert(text: str) -> str:
+    """`text` in one line, as a model reads it: nothing in it is more than text."""
+    return _OPENING.sub("‹", " ".join(without_unseen(text).split()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +39,9 @@ class Source:
 
     def fenced(self) -> str:
         """As the model reads it."""
-        said = " ".join(" ".join(one.sentence.text.split()) for one in self.evidence)
-        about = f"{self.session.code}: {self.session.title}"
-        inner = _FENCE.sub("‹", f"{about}\n{said}")
-        return f"<source {self.number}>\n{inner}\n</source>"
+        said = " ".join(_inert(one.sentence.text) for one in self.evidence)
+        about = _inert(f"{self.session.code}: {self.session.title}")
+        return f"<source {self.number}>\n{about}\n{said}\n</source>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +73,15 @@ class Templates:
             )
         return cls(system, template)
 
+    @property
+    def text(self) -> str:
+        """What they say themselves."""
+        return f"{self.system}\n{self.user.template}"
+
     def messages(self, question: str, sources: Sequence[Source]) -> list[Message]:
         """What the model is asked."""
         shown = "\n".join(source.fenced() for source in sources)
-        user = self.user.substitute(sources=shown, question=" ".join(question.split()))
+        user = self.user.substitute(sources=shown, question=_inert(question))
         return [{"role": "system", "content": self.system}, {"role": "user", "content": user}]
 
 

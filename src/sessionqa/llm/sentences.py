@@ -1,6 +1,7 @@
 """A stream of text -> its sentences, each as soon as it is whole, with the markers it has."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ _WORD = re.compile(r"[^\W\d_]")
 _UNCLOSED = re.compile(r"[\[(][^\])]*$")
 # What Markdown and lists put before or around words.
 _DECORATION = re.compile(r"^\s*(?:[-*•#>]+|\d{1,2}[.)])\s+|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
+# Between letters of some scripts joiners tell words apart.
+_JOINER = re.compile("(?<=[^\0-\u05ff])[\u200c\u200d]")
 # A sentence is none that goes on for longer.
 MOST_CHARS = 1_000
 
@@ -28,13 +31,23 @@ def sentences(pieces: Iterable[str]) -> Iterator[Written | None]:
     """The sentences of the text whose pieces come one after the other; after each piece None."""
     held = ""
     for piece in pieces:
-        held += piece
+        held += without_unseen(piece)
         ready, held = _split(held) if piece else ([], held)
         yield from filter(_says, map(_read, ready))
         if len(held) > MOST_CHARS:
             return
         yield None
     yield from filter(_says, (_read(held[start:end]) for start, end in _spans(held)))
+
+
+def without_unseen(text: str) -> str:
+    """`text` without what cannot be seen, such as what turns the direction of writing."""
+    joiners = {match.start() for match in _JOINER.finditer(text)}
+    return "".join(
+        one
+        for at, one in enumerate(text)
+        if at in joiners or one.isspace() or not unicodedata.category(one).startswith("C")
+    )
 
 
 def _split(text: str) -> tuple[list[str], str]:

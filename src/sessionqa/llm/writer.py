@@ -11,7 +11,7 @@ from sessionqa.errors import LLMError
 from sessionqa.evidence import Evidence, Examiner
 from sessionqa.index import Index
 from sessionqa.llm import LLM
-from sessionqa.llm.attribution import Attribution, brings_addresses
+from sessionqa.llm.attribution import Attribution, can_be_marked, repeats
 from sessionqa.llm.prompt import Templates, sources_of
 from sessionqa.llm.sentences import sentences
 from sessionqa.question import read
@@ -90,7 +90,7 @@ class Writer:
         empty = self._templates.messages(question, ())
         room -= sum(llm.count_tokens(message["content"]) for message in empty)
         sources = sources_of(evidence, room, llm.count_tokens)
-        attribution = Attribution(self._index, self._encoder, sources)
+        attribution = Attribution(sources)
         before: set[str] = set()
         with closing(llm.stream(self._templates.messages(question, sources), most)) as pieces:
             for written in sentences(log.counted(pieces)):
@@ -108,7 +108,8 @@ class Writer:
 
     def _is_marked(self, sentence: str) -> bool:
         """Whether it is shown though nothing supports it."""
-        return self._settings.llm_unsupported == "mark" and not brings_addresses(sentence)
+        marks = self._settings.llm_unsupported == "mark"
+        return marks and can_be_marked(sentence) and not repeats(sentence, self._templates.text)
 
     def _made(self, quoted: Answer, said: Sequence[_Said], log: "_Log") -> Answer:
         citations: list[Citation] = []
