@@ -34,6 +34,7 @@ WIDE = 1000
 # Where examples would leave less to what they are examples of, they are left out.
 LEAST_ROOM = 120
 _NOTHING = "Quotes instead: what {} wrote is not in the summaries."
+_LITTLE = "Quotes instead: what {} wrote leaves out too much of what they say."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ class Writer:
         if _says_enough(said, should) and _says_what_was_asked(said, quoted):
             yield self._made(quoted, said, log)
         else:
-            note = _NOTHING.format(self.llm.name)
+            note = _LITTLE if any(one.support for one in said) else _NOTHING
+            note = note.format(self.llm.name)
             yield replace(quoted, note=note, writing=log.writing())
 
     def _said(
