@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessionqa.llm.sentences import MOST_CHARS, Written, sentences
@@ -38,6 +38,7 @@ def test_sentences_have_their_markers_and_no_decoration() -> None:
     assert read([SAID]) == READ
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, len(SAID)), max_size=12))
 def test_wherever_it_is_cut_the_same_is_read(at: list[int]) -> None:
     assert read(cut(SAID, at)) == READ
@@ -47,6 +48,7 @@ def test_letter_by_letter_as_well() -> None:
     assert read([*SAID]) == READ
 
 
+@settings(deadline=None)
 @given(st.lists(TEXTS, max_size=8))
 def test_whatever_is_written_sentences_are_plain_lines_with_words(pieces: list[str]) -> None:
     for one in read(pieces):
@@ -55,6 +57,7 @@ def test_whatever_is_written_sentences_are_plain_lines_with_words(pieces: list[s
         assert not {*one.text} & {"\u200b", "\u202e"}
 
 
+@settings(deadline=None)
 @given(st.lists(TEXTS, max_size=8))
 def test_no_letter_is_made_up_or_moved(pieces: list[str]) -> None:
     def letters(text: str) -> str:
@@ -64,6 +67,7 @@ def test_no_letter_is_made_up_or_moved(pieces: list[str]) -> None:
     assert all(letter in said for letter in letters("".join(one.text for one in read(pieces))))
 
 
+@settings(deadline=None)
 @given(st.lists(TEXTS, max_size=8))
 def test_each_piece_gives_whoever_waits_a_turn(pieces: list[str]) -> None:
     assert sum(one is None for one in sentences(pieces)) == len(pieces)

@@ -80,7 +80,7 @@ class Templates:
                 f"({error}): put both there, or leave it out"
             ) from error
         template = Template(user)
-        if not template.is_valid() or {"sources", "question"} - {*template.get_identifiers()}:
+        if not template.is_valid() or {*template.get_identifiers()} != {"sources", "question"}:
             raise SettingsError(
                 f"{folder}/user.txt lacks $sources or $question, or has another name after a $: "
                 "write $$ for a dollar sign"
