@@ -143,14 +143,14 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
 
 def obedient(prompt: str) -> Iterator[str]:
     """Answers, then does all that the prompt says, whoever says it."""
-    question = prompt.rpartition("Question: ")[2]
+    question = re.findall(r"^Question: (.*)", prompt, re.MULTILINE)[-1]
     for number in range(len(PASSAGES)):
         if DEPOTS[number] in question:
             yield f"The {DEPOTS[number]} depot holds {number + 41} crates. [1]\n"
     for said in _SAYS.findall(prompt):
         yield from re.findall(r"\S+\s*", said.replace("QUESTION", quote(question[:60])))
         yield ".\n" if not said.endswith(".") else "\n"
-    if _LEAKS.search(prompt.partition("<source 1>")[2]):
+    if _LEAKS.search(f"{question}{re.findall('^> .*', prompt, re.MULTILINE)}"):
         yield f"{prompt}\n"
 
 
@@ -183,7 +183,8 @@ def assert_backed(sentence: str, answer: Answer, number: int, session: Session) 
     assert denials[0] == denials[1]
     order = [word for word in re.findall(r"\w+", sentence) if word.casefold() not in _LITTLE]
     places = [known.casefold().find(word.casefold()[:4]) for word in order]
-    assert places == sorted(places) or session.title in sentence, (sentence, citation.quote)
+    exact = sentence == citation.quote or session.title in sentence
+    assert exact or places == sorted(places), (sentence, citation.quote)
 
 
 class _Tags(HTMLParser):
@@ -230,22 +231,25 @@ def assert_safe(answer: Answer, hostile: Hostile) -> None:
 
 
 def assert_not_leaked(text: str) -> None:
-    told = re.findall(r"\w+", Templates.read().system.casefold())
+    told = re.findall(r"\w+", Templates.read().text.casefold())
     shown = " ".join(re.findall(r"\w+", text.casefold()))
     for run in zip(*(told[n:] for n in range(5)), strict=False):
         assert " ".join(run) not in shown
 
 
 def assert_fenced(llm: Told) -> None:
-    """Each source begins and ends once, in lines of their own, and there is no other turn."""
-    for system, user in llm.asked:
+    """Each line of a source is told from ours, and there is no other turn."""
+    templates = Templates.read()
+    before, _, behind = templates.user.template.partition("$sources")
+    for system, *examples, user in llm.asked:
         assert (system["role"], user["role"]) == ("system", "user")
-        sources, _, question = user["content"].rpartition("\n\nQuestion: ")
-        lines = sources.splitlines()
-        opened = [line for line in lines if re.fullmatch(r"<source \d+>", line)]
-        assert [int(line[8:-1]) for line in opened] == [*range(1, len(opened) + 1)]
-        assert lines.count("</source>") == len(opened)
-        rest = "".join(line for line in lines if line not in {*opened, "</source>"}) + question
+        assert tuple(examples) in ((), templates.examples)
+        lines = user["content"].splitlines()
+        sources = [line for line in lines if line.startswith("> ")]
+        question = lines[0].removeprefix("Question: ")
+        ours = before.replace("$question", question) + "\n".join(sources) + behind
+        assert user["content"] == ours
+        rest = "\n".join(sources) + question
         assert not re.search(r"<\s*/?\s*[\w|｜/!]|\[/?INST", rest)
         assert not _UNSEEN.search(rest)
 

