@@ -300,6 +300,8 @@ def test_ask_json_has_every_field_with_its_type(shipped: Settings, capsys: Captu
         "timings": dict,
         "filter": str,
         "corrections": list,
+        "note": str,
+        "writing": type(None),
     }
     assert {name: type(value) for name, value in answer["citations"][0].items()} == {
         "number": int,

@@ -8,7 +8,7 @@ import pytest
 
 from sessionqa import Assistant, feedback
 from sessionqa.answer import ExtractiveAnswerer
-from sessionqa.ui import kept
+from sessionqa.ui import kept, page
 from sessionqa.ui.quick import gr
 from sessionqa.ui.talk import Judged, Talk
 
@@ -31,7 +31,7 @@ def test_an_answer_that_is_stopped_ends_with_what_was_shown(
     talk: Talk, request_: gr.Request, assistant: Assistant
 ) -> None:
     whole = assistant.ask(LIST)
-    steps = talk.ask(request_, LIST, None, "", 8, [])
+    steps = talk.ask(request_, LIST, None, "", page.QUOTES, 8, [])
     next(steps)
     first: Any = next(steps)
     assert len(first[ANSWERS][0].citations) == 1
@@ -47,7 +47,7 @@ def test_to_stop_where_nothing_comes_stops_nothing_later(
     talk: Talk, request_: gr.Request, assistant: Assistant
 ) -> None:
     talk.stop(request_)
-    *_, last = talk.ask(request_, LIST, None, "", 8, [])
+    *_, last = talk.ask(request_, LIST, None, "", page.QUOTES, 8, [])
     [said] = kept.read(last[TURNS])
     assert said.text == assistant.ask(LIST).text
 
@@ -56,20 +56,20 @@ def test_a_conversation_that_the_server_forgot_goes_on(
     talk: Talk, request_: gr.Request, assistant: Assistant
 ) -> None:
     turns = kept.kept((assistant.ask("What is ARC310 about?"),))
-    *_, last = talk.ask(request_, "Who presented it?", None, turns, 8, [])
+    *_, last = talk.ask(request_, "Who presented it?", None, turns, page.QUOTES, 8, [])
     first, second = kept.read(last[TURNS])
     assert first.question == "What is ARC310 about?"
     assert "Mike Hagen" in second.text
     # One that was left is none of this.
-    *_, last = talk.ask(request_, "Who presented it?", (), turns, 8, [])
+    *_, last = talk.ask(request_, "Who presented it?", (), turns, page.QUOTES, 8, [])
     assert len(kept.read(last[TURNS])) == 1
 
 
 def test_a_question_that_cannot_be_answered_is_given_back(talk: Talk, request_: gr.Request) -> None:
     too_long = "a" * 80_001
-    *_, last = talk.ask(request_, too_long, None, "", 8, [])
+    *_, last = talk.ask(request_, too_long, None, "", page.QUOTES, 8, [])
     assert last[3] == too_long
-    [nothing] = talk.ask(request_, " ", None, "", 8, [])
+    [nothing] = talk.ask(request_, " ", None, "", page.QUOTES, 8, [])
     assert nothing[0] == gr.skip()
 
 

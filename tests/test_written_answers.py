@@ -20,7 +20,7 @@ from sessionqa.doctor import examine
 from sessionqa.verify import verify
 
 QUESTION = "What do worms eat?"
-TRUE = "Worms eat kitchen scraps."
+TRUE = "Worms eat kitchen scraps within six weeks."
 FALSE = "Worms eat 7 lemons."
 # A process in which the package of that name is not installed.
 WITHOUT = """

@@ -142,6 +142,11 @@ class Assistant:
         queries = models.open_queries(settings) if settings.llm_query != "off" else None
         return cls(index, encoder, answerer, settings, reranker, writer, queries)
 
+    @property
+    def llm(self) -> str:
+        """The name of the language model that writes; empty where none does."""
+        return self.writer.llm.name if self.writer else ""
+
     def live(self) -> "Assistant":
         """The assistant of the build that is live in its folder by now: often this one.
 

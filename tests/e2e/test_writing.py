@@ -10,7 +10,9 @@ from speaking import Speaker, speaking
 from sessionqa import Settings
 
 QUESTION = "What is shuffle sharding?"
-TRUE = "Shuffle sharding is a method that limits the impact of a failure to smaller subsets."
+TRUE = (
+    "Shuffle sharding is a method that limits the impact of a failure to smaller subsets of users."
+)
 FALSE = "It was invented on the moon in 1969."
 
 

@@ -105,7 +105,7 @@ def test_what_is_supported_but_beside_the_question_is_quoted_instead(
     bakery: Assistant, quoted: Answer
 ) -> None:
     answer = written(bakery, "Presented by Tom Reis.")
-    assert_quotes(answer, quoted, "not in the summaries")
+    assert_quotes(answer, quoted, "leaves out too much")
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_it_survives_in_the_browser(bakery: Assistant) -> None:
 
 @pytest.mark.parametrize("unsupported", ["drop", "mark"])
 def test_html_that_a_model_writes_is_never_one(bakery: Assistant, unsupported: Unsupported) -> None:
-    said = f'<img src=x onerror=alert(1)> burns. <script>alert("x")</script> burns. {STEAM}'
+    said = f'<img src=x onerror=alert(1)> <script>alert("x")</script> burns. {STEAM}'
     answer = written(bakery, said, unsupported=unsupported)
     shown = page.answer(answer, 0, answer.text)
     assert "<img" not in shown

@@ -15,7 +15,9 @@ from sessionqa import Assistant, Settings
 from sessionqa.server.records import AnswerRecord
 
 QUESTION = "What is shuffle sharding?"
-TRUE = "Shuffle sharding is a method that limits the impact of a failure to smaller subsets."
+TRUE = (
+    "Shuffle sharding is a method that limits the impact of a failure to smaller subsets of users."
+)
 FALSE = "It was invented on the moon in 1969."
 STREAMED = {"accept": "text/event-stream"}
 

@@ -19,17 +19,17 @@ from sessionqa.question import read
 from sessionqa.quotes import UNSUPPORTED
 from sessionqa.settings import Settings
 
-# What is written must say what would be quoted: the first quote, and of all of them so much. A
-# quote is said where so much of its words is.
-ENOUGH, WHOLE = 0.7, 0.75
-# A model that leaves out too much is asked again for the best of that alone, so often in all: a
-# small one says one sentence of three, and the others when they are all that it is shown.
+# A quote is said where so much of its words is. What a small model writes must say so much of all
+# that would be quoted, its first sentence in any case.
+WHOLE, ENOUGH = 0.75, 0.7
+# One that leaves out more is asked again for the best of that alone, so often in all: it says one
+# sentence of three, and the others when they are all that it is shown.
 MOST_TURNS = 5
 MOST_SENTENCES = 8
 # Where what is not supported is dropped, a model that says so many such in a row has lost its way.
 RAMBLING = 2
-# A prompt of so many tokens has room for more than what would be quoted, and its reader the sense
-# to choose. One that may read less is small, and says what it should not.
+# A model that is given prompts of so many tokens is shown more than what would be quoted, and has
+# the sense to choose. One that may read less is small, and says what it should not.
 WIDE = 1000
 # Where examples would leave less to what they are examples of, they are left out.
 LEAST_ROOM = 120
@@ -84,7 +84,7 @@ class Writer:
             note = f"Quotes instead: {error}."
             yield replace(quoted, note=note, writing=log.writing())
             return
-        if _says_enough(said, should) and _says_what_was_asked(said, quoted):
+        if self._says_enough(said, should) and _says_what_was_asked(said, quoted):
             yield self._made(quoted, said, log)
         else:
             note = _LITTLE if any(one.support for one in said) else _NOTHING
@@ -99,12 +99,12 @@ class Writer:
         log: "_Log",
     ) -> Iterator[_Said | None]:
         """What the model says, each sentence once, as far as it is shown; None while it goes on."""
-        wide = self.llm.prompt_tokens >= WIDE
-        shown = [*should, *(one for one in evidence if wide and one not in should)]
+        more = [one for one in evidence if self._is_wide and one not in should]
+        shown = [*should, *more]
         said: list[_Said] = []
         before: set[str] = set()
         left = list(should)
-        for turn in range(MOST_TURNS):
+        for turn in range(1 if self._is_wide else MOST_TURNS):
             for one in self._turn(question, shown, before, log):
                 # What is marked is marked once: it was asked again for what it left out.
                 if one is None or one.support or not turn:
@@ -113,9 +113,22 @@ class Writer:
                     said.append(one)
             left = [one for one in left if turn == 0 or one is not shown[0]]
             left = [one for one in left if _share_said(one, said) < WHOLE]
-            if not left or _says_enough(said, should):
+            if not left or self._says_enough(said, should):
                 return
             shown = left[:1]
+
+    @property
+    def _is_wide(self) -> bool:
+        return self.llm.prompt_tokens >= WIDE
+
+    def _says_enough(self, said: Sequence[_Said], should: Sequence[Evidence]) -> bool:
+        """Whether what would be quoted is said: all but a little, or some by a wide model."""
+        shares = [_share_said(one, said) for one in should]
+        if self._is_wide:
+            return max(shares) >= WHOLE
+        lengths = [len(one.sentence.text) for one in should]
+        whole = sum(share * length for share, length in zip(shares, lengths, strict=True))
+        return shares[0] >= WHOLE and whole >= ENOUGH * sum(lengths)
 
     def _turn(
         self, question: str, evidence: Sequence[Evidence], before: set[str], log: "_Log"
@@ -215,15 +228,6 @@ def _should_be_said(quoted: Answer, evidence: Sequence[Evidence]) -> list[Eviden
         if one.sentence.session_code == citation.session_code
         and citation.start <= one.sentence.start < citation.end
     ] or list(evidence[:1])
-
-
-def _says_enough(said: Sequence[_Said], should: Sequence[Evidence]) -> bool:
-    """Whether the first of what should be said is said, and enough of all of it."""
-    shares = [_share_said(one, said) for one in should]
-    lengths = [len(one.sentence.text) for one in should]
-    both = zip(shares, lengths, strict=True)
-    whole = sum(share * length for share, length in both)
-    return bool(shares) and shares[0] >= WHOLE and whole >= ENOUGH * sum(lengths)
 
 
 def _share_said(one: Evidence, said: Sequence[_Said]) -> float:

@@ -40,7 +40,7 @@ def build(
     blocks = gr.Blocks(title="sessionqa", analytics_enabled=False, fill_width=True)
     with blocks:
         gr.HTML(
-            page.masthead(sessions, assistant.settings.llm),
+            page.masthead(sessions, assistant.llm),
             elem_id="masthead",
             apply_default_css=False,
         )

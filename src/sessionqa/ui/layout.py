@@ -154,7 +154,7 @@ def _buttons() -> Buttons:
 
 def _narrowing(assistant: Assistant, fields: Sequence[str]) -> list[Any]:
     """Who writes, how many passages to look at, and for each field the values to keep to."""
-    llm = assistant.settings.llm
+    llm = assistant.llm
     # Above all else, for it changes every answer; without a model there is nothing to choose.
     who = gr.Radio(
         [llm, page.QUOTES] if llm else [page.QUOTES],
