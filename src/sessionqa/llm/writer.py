@@ -19,22 +19,24 @@ from sessionqa.question import read
 from sessionqa.quotes import UNSUPPORTED
 from sessionqa.settings import Settings
 
-# What is written must say what would be quoted: the first quote, and of all of them so much. A
-# quote is said where so much of its words is.
+# The best sentence that an answer is supported by comes so near to the best that there is, or it
+# is about something else.
+CLOSE = 0.3
+# What a small model writes must say what would be quoted: the first quote, and of all of them so
+# much. A quote is said where so much of its words is.
 ENOUGH, WHOLE = 0.7, 0.75
 # A model that leaves out too much is asked again for the best of that alone, so often in all: a
 # small one says one sentence of three, and the others when they are all that it is shown.
 MOST_TURNS = 5
 MOST_SENTENCES = 8
-# Where what is not supported is dropped, a model that says so many such in a row has lost its way.
+# A small model that says so many in a row that are not supported has lost its way.
 RAMBLING = 2
 # A prompt of so many tokens has room for more than what would be quoted, and its reader the sense
 # to choose. One that may read less is small, and says what it should not.
 WIDE = 1000
 # Where examples would leave less to what they are examples of, they are left out.
 LEAST_ROOM = 120
-_NOTHING = "Quotes instead: what {} wrote is not in the summaries."
-_LITTLE = "Quotes instead: what {} wrote leaves out too much of what they say."
+_NOTHING = "Quotes instead: what {} wrote is not in the summaries, or says too little."
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,10 @@ class Writer:
             note = f"Quotes instead: {error}."
             yield replace(quoted, note=note, writing=log.writing())
             return
-        if _says_enough(said, should) and _says_what_was_asked(said, quoted):
+        if self._suffices(said, should, evidence) and _says_what_was_asked(said, quoted):
             yield self._made(quoted, said, log)
         else:
-            note = _LITTLE if any(one.support for one in said) else _NOTHING
-            note = note.format(self.llm.name)
+            note = _NOTHING.format(self.llm.name)
             yield replace(quoted, note=note, writing=log.writing())
 
     def _said(
@@ -99,8 +100,8 @@ class Writer:
         log: "_Log",
     ) -> Iterator[_Said | None]:
         """What the model says, each sentence once, as far as it is shown; None while it goes on."""
-        wide = self.llm.prompt_tokens >= WIDE
-        shown = [*should, *(one for one in evidence if wide and one not in should)]
+        others = evidence if self._is_wide else ()
+        shown = [*should, *(one for one in others if one not in should)]
         said: list[_Said] = []
         before: set[str] = set()
         left = list(should)
@@ -113,7 +114,7 @@ class Writer:
                     said.append(one)
             left = [one for one in left if turn == 0 or one is not shown[0]]
             left = [one for one in left if _share_said(one, said) < WHOLE]
-            if not left or _says_enough(said, should):
+            if not left or self._suffices(said, should, evidence):
                 return
             shown = left[:1]
 
@@ -139,7 +140,7 @@ class Writer:
                 if support or self._is_marked(written.text):
                     yield _Said(written.text, support)
                 unsupported = 0 if support else unsupported + 1
-                if unsupported == RAMBLING and self._settings.llm_unsupported == "drop":
+                if unsupported == RAMBLING and not self._is_wide:
                     return
 
     def _messages(
@@ -155,6 +156,19 @@ class Writer:
                 break
         sources = sources_of(evidence, left, llm.count_tokens)
         return self._templates.messages(question, sources, examples), sources
+
+    @property
+    def _is_wide(self) -> bool:
+        return self.llm.prompt_tokens >= WIDE
+
+    def _suffices(
+        self, said: Sequence[_Said], should: Sequence[Evidence], evidence: Sequence[Evidence]
+    ) -> bool:
+        """Whether it is about what was asked; of a small model also whether it is all of it."""
+        best = max((one.support.score for one in said if one.support), default=None)
+        if best is None or best < max(one.score for one in evidence) - CLOSE:
+            return False
+        return self._is_wide or _says_enough(said, should)
 
     def _is_marked(self, sentence: str) -> bool:
         """Whether it is shown though nothing supports it."""
