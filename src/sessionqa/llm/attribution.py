@@ -193,6 +193,8 @@ def _can_begin(word: Word, of: Sequence[Word], at: int) -> bool:
 
 def _can_skip(word: Word, of: Sequence[Word], last: int, at: int) -> bool:
     """Whether the words between `of[last]` and `of[at]` can be left out."""
+    if last + 1 == at:
+        return word.parted == of[at].parted or word.listed or of[at].listed
     between = [one for one in of[last + 1 : at] if not one.is_manner]
     if not between:
         return True

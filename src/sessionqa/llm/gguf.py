@@ -75,6 +75,8 @@ class GgufLLM:
         parameters.api_keys = [self._key]
         parameters.verbosity = _QUIET
         parameters.warmup = False
+        # Or it keeps what it computed of earlier prompts, up to 8 GiB.
+        parameters.cache_ram_mib = 0
         try:
             self._server = xllamacpp.Server(parameters)
         except RuntimeError as error:

@@ -127,14 +127,15 @@ _OWNED = re.compile(r"['’]s?$")
 _GLUE = re.compile(r"[\s\-/'’]*")
 # With these a clause begins that stands by itself; with others behind a comma.
 _CONTRASTS = frozenset("but while whereas".split())
-_REASONS = frozenset("becaus although though".split())
-_GOES_ON = frozenset("and or which who so sinc".split())
+_REASONS = frozenset("becaus sinc although though".split())
+_GOES_ON = frozenset("and or which who so".split())
 # No adverbs.
 _NO_MANNER = re.compile(
     r"(?:.{0,2}|fami|ear|dai|week|month|hour|year|supp|app|rep|assemb|anoma|multip|imp|comp|"
     r"friend|ita)ly",
     re.IGNORECASE,
 )
+_PARTS = re.compile(r"[,;:.!?()–—…]|\s-+\s")
 _SOUGHT = re.compile(r"[^\W\d_]+")
 # Words that only English has, and some that others have as well: of these it takes a few.
 _ENGLISH = frozenset(
@@ -180,8 +181,18 @@ class Word:
     @property
     def bound(self) -> bool:
         """Whether the word before needs it: an object, or what something is."""
-        signs = re.search(r"[^\w\s\-/'’]", self.gap)
-        return not self.opens and signs is None and _LIGHT.issuperset(self.lead)
+        return not self.opens and not self.parted and _LIGHT.issuperset(self.lead)
+
+    @property
+    def parted(self) -> bool:
+        """Whether a comma or the like stands before it: "No, service is free"."""
+        return _PARTS.search(self.gap) is not None
+
+    @property
+    def listed(self) -> bool:
+        """Whether a clause or an item begins with it, of which a comma tells nothing."""
+        begins = self.key in _REASONS or self.key in _CONDITIONS
+        return begins or not {"and", *_CONTRASTS}.isdisjoint(self.lead)
 
     @property
     def placed(self) -> bool:
@@ -197,7 +208,7 @@ class Word:
     def completes(self) -> bool:
         """Whether the words before are not all that is meant: "a bank of Spain"."""
         begins = not {"of", "to"}.isdisjoint(self.lead[:1]) or self.complements
-        return begins and not re.search(r"[,;:.()–—]", self.gap)
+        return begins and not self.parted
 
     @property
     def joined(self) -> bool:
@@ -361,7 +372,7 @@ def _fronted(words: tuple[Word, ...]) -> tuple[Word, ...]:
     for at, word in enumerate(words[1:], 1):
         if "," in word.gap:
             first = words[0]
-            begins = first.lead or first.conditions or first.key in ("becaus", "sinc", "although")
+            begins = first.lead or first.conditions or first.key in _REASONS
             if not begins or not re.match(r"\s*,", word.gap) or "and" in word.lead:
                 return ()
             front, rest = words[:at], words[at:]
@@ -399,7 +410,7 @@ def _active(words: tuple[Word, ...]) -> tuple[Word, ...]:
 def is_adjunct(words: Sequence[Word]) -> bool:
     """Whether the words before the last are phrases that can go: "in Spain", not "of Spain"."""
     links = {link for word in words for link in word.lead}
-    signs = any(re.search(r"[^\w\s\-/'’]", word.gap) for word in words)
+    signs = any(word.parted for word in words)
     allowed = links <= _PLACING | _DEFINITE | {"a", "an", "to"}
     return allowed and not signs and words[0].placed and "of" not in words[-1].lead
 
