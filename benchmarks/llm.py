@@ -125,11 +125,13 @@ def table(assistant: Assistant, done: Sequence[Written]) -> str:
     supported = sum(writing.supported for writing in writings)
     ties = attribution_ms(assistant, done) or [0.0]
     own = [one for one in done if one.written.written]
+    alone = sum(not one.written.writing.quotes for one in own if one.written.writing)
     quotes = np.mean([evaluate.nuggets(one.gold, one.quoted) for one in facts])
     model = np.mean([evaluate.nuggets(one.gold, one.written) for one in facts])
     lines = [
         ("questions asked of the model", f"{len(done)}"),
         ("answers of its own", f"{len(own) / len(done):.3f}"),
+        ("the same without quotes behind them", f"{alone / len(done):.3f}"),
         (f"facts stated by quotes, of {len(facts)} questions", f"{quotes:.3f}"),
         ("facts stated with the model", f"{model:.3f}"),
         ("its sentences that are supported", f"{supported / max(sentences, 1):.3f}"),

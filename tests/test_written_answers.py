@@ -187,7 +187,7 @@ def test_another_package_can_bring_a_model(
 ) -> None:
     (tmp_path / "parrots.py").write_text(
         "class Parrot:\n"
-        "    name, context_tokens, prompt_tokens = 'parrot', 1000, 500\n"
+        "    name, context_tokens, prompt_tokens = 'parrot', 2000, 1000\n"
         "    def count_tokens(self, text): return len(text.split())\n"
         f"    def stream(self, messages, most): yield {TRUE!r}\n"
         "def parrot(where, settings): return Parrot()\n"

@@ -138,12 +138,14 @@ class Correction:
 class Writing:
     """What a language model did for an answer, whether or not its words were taken.
 
-    Of the `sentences` that it wrote, `supported` are tied to a source. `tokens` counts the pieces
+    Of the `sentences` that it wrote, `supported` are tied to a source. So many `quotes` stand
+    behind them for what it left out. `tokens` counts the pieces
     that came, `first_ms` is the time until the first of them, `whole_ms` until the last.
     """
 
     sentences: int
     supported: int
+    quotes: int
     tokens: int
     first_ms: float
     whole_ms: float

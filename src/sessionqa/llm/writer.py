@@ -1,5 +1,6 @@
 """Answers that a language model writes, of which only what the summaries support is left."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -16,25 +17,27 @@ from sessionqa.llm.attribution import Attribution, can_be_marked, repeats
 from sessionqa.llm.prompt import Source, Templates, sources_of
 from sessionqa.llm.sentences import sentences
 from sessionqa.question import read
-from sessionqa.quotes import UNSUPPORTED
+from sessionqa.quotes import UNSUPPORTED, marked
 from sessionqa.settings import Settings
 
-# A quote is said where so much of its words is. What a small model writes must say so much of all
-# that would be quoted, its first sentence in any case.
-WHOLE, ENOUGH = 0.75, 0.7
-# One that leaves out more is asked again for the best of that alone, so often in all: it says one
-# sentence of three, and the others when they are all that it is shown.
-MOST_TURNS = 5
+# The best sentence that an answer is supported by comes so near to the best that there is, or it
+# is about something else.
+CLOSE = 0.3
+# A quote is said where so much of its words is.
+WHOLE = 0.75
+# A small model says one sentence of three. Where that is not the one that answers best, it is asked
+# again for that alone, so often in all; the others are quoted behind what it wrote.
+MOST_TURNS = 3
 MOST_SENTENCES = 8
-# Where what is not supported is dropped, a model that says so many such in a row has lost its way.
+# A small model that says so many in a row that are not supported has lost its way.
 RAMBLING = 2
-# A model that is given prompts of so many tokens is shown more than what would be quoted, and has
-# the sense to choose. One that may read less is small, and says what it should not.
+# A prompt of so many tokens has room for more than what would be quoted, and its reader the sense
+# to choose. One that may read less is small, and says what it should not.
 WIDE = 1000
 # Where examples would leave less to what they are examples of, they are left out.
 LEAST_ROOM = 120
-_NOTHING = "Quotes instead: what {} wrote is not in the summaries."
-_LITTLE = "Quotes instead: what {} wrote leaves out too much of what they say."
+_NOTHING = "Quotes instead: what {} wrote is not in the summaries, or says too little."
+_ALSO = "From the summaries:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,13 @@ class Writer:
             note = f"Quotes instead: {error}."
             yield replace(quoted, note=note, writing=log.writing())
             return
-        if self._says_enough(said, should) and _says_what_was_asked(said, quoted):
-            yield self._made(quoted, said, log)
-        else:
-            note = _LITTLE if any(one.support for one in said) else _NOTHING
-            note = note.format(self.llm.name)
-            yield replace(quoted, note=note, writing=log.writing())
+        if self._suffices(said, should, evidence):
+            left = () if self._is_wide else _left_out(should, said)
+            written = self._made(quoted, said, log, left)
+            if _says_what_was_asked(written, quoted):
+                yield written
+                return
+        yield replace(quoted, note=_NOTHING.format(self.llm.name), writing=log.writing())
 
     def _said(
         self,
@@ -99,11 +103,10 @@ class Writer:
         log: "_Log",
     ) -> Iterator[_Said | None]:
         """What the model says, each sentence once, as far as it is shown; None while it goes on."""
-        more = [one for one in evidence if self._is_wide and one not in should]
-        shown = [*should, *more]
+        others = evidence if self._is_wide else ()
+        shown = [*should, *(one for one in others if one not in should)]
         said: list[_Said] = []
         before: set[str] = set()
-        left = list(should)
         for turn in range(1 if self._is_wide else MOST_TURNS):
             for one in self._turn(question, shown, before, log):
                 # What is marked is marked once: it was asked again for what it left out.
@@ -111,24 +114,9 @@ class Writer:
                     yield one
                 if one:
                     said.append(one)
-            left = [one for one in left if turn == 0 or one is not shown[0]]
-            left = [one for one in left if _share_said(one, said) < WHOLE]
-            if not left or self._says_enough(said, should):
+            if self._suffices(said, should, evidence):
                 return
-            shown = left[:1]
-
-    @property
-    def _is_wide(self) -> bool:
-        return self.llm.prompt_tokens >= WIDE
-
-    def _says_enough(self, said: Sequence[_Said], should: Sequence[Evidence]) -> bool:
-        """Whether what would be quoted is said: all but a little, or some by a wide model."""
-        shares = [_share_said(one, said) for one in should]
-        if self._is_wide:
-            return max(shares) >= WHOLE
-        lengths = [len(one.sentence.text) for one in should]
-        whole = sum(share * length for share, length in zip(shares, lengths, strict=True))
-        return shares[0] >= WHOLE and whole >= ENOUGH * sum(lengths)
+            shown = [should[0]]
 
     def _turn(
         self, question: str, evidence: Sequence[Evidence], before: set[str], log: "_Log"
@@ -152,7 +140,7 @@ class Writer:
                 if support or self._is_marked(written.text):
                     yield _Said(written.text, support)
                 unsupported = 0 if support else unsupported + 1
-                if unsupported == RAMBLING and self._settings.llm_unsupported == "drop":
+                if unsupported == RAMBLING and not self._is_wide:
                     return
 
     def _messages(
@@ -169,12 +157,32 @@ class Writer:
         sources = sources_of(evidence, left, llm.count_tokens)
         return self._templates.messages(question, sources, examples), sources
 
+    @property
+    def _is_wide(self) -> bool:
+        return self.llm.prompt_tokens >= WIDE
+
+    def _suffices(
+        self, said: Sequence[_Said], should: Sequence[Evidence], evidence: Sequence[Evidence]
+    ) -> bool:
+        """Whether what it says answers: a small model the best quote, any other one as good."""
+        if not self._is_wide:
+            return _share_said(should[0], said) >= WHOLE
+        best = max((one.support.score for one in said if one.support), default=-math.inf)
+        return best >= max(one.score for one in evidence) - CLOSE
+
     def _is_marked(self, sentence: str) -> bool:
         """Whether it is shown though nothing supports it."""
         marks = self._settings.llm_unsupported == "mark"
         return marks and can_be_marked(sentence) and not repeats(sentence, self._templates.text)
 
-    def _made(self, quoted: Answer, said: Sequence[_Said], log: "_Log") -> Answer:
+    def _made(
+        self,
+        quoted: Answer,
+        said: Sequence[_Said],
+        log: "_Log",
+        left: Sequence[Evidence] = (),
+    ) -> Answer:
+        """The answer of these sentences, behind them the quotes of what is `left`."""
         citations: list[Citation] = []
         parts = []
         for one in said:
@@ -183,9 +191,15 @@ class Writer:
                 parts.append(f"{one.text} [{len(citations)}]")
             else:
                 parts.append(f"{one.text} {UNSUPPORTED}")
+        text = " ".join(parts)
+        if left:
+            behind = [_citation(len(citations) + place, one) for place, one in enumerate(left, 1)]
+            text = f"{text}\n\n{_ALSO} {' '.join(map(marked, behind))}"
+            citations += behind
+            log.quotes = len(left)
         return replace(
             quoted,
-            text=" ".join(parts),
+            text=text,
             citations=tuple(citations),
             answerer=f"{WRITTEN}{self.llm.name}",
             writing=log.writing(),
@@ -201,6 +215,7 @@ class _Log:
         self._tokens = 0
         self.sentences = 0
         self.supported = 0
+        self.quotes = 0
 
     def counted(self, pieces: Iterator[str]) -> Iterator[str]:
         """The same pieces, noted as they come."""
@@ -215,7 +230,12 @@ class _Log:
         now = time.perf_counter()
         first, whole = ((at - self._started) * 1000 for at in (self._first or now, now))
         return Writing(
-            self.sentences, self.supported, self._tokens, round(first, 2), round(whole, 2)
+            self.sentences,
+            self.supported,
+            self.quotes,
+            self._tokens,
+            round(first, 2),
+            round(whole, 2),
         )
 
 
@@ -241,9 +261,13 @@ def _stems(text: str) -> frozenset[str]:
     return frozenset(terms.stem(word) for word in terms.content_words(text))
 
 
-def _says_what_was_asked(said: Sequence[_Said], quoted: Answer) -> bool:
+def _left_out(should: Sequence[Evidence], said: Sequence[_Said]) -> list[Evidence]:
+    return [one for one in should if _share_said(one, said) < WHOLE]
+
+
+def _says_what_was_asked(written: Answer, quoted: Answer) -> bool:
     """Whether it has what answers the question, where the quotes show that."""
-    text = " ".join(one.text for one in said if one.support).casefold()
+    text = written.text.casefold()
     spans = ((one, one.emphasis) for one in quoted.citations if one.emphasis)
     return all(
         one.quote[start - one.start : end - one.start].casefold() in text
