@@ -11,7 +11,7 @@ from told import Says, Told, always, with_writer
 from sessionqa import Answer, Assistant
 from sessionqa.errors import SettingsError
 from sessionqa.llm import open_llm
-from sessionqa.llm.writer import MOST_SENTENCES, Writer
+from sessionqa.llm.writer import MOST_SENTENCES, MOST_TURNS, Writer
 from sessionqa.quotes import UNSUPPORTED, pieces, places
 from sessionqa.settings import Settings, Unsupported
 from sessionqa.terminal import as_text
@@ -105,7 +105,7 @@ def test_what_is_supported_but_beside_the_question_is_quoted_instead(
     bakery: Assistant, quoted: Answer
 ) -> None:
     answer = written(bakery, "Presented by Tom Reis.")
-    assert_quotes(answer, quoted, "leaves out too much")
+    assert_quotes(answer, quoted, "or says too little")
 
 
 @pytest.mark.parametrize(
@@ -316,3 +316,51 @@ def test_templates_that_cannot_be_used_are_told_at_once(bakery: Assistant) -> No
     says: Says = always(STEAM)
     with pytest.raises(SettingsError, match="put both there, or leave it out"):
         Writer(Told(says), bakery.index, bakery.encoder, settings)
+
+
+BANK = "Which disaster recovery strategy did the bank choose?"
+CHOICE = "The FinTech retail bank chose warm standby as its disaster recovery strategy."
+
+
+def small(*said: str) -> Told:
+    """A model that may read little."""
+    return Told(always(*said), prompt_tokens=600)
+
+
+def test_what_a_small_model_leaves_out_is_quoted_behind_it(assistant: Assistant) -> None:
+    quoted = assistant.ask(BANK)
+    assert quoted.citations[0].quote == CHOICE
+    llm = small(CHOICE)
+    answer = with_writer(assistant, llm).ask(BANK)
+    behind = [one.quote for one in quoted.citations[1:]]
+    assert behind
+    assert answer.text.startswith(f"{CHOICE} [1]\n\nFrom the summaries: “{behind[0]}” [2]")
+    assert [one.quote for one in answer.citations] == [CHOICE, *behind]
+    assert answer.writing is not None
+    assert answer.writing.quotes == len(behind)
+    assert len(llm.asked) == 1
+    assert all(check.holds for check in verify(answer, assistant.index.session))
+    assert [one.citation for one in places(answer)] == list(answer.citations)
+    assert "“" in page.answer(answer, 0, answer.text)
+
+
+def test_a_small_model_is_asked_again_for_what_answers_best(assistant: Assistant) -> None:
+    said = iter(["Bread is a myth.", CHOICE])
+    llm = Told(lambda _: [next(said)], prompt_tokens=600)
+    answer = with_writer(assistant, llm).ask(BANK)
+    assert answer.text.startswith(f"{CHOICE} [1]")
+    assert len(llm.asked) == 2
+    shown = [messages[-1]["content"] for messages in llm.asked]
+    assert len(shown[1]) < len(shown[0])
+
+
+def test_a_small_model_that_does_not_say_it_is_not_asked_for_ever(assistant: Assistant) -> None:
+    llm = small("Bread is a myth.")
+    answer = with_writer(assistant, llm).ask(BANK)
+    assert answer.answerer == "extractive"
+    assert len(llm.asked) == MOST_TURNS
+
+
+def test_a_larger_model_may_be_brief(assistant: Assistant) -> None:
+    answer = with_writer(assistant, Told(always(CHOICE))).ask(BANK)
+    assert answer.text == f"{CHOICE} [1]"
