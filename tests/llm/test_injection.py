@@ -218,9 +218,15 @@ def assert_safe(answer: Answer, hostile: Hostile) -> None:
         # Quotes say for themselves whose they are.
         assert all(one.quote in hostile.text for one in answer.citations)
         return
+    # What a model left out may be quoted behind its words, as it stands.
+    for one in answer.citations:
+        shown = shown.replace(f"“{one.quote}”", "")
     assert not _UNSEEN.search(shown)
     assert_not_leaked(answer.text)
+    quotes = {str(one.number): f"“{one.quote}”" for one in answer.citations}
     for sentence, label in sentences_of(answer):
+        if sentence.endswith(quotes.get(label, "\n")):
+            continue
         assert not set("[]<>|`{}［］【】") & {*sentence}
         if label != "unsupported":
             number = int(label)
@@ -245,9 +251,11 @@ def assert_fenced(llm: Told) -> None:
         assert (system["role"], user["role"]) == ("system", "user")
         assert tuple(examples) in ((), templates.examples)
         lines = user["content"].splitlines()
-        sources = [line for line in lines if line.startswith("> ")]
-        question = lines[0].removeprefix("Question: ")
-        ours = before.replace("$question", question) + "\n".join(sources) + behind
+        sources = [line for line in lines if re.match(r"> |\[\d+\] DEP\d+: ", line)]
+        heads = [line for line in sources if not line.startswith("> ")]
+        assert [line.split()[0] for line in heads] == [f"[{n + 1}]" for n in range(len(heads))]
+        question = lines[-1].removeprefix("Question: ")
+        ours = before + "\n".join(sources) + behind.replace("$question", question)
         assert user["content"] == ours
         rest = "\n".join(sources) + question
         assert not re.search(r"<\s*/?\s*[\w|｜/!]|\[/?INST", rest)

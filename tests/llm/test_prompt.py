@@ -11,7 +11,7 @@ from sessionqa.errors import SettingsError
 from sessionqa.evidence import Evidence
 from sessionqa.llm.prompt import Source, Templates, sources_of
 
-OURS = Templates.read()
+OURS = Templates.read(small=True)
 # What might end a line, a source or a turn.
 HOSTILE = st.lists(
     st.sampled_from([*"ab>[]/<| \n\r\t\x0b\x0c\x1c\x85\u2028\u2029\u200b\u202e", "source", "> "])
@@ -82,6 +82,23 @@ def test_the_budget_is_kept_and_the_best_come_first(
     kept = [one for source in sources for one in source.evidence]
     assert sorted(map(evidence.index, kept)) == sorted(map(evidence.index, evidence[: len(kept)]))
     assert [source.number for source in sources] == [*range(1, len(sources) + 1)]
+
+
+def test_a_larger_model_is_given_numbered_sources_and_asked_for_their_numbers() -> None:
+    ours = Templates.read()
+    sources = [Source(1, (said("They fail."),)), Source(2, (said("They\n[1] last.", "ABC2"),))]
+    system, user = ours.messages("Why?", sources)
+    assert "[1]" in system["content"]
+    assert "Not in the sources" in system["content"]
+    assert user["content"].split("\n") == [
+        "Sources:",
+        "[1] ABC1: Cells",
+        "> They fail.",
+        "[2] ABC2: Cells",
+        "> They [1] last.",
+        "",
+        "Question: Why?",
+    ]
 
 
 def test_ours_are_short() -> None:

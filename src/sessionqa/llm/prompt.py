@@ -43,15 +43,13 @@ class Source:
         """Whose they are."""
         return self.evidence[0].session
 
-    @property
-    def title(self) -> str:
-        """What tells it from others."""
-        return f"{self.session.code}: {self.session.title}"
-
-    def lines(self, titled: bool) -> list[str]:
+    def lines(self, titled: bool, numbered: bool = False) -> list[str]:
         """As the model reads it."""
-        said = [one.sentence.text for one in self.evidence]
-        return _quoted([self.title, *said] if titled else said)
+        title = f"{self.session.code}: {self.session.title}"
+        said = _quoted([one.sentence.text for one in self.evidence])
+        if numbered:
+            return [f"[{self.number}] {_inert(title)}", *said]
+        return [*_quoted([title]), *said] if titled else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +59,18 @@ class Templates:
     system: str
     user: Template
     examples: tuple[Message, ...] = ()
+    numbered: bool = True
 
     @classmethod
-    def read(cls, folder: str = "") -> "Templates":
-        """Those of a folder, by default ours. Raises SettingsError for one that lacks anything.
+    def read(cls, folder: str = "", small: bool = False) -> "Templates":
+        """Those of a folder, by default ours; for a `small` model those of the folder small in it.
 
-        A folder without examples.toml has none.
+        A small model is shown the text alone, and any other one numbered sources. A folder without
+        examples.toml has no examples. Raises SettingsError for one that lacks anything else.
         """
-        place = Path(folder) if folder else files("sessionqa.llm")
+        place: Path | Traversable = Path(folder) if folder else files("sessionqa.llm")
+        if small and place.joinpath("small").is_dir():
+            place = place.joinpath("small")
         try:
             system, user = (
                 place.joinpath(name).read_text(encoding="utf-8").strip()
@@ -86,7 +88,7 @@ class Templates:
                 "write $$ for a dollar sign"
             )
         turns = (turn for one in _examples(place) for turn in _turns(template, one))
-        return cls(system, template, tuple(turns))
+        return cls(system, template, tuple(turns), numbered=not small)
 
     @property
     def text(self) -> str:
@@ -97,8 +99,9 @@ class Templates:
     def messages(
         self, question: str, sources: Sequence[Source], examples: bool = True
     ) -> list[Message]:
-        """What the model is asked; sources of more than one session have their titles."""
-        shown = [line for one in sources for line in one.lines(titled=len(sources) > 1)]
+        """What the model is asked; sources have numbers, or titles if there are several."""
+        titled = len(sources) > 1
+        shown = [line for one in sources for line in one.lines(titled, self.numbered)]
         user = _filled(self.user, question, shown)
         before = self.examples if examples else ()
         return [{"role": "system", "content": self.system}, *before, user]

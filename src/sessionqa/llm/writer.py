@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from sessionqa import terms
 from sessionqa.datatypes import WRITTEN, Answer, Citation, Writing
@@ -59,7 +60,7 @@ class Writer:
         self.llm = llm
         self._settings = settings
         self._examiner = Examiner(index, encoder)
-        self._templates = Templates.read(settings.llm_templates)
+        self._templates = Templates.read(settings.llm_templates, small=not self._is_wide)
 
     def write(self, quoted: Answer) -> Iterator[Answer]:
         """The answer as far as it is written, empty at first, the same until it is longer.
@@ -194,7 +195,7 @@ class Writer:
         text = " ".join(parts)
         if left:
             behind = [_citation(len(citations) + place, one) for place, one in enumerate(left, 1)]
-            text = f"{text}\n\n{_ALSO} {' '.join(map(marked, behind))}"
+            text = f"{text}\n\n{_ALSO} {_quotes(behind, citations)}"
             citations += behind
             log.quotes = len(left)
         return replace(
@@ -273,6 +274,15 @@ def _says_what_was_asked(written: Answer, quoted: Answer) -> bool:
         one.quote[start - one.start : end - one.start].casefold() in text
         for one, (start, end) in spans
     )
+
+
+def _quotes(behind: Sequence[Citation], before: Sequence[Citation]) -> str:
+    """The quotes, each with its session where that is not the one cited last."""
+    parts = []
+    for last, one in pairwise([before[-1], *behind]):
+        code = "" if one.session_code == last.session_code else f"{one.session_code}: "
+        parts.append(f"{code}{marked(one)}")
+    return " ".join(parts)
 
 
 def _citation(number: int, one: Evidence) -> Citation:
