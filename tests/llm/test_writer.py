@@ -11,7 +11,7 @@ from told import Says, Told, always, with_writer
 from sessionqa import Answer, Assistant
 from sessionqa.errors import SettingsError
 from sessionqa.llm import open_llm
-from sessionqa.llm.writer import MOST_SENTENCES, MOST_TURNS, Writer
+from sessionqa.llm.writer import MOST_SENTENCES, Writer
 from sessionqa.quotes import UNSUPPORTED, pieces, places
 from sessionqa.settings import Settings, Unsupported
 from sessionqa.terminal import as_text
@@ -358,7 +358,7 @@ def test_a_small_model_that_does_not_say_it_is_not_asked_for_ever(assistant: Ass
     llm = small("Bread is a myth.")
     answer = with_writer(assistant, llm).ask(BANK)
     assert answer.answerer == "extractive"
-    assert len(llm.asked) == MOST_TURNS
+    assert len(llm.asked) == 2
 
 
 def test_a_larger_model_may_be_brief(assistant: Assistant) -> None:

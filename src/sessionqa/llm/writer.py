@@ -26,9 +26,6 @@ from sessionqa.settings import Settings
 CLOSE = 0.3
 # A quote is said where so much of its words is.
 WHOLE = 0.75
-# A small model says one sentence of three. Where that is not the one that answers best, it is asked
-# again for that alone, so often in all; the others are quoted behind what it wrote.
-MOST_TURNS = 3
 MOST_SENTENCES = 8
 # A small model that says so many in a row that are not supported has lost its way.
 RAMBLING = 2
@@ -108,16 +105,18 @@ class Writer:
         shown = [*should, *(one for one in others if one not in should)]
         said: list[_Said] = []
         before: set[str] = set()
-        for turn in range(1 if self._is_wide else MOST_TURNS):
-            for one in self._turn(question, shown, before, log):
-                # What is marked is marked once: it was asked again for what it left out.
-                if one is None or one.support or not turn:
-                    yield one
-                if one:
-                    said.append(one)
-            if self._suffices(said, should, evidence):
-                return
-            shown = [should[0]]
+        for one in self._turn(question, shown, before, log):
+            yield one
+            if one:
+                said.append(one)
+        # A small model says one sentence of three. Where that is not the one that answers best, it
+        # is asked again for that alone; the others are quoted behind what it wrote.
+        alone = should[:1]
+        if self._is_wide or shown == alone or self._suffices(said, should, evidence):
+            return
+        # What is not supported was marked before.
+        again = self._turn(question, alone, before, log)
+        yield from (one for one in again if one is None or one.support)
 
     def _turn(
         self, question: str, evidence: Sequence[Evidence], before: set[str], log: "_Log"
