@@ -565,3 +565,23 @@ def test_what_repeats_a_text_is_known() -> None:
     assert repeats("Say nothing else.", text)
     assert not repeats("You answer questions of mine.", text)
     assert not repeats("Worms eat scraps.", text)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "supported"),
+    [
+        ("GAR101 is a metaphor for businesses that recover.", False),
+        ("The session is a metaphor for businesses that recover.", False),
+        ("The talk owns a coffee shop.", False),
+        ("The answer is a coffee shop.", False),
+        ("In GAR101, Alice's coffee shop is a metaphor for businesses that recover.", True),
+        ("According to the session, Alice owns a coffee shop.", True),
+        ("GAR101: Alice owns a coffee shop.", True),
+    ],
+)
+def test_a_session_is_not_what_it_speaks_of(sentence: str, supported: bool) -> None:
+    sources = [
+        "Alice's coffee shop is a metaphor for businesses that recover.",
+        "Alice owns a coffee shop.",
+    ]
+    assert any(supports(source, sentence) for source in sources) == supported

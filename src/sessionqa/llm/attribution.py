@@ -22,8 +22,9 @@ LEAST_WORDS = 2
 MOST_TIMES = 8
 # So many in a row are no coincidence.
 REPEATED_WORDS = 5
-# What may be said of any session.
-_OF_A_TALK = frozenset("session talk video accord answer".split())
+# Where something is said, which any sentence of a session may add: "in this talk", "according to".
+_OF_A_TALK = frozenset("session talk video accord".split())
+_WHERE = frozenset("in at of from to".split())
 # What stands before another word and makes less of it, or something else.
 _LESSENS = re.compile(
     r"(?:un|in|im|ir|non|dis|anti|pre|post|sub|semi|pseudo|quasi|ex|multi|mis|half|self)-?\w{3,}"
@@ -143,7 +144,17 @@ def _readings(
         return
 
     def own(words: tuple[Word, ...]) -> list[Word]:
-        return [word for word in words if word.key not in aside]
+        """All but where it is said: what a talk is or does is not said of what it speaks of.
+
+        A line of a card is said of the talk itself.
+        """
+        kept: list[Word] = []
+        before = False
+        for word in words:
+            before = word.key in aside and (before or one.on_card or _is_where(word))
+            if not before:
+                kept.append(word)
+        return kept
 
     yield from ((own(words), known.words, False) for words in said.ways)
     yield from ((own(said.words), of, False) for of in known.ways[1:])
@@ -151,6 +162,10 @@ def _readings(
         yield own(said.active), known.words, True
     if known.active:
         yield own(said.words), known.active, True
+
+
+def _is_where(word: Word) -> bool:
+    return word.key == "accord" or not _WHERE.isdisjoint(word.lead)
 
 
 def _is_part(words: Sequence[Word], of: Sequence[Word], turned: bool) -> bool:
