@@ -73,6 +73,9 @@ class Writer:
         log = _Log()
         evidence = self._examiner.examine(question, quoted.hits)
         should = _should_be_said(quoted, evidence)
+        if not should:
+            yield quoted
+            return
         said: list[_Said] = []
         latest = self._made(quoted, said, log)
         try:
