@@ -13,6 +13,7 @@ from subprocess import CompletedProcess
 import numpy as np
 import onnx
 import pytest
+from without import WITHOUT
 
 from sessionqa import Assistant, Settings, build_index
 from sessionqa.bf16 import Bf16Encoder, check_processor
@@ -41,21 +42,6 @@ QUESTIONS = [
     json.loads(line)["question"]
     for line in (ROOT / "corpus" / "gold.jsonl").read_text(encoding="utf-8").splitlines()
 ]
-
-# A process in which OpenVINO is not installed.
-WITHOUT_OPENVINO = """
-import sys
-from importlib.machinery import PathFinder
-
-class Hidden(PathFinder):
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        return None if name == "openvino" else PathFinder.find_spec(name, path, target)
-
-sys.meta_path = [Hidden if finder is PathFinder else finder for finder in sys.meta_path]
-from sessionqa.cli import main
-sys.exit(main())
-"""
 
 
 @pytest.fixture(scope="session")
@@ -195,7 +181,7 @@ def test_an_index_in_bfloat16_is_asked_without_openvino(planted: Settings) -> No
     assert manifest.encoder["fingerprint"] == f"{fingerprint(DEFAULT_MODEL)}-bf16"
     (planted.index.parent / "sessionqa.toml").write_text('precision = "bf16"')
     asked = subprocess.run(
-        [sys.executable, "-c", WITHOUT_OPENVINO, "ask", "What do worms eat?"],
+        [sys.executable, "-c", WITHOUT.format("openvino"), "ask", "What do worms eat?"],
         env={**os.environ, "SESSIONQA_HOME": str(planted.index.parent)},
         capture_output=True,
         text=True,
@@ -205,7 +191,7 @@ def test_an_index_in_bfloat16_is_asked_without_openvino(planted: Settings) -> No
     assert "kitchen scraps" in asked.stdout
     # To build is what takes it.
     built = subprocess.run(
-        [sys.executable, "-c", WITHOUT_OPENVINO, "index", "--force"],
+        [sys.executable, "-c", WITHOUT.format("openvino"), "index", "--force"],
         env={**os.environ, "SESSIONQA_HOME": str(planted.index.parent)},
         capture_output=True,
         text=True,

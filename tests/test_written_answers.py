@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from speaking import Speaker, speaking
+from without import WITHOUT
 
 from sessionqa import Assistant, Settings
 from sessionqa.cli import main
@@ -22,20 +23,6 @@ from sessionqa.verify import verify
 QUESTION = "What do worms eat?"
 TRUE = "Worms eat kitchen scraps within six weeks."
 FALSE = "Worms eat 7 lemons."
-# A process in which the package of that name is not installed.
-WITHOUT = """
-import sys
-from importlib.machinery import PathFinder
-
-class Hidden(PathFinder):
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        return None if name == {!r} else PathFinder.find_spec(name, path, target)
-
-sys.meta_path = [Hidden if finder is PathFinder else finder for finder in sys.meta_path]
-from sessionqa.cli import main
-sys.exit(main())
-"""
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def build_index(
     models.prepare_reranker(settings, report)
     if not force and (live := build.live_manifest(settings.index, inputs)):
         with suppress(SessionQAError):
-            Assistant.open(settings.with_(reranker="", llm="", llm_query="off"))
+            Assistant.open(settings.without_llm(reranker=""))
             return live
     with build.only_builder(settings.index):
         encoder = models.encoder_for_building(settings, report)

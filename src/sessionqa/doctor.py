@@ -127,7 +127,7 @@ def _encoder(settings: Settings) -> str:
     from sessionqa.encode import passage_input, precision_of
     from sessionqa.errors import IndexUnusable
 
-    assistant = Assistant.open(settings.with_(reranker="", llm="", llm_query="off"))
+    assistant = Assistant.open(settings.without_llm(reranker=""))
     session = assistant.sessions()[0]
     passage = assistant.search(f"{session.title}", k=1)[0].passage
     text = passage_input(assistant.encoder, passage.title, passage.text)

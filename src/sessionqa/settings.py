@@ -171,6 +171,10 @@ class Settings:
         """The same settings but for `changes`."""
         return replace(self, **changes)
 
+    def without_llm(self, **changes: Any) -> Self:
+        """The same, with no language model in it."""
+        return self.with_(llm="", llm_query="off", **changes)
+
 
 def _places(corpus: Path | None, index: Path | None, home: Path | None) -> dict[str, Any]:
     """Where corpus and index are, as far as neither argument nor file says so."""

@@ -150,7 +150,7 @@ class Answering:
         return await to_thread.run_sync(task, self._assistant, limiter=self._threads)
 
     def _new_pool(self) -> ProcessPoolExecutor:
-        settings = self._assistant.settings.with_(threads=1, llm="", llm_query="off")
+        settings = self._assistant.settings.without_llm(threads=1)
         # Forked, a process would have locks that other threads held.
         return ProcessPoolExecutor(
             self._workers, get_context("spawn"), initializer=_start, initargs=(settings,)

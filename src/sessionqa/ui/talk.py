@@ -124,7 +124,7 @@ class Talk:
             yield [*messages, problem], gr.skip(), gr.skip(), question, gr.skip(), gr.skip()
             return
         self._told(answer.refused, answer.timings)
-        yield from self._shown(here, before, messages, answer)
+        yield from self._shown(here, before, messages, answer, assistant.index.session)
 
     def _written(
         self,
@@ -149,12 +149,16 @@ class Talk:
         return answer
 
     def _shown(
-        self, here: str | None, before: Answers, messages: list[Any], answer: Answer
+        self,
+        here: str | None,
+        before: Answers,
+        messages: list[Any],
+        answer: Answer,
+        session: page.Lookup,
     ) -> Iterator[Shown]:
         """Shows a whole answer: quotes by the sentence, until they are stopped."""
-        live = self._assistant.live()
         # Of the whole answer, and once: they hold the text of every session that it cites.
-        sources = page.sources((*before, answer), live.index.session)
+        sources = page.sources((*before, answer), session)
         said = answer
         steps = [answer.text] if answer.written else page.growing(answer)
         for step, text in enumerate(steps):
@@ -167,7 +171,7 @@ class Talk:
             shown = gr.skip() if step else sources
             yield [*messages, given], shown, (*before, said), *_NOTHING[3:]
         answers = (*before, said)
-        left = sources if said is answer else page.sources(answers, live.index.session)
+        left = sources if said is answer else page.sources(answers, session)
         yield gr.skip(), left, *_NOTHING[2:5], kept.kept(answers)
 
     def pick(
