@@ -1,0 +1,66 @@
+"""The values between a source and the corpus files that are made of it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sessionqa.datatypes import Speaker
+
+Kind = Literal["paragraph", "heading", "item", "markdown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is imported: a file's path or an address, as it is to be named, and its content.
+
+    `media` is its media type, such as text/html, from the suffix of the path or from the server.
+    """
+
+    name: str
+    media: str
+    raw: bytes
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of the content."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, a heading or an item of a list: plain text in one line.
+
+    Or Markdown of any lines, which stays as it is. `seconds` tells the moment of the recording, and
+    `page` the page of the document, where it begins; None where it is that of the block before.
+    """
+
+    text: str
+    kind: Kind = "paragraph"
+    seconds: int | None = None
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A session as its source has it; a `code` is made of the title where the source has none."""
+
+    title: str
+    body: tuple[Block, ...]
+    code: str = ""
+    event: str = ""
+    year: int | None = None
+    track: str = ""
+    level: int | None = None
+    speakers: tuple[Speaker, ...] = ()
+    services: tuple[str, ...] = ()
+    url: str = ""
+    video_title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The sessions of one source, and what its reader has to tell of how it read it, a line each."""
+
+    drafts: Sequence[Draft]
+    notes: Sequence[str] = ()
