@@ -9,7 +9,7 @@ from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from sessionqa import __version__, eval_options, feedback_options, terminal
+from sessionqa import __version__, eval_options, feedback_options, import_options, terminal
 from sessionqa.errors import SessionQAError, UsageError
 from sessionqa.facets import FIELDS
 from sessionqa.settings import Chunking, Settings
@@ -98,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     index = command("index", _index)
     index.add_argument("--force", action="store_true", help="build even if it is up to date")
     index.add_argument("--chunking", choices=get_args(Chunking), help="how sessions are cut")
+    import_options.add(command("import", _import, as_json))
     served = [_server_options(), writing]
     command("chat", _chat, *served)
     command("serve", _serve, *served)
@@ -245,6 +246,13 @@ def _sessions(arguments: argparse.Namespace) -> int:
         speakers = ", ".join(session.people)
         print(f"{session.code:{width}}  {session.title}{f'  ({speakers})' if speakers else ''}")
     return ANSWERED
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    """Make corpus files of articles, transcripts, catalogues and documents."""
+    from sessionqa.import_command import run
+
+    return run(arguments, _settings(arguments), terminal.Progress())
 
 
 def _index(arguments: argparse.Namespace) -> int:

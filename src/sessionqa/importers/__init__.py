@@ -1,4 +1,50 @@
-"""Sources -> sessions: articles, transcripts, catalogues and documents become corpus files.
+"""What people have of talks -> corpus files.
 
-    source -> Source (a file, or fetch) -> Imported (the reader of its kind) -> corpus files (files)
+A name -> Source (`sources`, `fetch`) -> drafts of sessions (the reader of its kind) -> corpus files
+(`files`). `sessionqa.import_command` puts them together.
 """
+
+from collections.abc import Mapping
+
+from sessionqa.errors import SourceError
+from sessionqa.importers.drafts import Imported, Source
+
+CATALOGUES = {
+    "application/json",
+    "application/x-ndjson",
+    "text/csv",
+    "text/tab-separated-values",
+}
+TRANSCRIPTS = {"application/x-subrip", "text/vtt"}
+TEXTS = {"text/html", "text/markdown", "text/plain"}
+
+
+def read(source: Source, columns: Mapping[str, str]) -> Imported:
+    """The sessions of a source; `columns` names those of a catalogue, where a guess is wrong.
+
+    Raises SourceError for one that cannot be read or holds no session, ModuleMissing for a kind
+    whose extra is not installed, UsageError for a column that is not there.
+    """
+    if not source.raw.strip():
+        raise SourceError(f"{source.name} is empty: there is nothing to import")
+    if source.media in CATALOGUES:
+        from sessionqa.importers import catalogue
+
+        return catalogue.read(source, columns)
+    if source.media in TRANSCRIPTS or (source.media == "text/plain" and _has_times(source)):
+        from sessionqa.importers import transcript
+
+        return transcript.read(source)
+    if source.media in TEXTS:
+        from sessionqa.importers import article
+
+        return article.read(source)
+    from sessionqa.importers import documents
+
+    return documents.read(source)
+
+
+def _has_times(source: Source) -> bool:
+    from sessionqa.importers.transcript import is_transcript
+
+    return is_transcript(source.raw.decode("utf-8", "replace"))

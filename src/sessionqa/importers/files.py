@@ -1,0 +1,153 @@
+"""Drafts -> corpus files: planned, and written so that nothing that was there is lost."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal
+
+from sessionqa import kept
+from sessionqa.corpus import MAX_FILE_BYTES, MAX_TITLE_CHARS, read_corpus, session_files
+from sessionqa.errors import CorpusError, WriteError
+from sessionqa.importers.drafts import Draft, Source
+from sessionqa.importers.markdown import body, printed
+
+State = Literal["new", "same", "differs"]
+
+MAX_CODE_CHARS = 60
+MAX_NAME_CHARS = 80
+# Windows has devices of these names in every folder, whatever suffix they are given.
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)", re.IGNORECASE)
+_DATE = re.compile(r"^imported: .*\n", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A corpus file as an import would have it, and whether another stands in its place."""
+
+    path: Path
+    content: str
+    state: State
+    code: str
+    title: str
+
+
+def plan(found: Iterable[tuple[Source, Draft]], folder: Path, today: date) -> list[Planned]:
+    """The files that these sessions become in `folder`, in their order.
+
+    A session whose code a file there has already takes that file's place. Raises CorpusError for
+    two sessions of one code, for one that is larger than a corpus file may be, and for a corpus
+    that cannot be read.
+    """
+    present = _present(folder)
+    names = {path.relative_to(folder).as_posix().casefold() for path in present.values()}
+    planned: dict[str, Planned] = {}
+    for source, draft in found:
+        code = printed(draft.code).replace(" ", "") or _code_of(draft.title, planned)
+        if earlier := planned.get(code.casefold()):
+            raise CorpusError(
+                f"{source.name}: two sessions have the code {code}, {earlier.title!r} and "
+                f"{draft.title!r}: give each its own, or import them into two folders"
+            )
+        path = present.get(code.casefold()) or folder / _name_of(code, names)
+        names.add(path.relative_to(folder).as_posix().casefold())
+        content = render(source, draft, code, today)
+        if len(content.encode()) > MAX_FILE_BYTES:
+            raise CorpusError(
+                f"{source.name}: {code} would be a file of more than "
+                f"{MAX_FILE_BYTES // 2**20} MiB: split it"
+            )
+        planned[code.casefold()] = Planned(path, content, _state(path, content), code, draft.title)
+    return list(planned.values())
+
+
+def write(planned: Sequence[Planned], folder: Path) -> None:
+    """Writes these files, each as a whole. Raises WriteError; those before it are written then."""
+    with kept.writing(folder / "import"):
+        root = folder.resolve()
+        for one in planned:
+            if not one.path.resolve().is_relative_to(root):
+                raise WriteError(f"{one.path} is a link that leads out of {folder}: remove it")
+            kept.replace(one.path, one.content.encode())
+
+
+def render(source: Source, draft: Draft, code: str, today: date) -> str:
+    """A corpus file: what is known of the session, where it comes from, and its text."""
+    import yaml
+
+    people = [
+        {"name": one.name, "role": one.role} if one.role else {"name": one.name}
+        for one in draft.speakers
+    ]
+    known: dict[str, Any] = {
+        "code": code,
+        "title": _shortened(printed(draft.title)),
+        "event": printed(draft.event),
+        "year": draft.year,
+        "track": printed(draft.track),
+        "level": draft.level,
+        "speakers": people,
+        "services": list(draft.services),
+        "url": draft.url,
+        "video_title": printed(draft.video_title),
+        "source": source.name,
+        "source_sha256": source.sha256,
+        "imported": today.isoformat(),
+    }
+    lines = {name: value for name, value in known.items() if value not in ("", None, [])}
+    front = yaml.safe_dump(lines, sort_keys=False, allow_unicode=True, width=MAX_FILE_BYTES)
+    return f"---\n{front}---\n\n{body(draft.body)}\n"
+
+
+def _present(folder: Path) -> Mapping[str, Path]:
+    """The files of the corpus by their codes, folded; none where there is no corpus yet."""
+    if not folder.is_dir() or not session_files(folder):
+        return {}
+    return {one.code.casefold(): folder / one.path for one in read_corpus(folder)}
+
+
+def _state(path: Path, content: str) -> State:
+    try:
+        before = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return "new"
+    except (OSError, UnicodeDecodeError):
+        return "differs"
+    # The same source on another day makes the same file.
+    return "same" if _DATE.sub("", before) == _DATE.sub("", content) else "differs"
+
+
+def _code_of(title: str, taken: Collection[str]) -> str:
+    """A code made of the title's words, in no use yet."""
+    words = re.findall(r"\w+", printed(title).casefold())
+    made = ""
+    for word in words:
+        longer = f"{made}-{word}" if made else word
+        if len(longer) > MAX_CODE_CHARS:
+            break
+        made = longer
+    made = made or (words[0][:MAX_CODE_CHARS] if words else "session")
+    numbered = (f"{made}-{number}" for number in count(2))
+    return made if made not in taken else next(one for one in numbered if one not in taken)
+
+
+def _name_of(code: str, taken: Collection[str]) -> str:
+    """A file's name for a code: safe on every system, and in no use yet in any case."""
+    safe = re.sub(r"[^\w.-]", "_", code).strip(".")
+    if safe != code or len(safe) > MAX_NAME_CHARS or _DEVICES.match(safe) or not safe.strip("_"):
+        digest = sha256(code.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        safe = f"session-{safe[: MAX_NAME_CHARS - 20]}-{digest}"
+    name = f"{safe}.md"
+    if name.casefold() in taken or name.casefold() == "readme.md":
+        return f"{safe}-{sha256(code.encode()).hexdigest()[:8]}.md"
+    return name
+
+
+def _shortened(title: str) -> str:
+    """A title that a corpus file may have."""
+    if len(title) <= MAX_TITLE_CHARS:
+        return title
+    return f"{title[: MAX_TITLE_CHARS - 1].rsplit(' ', 1)[0]}…"

@@ -1,0 +1,179 @@
+"""Drafts as corpus files: what is written reads back the same, and stays in its folder."""
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessionqa import card
+from sessionqa.corpus import plain_text, read_corpus, read_session
+from sessionqa.datatypes import Speaker
+from sessionqa.errors import CorpusError, WriteError
+from sessionqa.importers.drafts import Block, Draft, Source
+from sessionqa.importers.files import plan, write
+from sessionqa.importers.markdown import body, clock, printed
+
+DAY = date(2026, 3, 1)
+SOURCE = Source("talks.txt", "text/plain", b"Talks of 2026")
+MARKUP = "*_`#[]()<>&!|~\\-+=.:;'\"1) 2. {}^$@/ \t\n"
+texts = st.text(st.one_of(st.sampled_from(MARKUP), st.characters(codec="utf-8")), max_size=60)
+words = texts.map(printed).filter(lambda text: re.search(r"\w", text))
+
+
+def draft(title: str = "Bread", code: str = "", text: str = "Some text.") -> Draft:
+    return Draft(title, (Block(text),), code)
+
+
+def files_of(folder: Path, *drafts: Draft, force: bool = False) -> list[Path]:
+    planned = plan([(SOURCE, one) for one in drafts], folder, DAY)
+    write([one for one in planned if one.state == "new" or force], folder)
+    return [one.path for one in planned]
+
+
+@given(st.lists(words, min_size=1, max_size=4))
+def test_paragraphs_read_back_as_they_were(paragraphs: list[str]) -> None:
+    """Whatever looks like markup in a text stays text."""
+    blocks = [Block(text) for text in paragraphs]
+    assert plain_text(body(blocks)).split("\n\n") == paragraphs
+
+
+@given(words, words)
+def test_headings_and_items_read_back_as_they_were(heading: str, item: str) -> None:
+    """A heading and an item of a list keep their words."""
+    blocks = [Block(heading, "heading"), Block(item, "item")]
+    assert plain_text(body(blocks)).split("\n\n") == [f"## {heading}", f"- {item}"]
+
+
+@given(words, words, words, words)
+def test_what_is_known_of_a_session_reads_back(
+    title: str, name: str, role: str, event: str
+) -> None:
+    """Any characters in the front matter."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        known = Draft(
+            title, (Block("Text."),), "A1", event, 2026, "ABC", 300, (Speaker(name, role),)
+        )
+        session = read_session(files_of(folder, known)[0])
+    normal = plain_normal(title, name, role, event)
+    assert (session.title, *session.people, session.speakers[0].role, session.event) == normal
+    assert (session.year, session.level, session.track) == (2026, 300, "ABC")
+
+
+def plain_normal(*texts_given: str) -> tuple[str, ...]:
+    """The texts as corpus files have all of theirs: composed."""
+    import unicodedata
+
+    return tuple(unicodedata.normalize("NFC", text) for text in texts_given)
+
+
+def test_a_file_tells_where_it_comes_from(tmp_path: Path) -> None:
+    """Source, checksum and date stand in the front matter."""
+    text = files_of(tmp_path, draft())[0].read_text()
+    assert "source: talks.txt\n" in text
+    assert f"source_sha256: {SOURCE.sha256}\n" in text
+    assert "imported: '2026-03-01'\n" in text
+
+
+def test_moments_and_pages_stand_before_their_blocks() -> None:
+    """Once each, as long as they stay the same."""
+    blocks = [Block("One.", seconds=5), Block("Two.", seconds=5), Block("Three.", page=2)]
+    assert body(blocks) == "<!-- at 0:05 -->\n\nOne.\n\nTwo.\n\n<!-- page 2 -->\n\nThree."
+    assert clock(3723) == "1:02:03"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "../../x",
+        "/etc/passwd",
+        "..",
+        "C:\\x",
+        "CON",
+        "nul.txt",
+        "a" * 300,
+        "README",
+        "x\x00y",
+        "é/è",
+    ],
+)
+def test_no_code_leads_out_of_the_folder(tmp_path: Path, code: str) -> None:
+    """Whatever a source calls its sessions, the file has a safe name in the corpus folder."""
+    corpus = tmp_path / "corpus"
+    (path,) = files_of(corpus, draft(code=code))
+    assert path.parent == corpus
+    assert re.fullmatch(r"[\w.-]{1,100}", path.name)
+    assert path.name.split(".")[0].upper() not in {"CON", "NUL", "README"}
+    assert [one.code for one in read_corpus(corpus)] == [printed(code).replace(" ", "")]
+
+
+def test_codes_that_differ_in_what_a_name_cannot_have_get_two_files(tmp_path: Path) -> None:
+    """a/b and a:b are two sessions."""
+    files_of(tmp_path, draft(code="a/b"), draft(code="a:b"), draft(code="a_b"))
+    assert {one.code for one in read_corpus(tmp_path)} == {"a/b", "a:b", "a_b"}
+
+
+def test_a_session_without_a_code_gets_one_of_its_title(tmp_path: Path) -> None:
+    """Two of one title are numbered."""
+    files_of(tmp_path, draft("On Rye, again"), draft("On rye: again"))
+    assert [one.code for one in read_corpus(tmp_path)] == ["on-rye-again-2", "on-rye-again"]
+
+
+def test_two_sessions_of_one_code_are_refused(tmp_path: Path) -> None:
+    """Neither is lost unseen."""
+    with pytest.raises(CorpusError, match=r"code a1.*'Bread' and 'Rolls'.*give each its own"):
+        files_of(tmp_path, draft("Bread", "A1"), draft("Rolls", "a1"))
+
+
+def test_the_same_again_on_another_day_is_the_same(tmp_path: Path) -> None:
+    """The date alone changes nothing."""
+    files_of(tmp_path, draft(code="A1"))
+    (again,) = plan([(SOURCE, draft(code="A1"))], tmp_path, date(2027, 1, 1))
+    (other,) = plan([(SOURCE, draft(code="A1", text="Else."))], tmp_path, DAY)
+    assert (again.state, other.state) == ("same", "differs")
+
+
+def test_a_session_that_is_there_under_another_name_keeps_its_file(tmp_path: Path) -> None:
+    """Or the corpus had two files of one code."""
+    (path,) = files_of(tmp_path, draft(code="A1"))
+    path.rename(tmp_path / "rye.md")
+    assert files_of(tmp_path, draft(code="a1", text="Else."), force=True) == [tmp_path / "rye.md"]
+    assert "Else." in read_corpus(tmp_path)[0].text
+
+
+def test_a_link_out_of_the_corpus_is_not_followed(tmp_path: Path) -> None:
+    """What it leads to is not written over."""
+    outside, corpus = tmp_path / "outside.md", tmp_path / "corpus"
+    corpus.mkdir()
+    outside.write_text("---\ncode: A1\ntitle: Bread\n---\nMine.")
+    (corpus / "A1.md").symlink_to(outside)
+    with pytest.raises(WriteError, match="leads out of"):
+        files_of(corpus, draft(code="A1"), force=True)
+    assert outside.read_text().endswith("Mine.")
+
+
+def test_a_title_too_long_for_a_corpus_is_shortened(tmp_path: Path) -> None:
+    """At a word, with a mark."""
+    (path,) = files_of(tmp_path, draft("word " * 100))
+    title = read_session(path).title
+    assert len(title) <= 300
+    assert title.endswith("word…")
+
+
+def test_a_text_too_long_for_a_corpus_is_refused(tmp_path: Path) -> None:
+    """Before anything is written."""
+    with pytest.raises(CorpusError, match="A1 would be a file of more than 10 MiB: split it"):
+        files_of(tmp_path, draft(code="A1", text="word " * 2_200_000))
+    assert not list(tmp_path.glob("*.md"))
+
+
+def test_the_body_follows_the_card(tmp_path: Path) -> None:
+    """A title or text is nowhere doubled."""
+    (path,) = files_of(tmp_path, draft("Bread", "A1", "Rye is a grain."))
+    session = read_session(path)
+    assert session.text[card.end_of(session.text) :].strip() == "Rye is a grain."
