@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,13 @@ from sessionqa.datatypes import Session, Speaker
 from sessionqa.errors import CorpusError
 
 if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
 MAX_FILE_BYTES = 10 * 1024 * 1024
 MAX_TITLE_CHARS = 300
+# Lists and mappings in one another, in the front matter.
+MAX_DEPTH = 50
 
 
 def read_corpus(folder: Path) -> list[Session]:
@@ -120,12 +124,9 @@ def plain_text(markdown: str) -> str:
     Headings keep their `#` marks and list items their dash, each on a line of its own, so that
     they can be told from sentences. HTML is kept as the text it is.
     """
-    from markdown_it import MarkdownIt
-
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     blocks: list[str] = []
     prefix = ""
-    for token in parser.parse(markdown):
+    for token in _parser().parse(markdown):
         if token.type == "heading_open":
             prefix = f"{token.markup if token.markup.startswith('#') else '##'} "
         elif token.type == "list_item_open":
@@ -139,6 +140,13 @@ def plain_text(markdown: str) -> str:
             blocks.append(re.sub(r"\n\s*\n", "\n", token.content.strip()))
             prefix = ""
     return "\n\n".join(block for block in blocks if block.strip())
+
+
+@lru_cache(maxsize=1)
+def _parser() -> "MarkdownIt":
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def _inline(tokens: "Iterable[Token]") -> str:
@@ -200,11 +208,21 @@ def _split(path: Path, text: str) -> tuple[Mapping[str, Any], str]:
     import yaml
     from frontmatter.default_handlers import YAMLHandler
 
+    # The same by libyaml, where it is there, in a tenth of the time.
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+
     class AsWritten(YAMLHandler):
         """Leaves every value the text it is: `code: 1e3` is no number, `title: On` no truth."""
 
         def load(self, fm: str, **_: object) -> Any:
-            return yaml.load(fm, Loader=yaml.BaseLoader)
+            # libyaml ends the process on what is nested too deeply.
+            depth = 0
+            for event in yaml.parse(fm, Loader=loader):
+                depth += isinstance(event, yaml.CollectionStartEvent)
+                depth -= isinstance(event, yaml.CollectionEndEvent)
+                if depth > MAX_DEPTH:
+                    raise RecursionError
+            return yaml.load(fm, Loader=loader)
 
     try:
         meta, body = frontmatter.parse(text, handler=AsWritten())

@@ -81,7 +81,7 @@ def _columns(given: Sequence[str]) -> dict[str, str]:
 
 def _read_all(arguments: argparse.Namespace, columns: Mapping[str, str], report: Report) -> _Found:
     found = _Found()
-    names = []
+    names: list[str] = []
     for given in arguments.sources:
         try:
             names += sources.names_of(given)

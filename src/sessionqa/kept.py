@@ -64,15 +64,18 @@ def append(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def replace(real: Path, content: bytes) -> None:
-    """Makes `content` the file's, at once; call it while `writing`. Raises OSError."""
+    """Makes `content` the file's, at once; call it while `writing`. Raises OSError.
+
+    What was there is not given up before the new is safe on disk; a new file may take its time.
+    """
     aside = real.with_name(f".{real.name}.{secrets.token_hex(4)}")
     try:
         with aside.open("xb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if real.exists():
-            shutil.copymode(real, aside)
+            if real.exists():
+                file.flush()
+                os.fsync(file.fileno())
+                shutil.copymode(real, aside)
         aside.replace(real)
     finally:
         aside.unlink(missing_ok=True)

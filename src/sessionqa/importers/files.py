@@ -98,7 +98,11 @@ def render(source: Source, draft: Draft, code: str, today: date) -> str:
         "imported": today.isoformat(),
     }
     lines = {name: value for name, value in known.items() if value not in ("", None, [])}
-    front = yaml.safe_dump(lines, sort_keys=False, allow_unicode=True, width=MAX_FILE_BYTES)
+    # The same by libyaml, where it is there, in a tenth of the time.
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    front = yaml.dump(
+        lines, Dumper=dumper, sort_keys=False, allow_unicode=True, width=MAX_FILE_BYTES
+    )
     return f"---\n{front}---\n\n{body(draft.body)}\n"
 
 
