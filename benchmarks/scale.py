@@ -41,10 +41,11 @@ from sessionqa.assistant import Assistant
 from sessionqa.datatypes import Session
 from sessionqa.encode import Encoded, Encoder, OnnxEncoder, Places, Progress, Spans, Vectors
 from sessionqa.gold.beir import document
-from sessionqa.index.build import only_builder, write_build
+from sessionqa.index.build import write_build
 from sessionqa.index.builds import current_build
 from sessionqa.index.cut import cut
 from sessionqa.index.local import LocalIndex
+from sessionqa.index.publish import only_builder
 from sessionqa.models import encoder_for_building
 from sessionqa.sentences import sentence_spans
 from sessionqa.settings import Settings
@@ -238,7 +239,7 @@ def build(size: int, data: Path, encoder: DerivedEncoder, settings: Settings) ->
 
     read = time.perf_counter()
     with only_builder(settings.index):
-        write_build(settings, sessions, {}, encoder, report)
+        write_build(settings, sessions, {}, encoder, None, report)
     folder = current_build(settings.index)
     files = {p.relative_to(folder).as_posix(): p.stat().st_size for p in folder.rglob("*.*")}
     return {

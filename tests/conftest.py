@@ -15,8 +15,9 @@ import pytest
 from sessionqa import Assistant, Session, Settings, build_index, card
 from sessionqa.answer import ExtractiveAnswerer
 from sessionqa.encode import model_folder
-from sessionqa.index.build import only_builder, write_build
+from sessionqa.index.build import write_build
 from sessionqa.index.local import LocalIndex
+from sessionqa.index.publish import only_builder
 from sessionqa.settings import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def assistant_over(
         settings = Settings(corpus=folder, index=folder / "index", **changes)
         whole = [replace(s, text=card.render(s) + card.CARD_END + s.text) for s in sessions]
         with only_builder(settings.index):
-            write_build(settings, whole, {}, assistant.encoder, lambda *_: None)
+            write_build(settings, whole, {}, assistant.encoder, None, lambda *_: None)
         index = LocalIndex.open(settings.index)
         answerer = ExtractiveAnswerer(index, assistant.encoder)
         return Assistant(index, assistant.encoder, answerer, settings)

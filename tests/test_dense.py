@@ -10,10 +10,11 @@ from sessionqa import Assistant, Settings
 from sessionqa.encode import Vectors
 from sessionqa.errors import IndexDamaged
 from sessionqa.index import dense
-from sessionqa.index.build import only_builder, write_build
+from sessionqa.index.build import write_build
 from sessionqa.index.builds import current_build
 from sessionqa.index.dense import VECTORS, Dense, open_dense
 from sessionqa.index.local import LocalIndex
+from sessionqa.index.publish import only_builder
 from sessionqa.sentence_vectors import vectors_of
 
 QUESTIONS = (
@@ -152,7 +153,7 @@ def built(settings: Settings, assistant: Assistant, **changes: object) -> LocalI
     settings = settings.with_(**changes)
     with only_builder(settings.index):
         sessions = assistant.index.sessions()
-        write_build(settings, sessions, {}, assistant.encoder, lambda *_: None)
+        write_build(settings, sessions, {}, assistant.encoder, None, lambda *_: None)
     return LocalIndex.open(settings.index, verify=True)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,12 @@ from sessionqa.datatypes import Passage
 from sessionqa.encode import STEPS, Encoded, Encoder, Progress, Vectors, passage_input
 from sessionqa.errors import IndexDamaged, IndexMissing, IndexUnusable
 from sessionqa.index import FORMAT_VERSION
-from sessionqa.index.build import inputs_of, live_manifest, only_builder, write_build
+from sessionqa.index.build import inputs_of, write_build
 from sessionqa.index.builds import current_build
+from sessionqa.index.earlier import Earlier, latest_whole
 from sessionqa.index.encoding import key_of
 from sessionqa.index.local import LocalIndex
+from sessionqa.index.publish import only_builder
 
 Write = Callable[..., Path]
 LEXICAL = ("lexical/passages/meta.json", "lexical/sessions/meta.json")
@@ -65,9 +68,9 @@ class CountingEncoder:
 
 
 def build_with(settings: Settings, encoder: object) -> None:
-    with only_builder(settings.index):
-        before, sessions = stamps(settings.corpus), read_corpus(settings.corpus)
-        write_build(settings, sessions, before, encoder, lambda *_: None)  # type: ignore[arg-type]
+    with only_builder(settings.index), latest_whole(settings.index) as before:
+        stamped, sessions = stamps(settings.corpus), read_corpus(settings.corpus)
+        write_build(settings, sessions, stamped, encoder, before, lambda *_: None)  # type: ignore[arg-type]
 
 
 def assert_alike(found: list[tuple[str, float]], expected: list[tuple[str, float]]) -> None:
@@ -358,7 +361,8 @@ def test_every_passage_holds_just_its_own_sentences_and_tokens(
     def read_of(passage: Passage) -> str:
         return passage_input(assistant.encoder, passage.title, passage.text)
 
-    rows = index.passage_rows()
+    with closing(Earlier(index.folder / "builds" / index.manifest.build, True)) as build:
+        rows = build.passages(exactly=True).rows
     assert sorted(rows.values()) == list(range(index.manifest.counts["passages"]))
     by_row = sorted(index.passages(every_id(index)), key=lambda p: rows[key_of(read_of(p))])
     places = index._places.between(0, len(by_row)).tolist()
@@ -433,10 +437,11 @@ def test_other_settings_call_for_another_build(
 ) -> None:
     sessions = read_corpus(built.corpus)
     encoder = assistant.encoder.fingerprint
-    assert live_manifest(built.index, inputs_of(sessions, encoder, built))
-    assert not live_manifest(built.index, inputs_of(sessions, encoder, built.with_(**changes)))
-    assert not live_manifest(built.index, inputs_of(sessions, "another model", built))
-    assert not live_manifest(built.index, inputs_of(sessions[:1], encoder, built))
+    made_of = LocalIndex.open(built.index).manifest.inputs
+    assert inputs_of(sessions, encoder, built) == made_of
+    assert inputs_of(sessions, encoder, built.with_(**changes)) != made_of
+    assert inputs_of(sessions, "another model", built) != made_of
+    assert inputs_of(sessions[:1], encoder, built) != made_of
 
 
 def test_a_document_chunk_is_the_whole_session(built: Settings, assistant: Assistant) -> None:
@@ -512,14 +517,15 @@ def test_what_a_killed_build_left_is_cleared_by_the_next(
     assert not left.exists()
 
 
-def test_only_the_live_build_and_the_one_before_are_kept(
-    built: Settings, assistant: Assistant
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_as_many_earlier_builds_are_kept_as_the_settings_say(
+    built: Settings, assistant: Assistant, kept: int
 ) -> None:
     made = [current_build(built.index).name]
-    for _ in range(3):
-        build_with(built, assistant.encoder)
+    for _ in range(4):
+        build_with(built.with_(keep_builds=kept), assistant.encoder)
         made.append(current_build(built.index).name)
-    assert builds(built.index) == sorted(made[-2:])
+    assert builds(built.index) == sorted(made[-1 - kept :])
 
 
 def test_an_open_index_answers_while_others_are_built(

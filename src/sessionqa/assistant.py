@@ -58,19 +58,25 @@ def build_index(
     """
     from sessionqa.corpus import read_corpus, stamps
     from sessionqa.index import build
+    from sessionqa.index.earlier import latest_whole
+    from sessionqa.index.publish import only_builder
 
     report = report or (lambda *_: None)
-    before = {} if sessions is not None else stamps(settings.corpus)
-    sessions = read_corpus(settings.corpus) if sessions is None else sessions
-    inputs = build.inputs_of(sessions, fingerprint(settings.model, settings.precision), settings)
-    models.prepare_reranker(settings, report)
-    if not force and (live := build.live_manifest(settings.index, inputs)):
-        with suppress(SessionQAError):
-            Assistant.open(settings.without_llm(reranker=""))
-            return live
-    with build.only_builder(settings.index):
-        encoder = models.encoder_for_building(settings, report)
-        return build.write_build(settings, sessions, before, encoder, report)
+    stamped = {} if sessions is not None else stamps(settings.corpus)
+    with latest_whole(settings.index) as before:
+        if sessions is None:
+            sessions = read_corpus(settings.corpus, before.sessions() if before else None)
+        inputs = build.inputs_of(
+            sessions, fingerprint(settings.model, settings.precision), settings
+        )
+        models.prepare_reranker(settings, report)
+        if before and before.is_live and before.manifest.inputs == inputs and not force:
+            with suppress(SessionQAError):
+                Assistant.open(settings.without_llm(reranker=""))
+                return before.manifest
+        with only_builder(settings.index):
+            encoder = models.encoder_for_building(settings, report)
+            return build.write_build(settings, sessions, stamped, encoder, before, report)
 
 
 class Assistant:

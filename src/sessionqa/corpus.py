@@ -24,9 +24,10 @@ MAX_TITLE_CHARS = 300
 MAX_DEPTH = 50
 
 
-def read_corpus(folder: Path) -> list[Session]:
+def read_corpus(folder: Path, known: Mapping[str, Session] | None = None) -> list[Session]:
     """Every session under `folder`, by file name. README.md and hidden files are passed over.
 
+    Of `known` sessions, by path, those whose file has the same checksum are taken as they are.
     Raises CorpusError for a missing or empty folder, a file that cannot be used, or a code that
     two files share.
     """
@@ -35,7 +36,9 @@ def read_corpus(folder: Path) -> list[Session]:
         raise CorpusError(f"{folder} holds no session: put one Markdown file per session there")
     sessions: dict[str, Session] = {}
     for path in paths:
-        session = replace(read_session(path), path=path.relative_to(folder).as_posix())
+        place = path.relative_to(folder).as_posix()
+        session = read_session(path, known.get(place) if known else None)
+        session = session if session.path == place else replace(session, path=place)
         first = sessions.setdefault(session.code.casefold(), session)
         if first is not session:
             other = folder / first.path
@@ -87,9 +90,15 @@ def changed_since(
     return sorted({*altered, *(now.keys() ^ known.keys())})
 
 
-def read_session(path: Path) -> Session:
-    """One session from one file. Raises CorpusError, naming file and line, if it is unusable."""
+def read_session(path: Path, known: Session | None = None) -> Session:
+    """One session from one file, or `known` if the file has its checksum.
+
+    Raises CorpusError, naming file and line, if it is unusable.
+    """
     raw = _read_bytes(path)
+    digest = _digest(raw)
+    if known and known.sha256 == digest:
+        return known
     meta, body = _split(path, _decode(path, raw))
     code, title = (_text(path, meta, name) for name in ("code", "title"))
     for name, value in (("code", code), ("title", title)):
@@ -112,7 +121,7 @@ def read_session(path: Path) -> Session:
         services=tuple(_strings(path, meta, "services")),
         url=_text(path, meta, "url"),
         path=str(path),
-        sha256=_digest(raw),
+        sha256=digest,
     )
     text = card.render(session) + card.CARD_END + plain_text(body)
     return replace(session, text=text.strip())

@@ -1,4 +1,4 @@
-"""What `sessionqa import` does: sources -> drafts of sessions -> corpus files, planned or written."""
+"""What `sessionqa import` does: sources -> drafts of sessions -> corpus files."""
 
 import argparse
 import difflib

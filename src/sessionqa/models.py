@@ -78,7 +78,7 @@ def prepare_reranker(settings: Settings, report: "Report") -> None:
     if not settings.reranker or settings.backend == "sentence-transformers":
         return
     from sessionqa import rerank
-    from sessionqa.index.build import only_builder
+    from sessionqa.index.publish import only_builder
 
     shelf = settings.index / RERANKERS
     if not rerank.in_step(settings.reranker, shelf):

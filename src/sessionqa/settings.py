@@ -47,6 +47,7 @@ _LEAST = {
     "threads": (1, ", or leave it out for as many as the machine allows"),
     "chunk_tokens": (16, ""),
     "sentence_vectors_up_to": (0, ""),
+    "keep_builds": (0, ""),
     "top_k": (1, ""),
     "rerank_top": (1, ""),
     "llm_context": (512, ""),
@@ -78,6 +79,7 @@ class Settings:
     chunk_tokens: int = 160
     chunk_overlap: int = 40
     sentence_vectors_up_to: int = 100_000  # passages: docs/decisions/0019
+    keep_builds: int = 2  # earlier ones, beside the live build
     top_k: int = 8
     fusion: Fusion = "convex"
     lexical_weight: float = 0.1  # of the lexical arm in a hit's score: docs/decisions/0012

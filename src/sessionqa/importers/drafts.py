@@ -60,7 +60,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The sessions of one source, and what its reader has to tell of how it read it, a line each."""
+    """The sessions of one source, and lines in which its reader tells how it read it."""
 
     drafts: Sequence[Draft]
     notes: Sequence[str] = ()

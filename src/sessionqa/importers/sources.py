@@ -76,7 +76,8 @@ def open_source(name: str, allow_private: bool) -> Source:
         size = path.stat().st_size
         if size > MAX_SOURCE_BYTES:
             raise SourceError(
-                f"{name} has {size / 2**20:.0f} MiB, more than {MAX_SOURCE_BYTES // 2**20}: split it"
+                f"{name} has {size / 2**20:.0f} MiB, more than the "
+                f"{MAX_SOURCE_BYTES // 2**20} MiB of a source: split it"
             )
         return Source(path.as_posix(), media_of(name), path.read_bytes())
     except FileNotFoundError:

@@ -11,15 +11,19 @@ from sessionqa.datatypes import Passage, Sentence, Session
 from sessionqa.encode import Vectors
 
 # Raise it when an older build must not be read by this version any more.
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """How a build was made. `inputs` is equal for two builds only if they answer alike."""
+    """How a build was made. `inputs` is equal for two builds only if they answer alike.
+
+    `number` grows with each build in a folder.
+    """
 
     format: int
     build: str
+    number: int
     inputs: str
     created: str
     corpus: dict[str, Any]

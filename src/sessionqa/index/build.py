@@ -2,12 +2,9 @@
 
 import hashlib
 import json
-import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -15,18 +12,18 @@ from typing import Any
 
 from sessionqa.datatypes import Session
 from sessionqa.encode import Encoder
-from sessionqa.errors import IndexUnusable, SessionQAError
 from sessionqa.exports import sha256_of
 from sessionqa.index import FORMAT_VERSION, Manifest, database, lexical, room
-from sessionqa.index.builds import BUILDS, CURRENT, MANIFEST, current_build, read_manifest
+from sessionqa.index.builds import BUILDS, write_manifest
 from sessionqa.index.cut import Report, cut
+from sessionqa.index.earlier import Earlier
 from sessionqa.index.encoding import forget_unfinished, write_vectors
 from sessionqa.index.local import DATABASE, PASSAGE_WORDS, SESSION_WORDS, LocalIndex
+from sessionqa.index.publish import MAKING, next_number, publish
 from sessionqa.settings import Settings
 
 # Size and time of each corpus file; see corpus.stamps.
 Stamps = Mapping[str, Sequence[int]]
-MAKING = ".making-"
 
 
 def corpus_fingerprint(sessions: Iterable[Session]) -> str:
@@ -44,28 +41,20 @@ def inputs_of(sessions: Iterable[Session], encoder: str, settings: Settings) -> 
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
 
-def live_manifest(folder: Path, inputs: str) -> Manifest | None:
-    """The manifest of the live build if it is whole and was made of just these inputs."""
-    try:
-        live = LocalIndex.open(folder, verify=True)
-    except IndexUnusable:
-        return None
-    live.close()
-    return live.manifest if live.manifest.inputs == inputs else None
-
-
 def write_build(
     settings: Settings,
     sessions: Sequence[Session],
     stamps: Stamps,
     encoder: Encoder,
+    before: Earlier | None,
     report: Report,
 ) -> Manifest:
     """Builds an index of `sessions` in `settings.index` and makes it the live one.
 
     Call it as the `only_builder`; `stamps` are those of the sessions' files before they were
-    read. The build that was live until then stays on disk, and stays live if anything fails.
-    Raises IndexUnusable if the machine has less memory or disk than it takes.
+    read, and `before` an earlier build, from which is taken what has not changed. The build that
+    was live until then stays on disk, and stays live if anything fails. Raises IndexUnusable if
+    the machine has less memory or disk than it takes.
     """
     folder = settings.index
     room.check(folder, sessions, settings, encoder.dim, encoder.token_dim)
@@ -73,45 +62,32 @@ def write_build(
     aside = folder / BUILDS / f"{MAKING}{name}"
     aside.mkdir(parents=True)
     try:
-        counts = _write_files(aside, settings, sessions, encoder, report)
+        counts = _write_files(aside, settings, sessions, encoder, before, report)
         manifest = _manifest(aside, settings, sessions, stamps, encoder, counts)
-        LocalIndex(folder, aside, manifest).close()
-        aside.rename(folder / BUILDS / name)
+        write_manifest(aside, manifest)
+        LocalIndex.open_build(folder, aside, manifest).close()
+        publish(folder, aside, name, settings.keep_builds)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    _publish(folder, name)
     forget_unfinished(folder)
     return manifest
 
 
-@contextmanager
-def only_builder(folder: Path) -> Iterator[None]:
-    """Holds the lock of `folder`. Raises IndexUnusable if another has it or it can't be written."""
-    from filelock import FileLock, Timeout
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise IndexUnusable(
-            f"another process is building in {folder}: wait for it, or name another --index"
-        ) from None
-    except OSError as error:
-        raise IndexUnusable(
-            f"{folder} cannot be written to ({error.strerror or error}): "
-            "give it write permission and room, or name another folder with --index"
-        ) from error
-
-
 def _write_files(
-    aside: Path, settings: Settings, sessions: Sequence[Session], encoder: Encoder, report: Report
+    aside: Path,
+    settings: Settings,
+    sessions: Sequence[Session],
+    encoder: Encoder,
+    before: Earlier | None,
+    report: Report,
 ) -> dict[str, int]:
     """Writes all but the manifest; returns how many of everything there are."""
-    made = cut(sessions, encoder, settings, report)
+    if before and not _same_encoder(before.manifest, encoder):
+        before = None
+    known = before.pieces() if before and before.manifest.chunking == _chunking(settings) else {}
+    made = cut(sessions, encoder, settings, known, report)
     with_sentences = len(made.passages) <= settings.sentence_vectors_up_to
-    with _live(settings.index, encoder) as before:
-        write_vectors(aside, sessions, made, encoder, before, with_sentences, report)
+    write_vectors(aside, sessions, made, encoder, before, with_sentences, report)
     lexical.write(
         aside / PASSAGE_WORDS,
         (
@@ -129,19 +105,13 @@ def _write_files(
     }
 
 
-@contextmanager
-def _live(folder: Path, encoder: Encoder) -> Iterator[LocalIndex | None]:
-    """The live build if it is whole and an encoder made it that gives the same, tokens included."""
-    before: LocalIndex | None = None
-    with suppress(SessionQAError):
-        before = LocalIndex.open(folder, verify=True)
-    if before is None:
-        yield None
-        return
-    with closing(before):
-        made_by = before.manifest.encoder
-        same = (encoder.fingerprint, encoder.token_dim)
-        yield before if (made_by["fingerprint"], made_by["token_dim"]) == same else None
+def _same_encoder(manifest: Manifest, encoder: Encoder) -> bool:
+    """Whether the vectors of a build, those of tokens included, are such as `encoder` gives."""
+    made_by = manifest.encoder
+    return (made_by["fingerprint"], made_by["token_dim"]) == (
+        encoder.fingerprint,
+        encoder.token_dim,
+    )
 
 
 def _manifest(
@@ -152,10 +122,11 @@ def _manifest(
     encoder: Encoder,
     counts: dict[str, int],
 ) -> Manifest:
-    """Describes the files of `aside`, and writes the description beside them."""
-    manifest = Manifest(
+    """Describes the files of `aside`."""
+    return Manifest(
         format=FORMAT_VERSION,
         build=aside.name.removeprefix(MAKING),
+        number=next_number(settings.index),
         inputs=inputs_of(sessions, encoder.fingerprint, settings),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         corpus={
@@ -184,9 +155,6 @@ def _manifest(
             if path.is_file() and not path.name.startswith(".")
         },
     )
-    text = json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n"
-    (aside / MANIFEST).write_text(text, encoding="utf-8")
-    return manifest
 
 
 def _chunking(settings: Settings) -> dict[str, Any]:
@@ -202,19 +170,3 @@ def _confidence() -> dict[str, Any]:
     text = resources.files("sessionqa").joinpath("confidence.json").read_text(encoding="utf-8")
     calibration: dict[str, Any] = json.loads(text)
     return calibration
-
-
-def _publish(folder: Path, name: str) -> None:
-    """Makes `name` the live build, and removes all but it and the one before."""
-    keep = {name}
-    with suppress(SessionQAError):
-        keep.add(read_manifest(current_build(folder)).build)
-    pointer = folder / f".{CURRENT}-{name}"
-    with pointer.open("w", encoding="utf-8") as file:
-        file.write(name + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    pointer.replace(folder / CURRENT)
-    for build in (folder / BUILDS).iterdir():
-        if build.name not in keep:
-            shutil.rmtree(build, ignore_errors=True)

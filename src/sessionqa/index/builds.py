@@ -1,8 +1,13 @@
 """The builds in a folder: which one is live, and whether it is what its manifest says."""
 
+import hashlib
 import json
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from sessionqa.errors import IndexDamaged, IndexMissing, first_line
 from sessionqa.exports import sha256_of
@@ -13,8 +18,12 @@ BUILDS = "builds"
 ENCODERS = "encoder"
 RERANKERS = "reranker"
 MANIFEST = "manifest.json"
+# What its own checksum is called in it.
+SEAL = "sha256"
 # No build has a longer name, and a file system refuses to look for one of any length.
 MAX_NAME = 100
+# A build of so many bytes is read against its checksums whenever it is opened: some 20 ms.
+CHECKED_UP_TO = 32_000_000
 
 REBUILD = "run `sessionqa index` to build it again"
 
@@ -50,6 +59,24 @@ def current_build(folder: Path) -> Path:
     return build
 
 
+def kept_builds(folder: Path) -> list[tuple[Path, Manifest]]:
+    """Every build below `folder` whose manifest can be read, the latest first."""
+    found = []
+    # A folder that begins with a dot was never finished.
+    for build in (folder / BUILDS).glob("[!.]*"):
+        with suppress(IndexDamaged):
+            found.append((build, read_manifest(build)))
+    # By their numbers: a clock may have been set back.
+    return sorted(found, key=lambda pair: pair[1].number, reverse=True)
+
+
+def write_manifest(build: Path, manifest: Manifest) -> None:
+    """Writes the manifest, with a checksum of its own."""
+    record = asdict(manifest)
+    text = json.dumps({**record, SEAL: _seal(record)}, indent=2, ensure_ascii=False) + "\n"
+    (build / MANIFEST).write_text(text, encoding="utf-8")
+
+
 def read_manifest(build: Path) -> Manifest:
     """The manifest of a build. Raises IndexDamaged for one that is broken or of another format."""
     path = build / MANIFEST
@@ -57,6 +84,8 @@ def read_manifest(build: Path) -> Manifest:
         record = json.loads(path.read_text(encoding="utf-8"))
         version = record["format"]
         if version == FORMAT_VERSION:
+            if record.pop(SEAL) != _seal(record):
+                raise ValueError("it is not what was written, by its checksum")
             return Manifest(**record)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IndexDamaged(f"{path} cannot be read ({first_line(error)}): {REBUILD}") from error
@@ -65,8 +94,15 @@ def read_manifest(build: Path) -> Manifest:
     )
 
 
+def _seal(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
 def check_files(build: Path, manifest: Manifest, verify: bool) -> None:
-    """Raises IndexDamaged if a file is missing or of another size; `verify` reads checksums too."""
+    """Raises IndexDamaged if a file is missing, of another size, or not what was built.
+
+    The last is found by its checksum, in a large build only if asked to `verify`.
+    """
     for name, expected in manifest.files.items():
         path = build / name
         if not path.is_file():
@@ -75,5 +111,17 @@ def check_files(build: Path, manifest: Manifest, verify: bool) -> None:
             raise IndexDamaged(
                 f"{path} has {path.stat().st_size} bytes instead of {expected['size']}: {REBUILD}"
             )
-        if verify and sha256_of(path) != expected["sha256"]:
-            raise IndexDamaged(f"{path} is not what was built, by its checksum: {REBUILD}")
+    if verify or sum(file["size"] for file in manifest.files.values()) <= CHECKED_UP_TO:
+        for name in damaged_files(build, manifest):
+            raise IndexDamaged(f"{build / name} is not what was built, by its checksum: {REBUILD}")
+
+
+def damaged_files(build: Path, manifest: Manifest) -> Iterator[str]:
+    """The names of the files of a build that are not what was built, as they are found."""
+    for name, expected in manifest.files.items():
+        try:
+            whole = sha256_of(build / name) == expected["sha256"]
+        except OSError:
+            whole = False
+        if not whole:
+            yield name

@@ -1,7 +1,7 @@
 """Sessions -> passages and sentences, each with what the encoder reads for it."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sessionqa import chunk
@@ -38,18 +38,52 @@ class Cut:
                 yield session, session.text[start:end]
 
 
-def cut(sessions: Sequence[Session], encoder: Encoder, settings: Settings, report: Report) -> Cut:
-    """Cuts every session as the settings say; `report` is told the progress."""
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """One session, cut: its passages, its sentences, and which of these each passage holds.
+
+    `held` counts from the session's first sentence.
+    """
+
+    passages: Sequence[Passage]
+    sentences: Sequence[Span]
+    held: Sequence[Rows]
+
+
+# The pieces of sessions by their codes and checksums.
+Known = Mapping[tuple[str, str], Pieces]
+
+
+def cut(
+    sessions: Sequence[Session], encoder: Encoder, settings: Settings, known: Known, report: Report
+) -> Cut:
+    """Cuts every session as the settings say, but for those that are `known`.
+
+    `report` is told the progress.
+    """
 
     def fits(title: str, text: str) -> bool:
         return encoder.count_pieces(passage_input(encoder, title, text)) <= encoder.max_tokens
 
     made = Cut()
     for done, session in enumerate(sessions, 1):
-        units = chunk.units(session, settings.chunk_tokens, fits)
-        _add(made, units, _passages(session, units, settings, fits), session, encoder)
+        pieces = known.get((session.code, session.sha256)) or _pieces(session, settings, fits)
+        _add(made, pieces, encoder)
         report("cutting sessions", done, len(sessions))
     return made
+
+
+def _pieces(session: Session, settings: Settings, fits: chunk.Fits) -> Pieces:
+    """A heading is no sentence."""
+    units = chunk.units(session, settings.chunk_tokens, fits)
+    passages = _passages(session, units, settings, fits)
+    spans = [(start, end) for start, end in units if not chunk.is_heading(session.text[start:end])]
+    starts, ends = [start for start, _ in spans], [end for _, end in spans]
+    held = []
+    for passage in passages:
+        first = bisect_left(starts, passage.start)
+        held.append((first, max(first, bisect_right(ends, passage.end))))
+    return Pieces(passages, spans, held)
 
 
 def _passages(
@@ -60,19 +94,13 @@ def _passages(
     return chunk.passages(session, units, settings.chunk_tokens, settings.chunk_overlap, fits)
 
 
-def _add(
-    made: Cut, units: list[Span], passages: list[Passage], session: Session, encoder: Encoder
-) -> None:
-    """Adds a session's passages and sentences; a heading is no sentence."""
-    first_passage, first = len(made.passages), len(made.sentences)
-    spans = [(start, end) for start, end in units if not chunk.is_heading(session.text[start:end])]
-    made.sentences.extend(spans)
-    starts, ends = [start for start, _ in spans], [end for _, end in spans]
-    for passage in passages:
-        made.passages.append(passage)
-        made.passage_inputs.append(passage_input(encoder, passage.title, passage.text))
-        begin = bisect_left(starts, passage.start)
-        made.held.append((first + begin, first + max(begin, bisect_right(ends, passage.end))))
-    made.of_session.append(
-        ((first_passage, len(made.passages)), (first, len(made.sentences))),
+def _add(made: Cut, pieces: Pieces, encoder: Encoder) -> None:
+    """Adds what a session was cut into."""
+    passage, sentence = len(made.passages), len(made.sentences)
+    made.passages.extend(pieces.passages)
+    made.passage_inputs.extend(
+        passage_input(encoder, one.title, one.text) for one in pieces.passages
     )
+    made.held.extend((sentence + first, sentence + last) for first, last in pieces.held)
+    made.sentences.extend(pieces.sentences)
+    made.of_session.append(((passage, len(made.passages)), (sentence, len(made.sentences))))

@@ -45,13 +45,18 @@ def write(folder: Path, blocks: Iterable[Vectors], count: int, dim: int, done: D
 
     `done` is told how many vectors of how many have been put into clusters.
     """
-    if count <= EXACT_UP_TO:
+    if is_exact(count):
         _write_flat(folder, blocks, dim)
         return
     with RowWriter(folder / VECTORS, dim, np.float16) as file:
         for block in blocks:
             file.append(block)
     _write_clusters(folder, count, dim, done)
+
+
+def is_exact(count: int) -> bool:
+    """Whether so many vectors are kept as they are, and all compared; else they are rounded."""
+    return count <= EXACT_UP_TO
 
 
 def _write_flat(folder: Path, blocks: Iterable[Vectors], dim: int) -> None:

@@ -1,28 +1,32 @@
 """What the encoder reads -> vectors on disk, block by block.
 
-A text that the live build has is not encoded again. A block that is done is kept beside the builds
+A text that an earlier build has is not encoded again. What is encoded is kept beside the builds
 until the next one is live, so that a build that was broken off goes on where it stopped.
 """
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sessionqa.datatypes import Session
 from sessionqa.encode import Encoded, Encoder, Progress, Tokens, Vectors, passage_input
 from sessionqa.index import dense, places
 from sessionqa.index.cut import Cut, Report
-from sessionqa.index.local import PASSAGE_KEYS, SENTENCE_KEYS, SENTENCES, TOKENS, LocalIndex
+from sessionqa.index.earlier import Earlier, Made
+from sessionqa.index.local import PASSAGE_KEYS, SENTENCE_KEYS, SENTENCES, TOKENS
 from sessionqa.index.rows import RowWriter
 
 UNFINISHED = "unfinished"
-# So many texts are encoded before they are safe on disk.
-BLOCK = 2048
+# So many texts are encoded before they are safe on disk: some seconds of work.
+BLOCK = 512
+
+Encode = Callable[[Sequence[str], Progress], Encoded]
 
 
 def key_of(text: str) -> str:
@@ -35,23 +39,23 @@ def write_vectors(
     sessions: Sequence[Session],
     made: Cut,
     encoder: Encoder,
-    before: LocalIndex | None,
+    before: Earlier | None,
     with_sentences: bool,
     report: Report,
 ) -> None:
     """Writes the vectors of passages and of their tokens, and where each passage stands.
 
-    And, `with_sentences`, the vectors of sentences. `before` is the live build if the same encoder
-    made it.
+    And, `with_sentences`, the vectors of sentences. `before` is a build that the same encoder made.
     """
     # Apart: the blocks of sentences have no tokens, and not every encoder gives them.
     unfinished = aside.parents[1] / UNFINISHED / f"{encoder.fingerprint}-{encoder.token_dim}"
-    passages, rest = Unfinished(unfinished / "passages"), Unfinished(unfinished / "sentences")
+    known = before.passages(exactly=dense.is_exact(len(made.passages))) if before else None
+    passages = _Encoding("passages", encoder.encode_with_tokens, known, unfinished)
     lengths: list[int] = []
     with RowWriter(aside / TOKENS, encoder.token_dim, np.int8) as tokens:
 
         def blocks() -> Iterator[Vectors]:
-            for block in _passages(made.passage_inputs, encoder, before, passages, report):
+            for block in passages.of(made.passage_inputs, report):
                 tokens.append(block.tokens)
                 lengths.extend(block.lengths.tolist())
                 yield block.vectors
@@ -61,10 +65,17 @@ def write_vectors(
     places.write(aside, made, lengths)
     _write_keys(aside / PASSAGE_KEYS, made.passage_inputs)
     texts = _sentence_inputs(sessions, made, encoder) if with_sentences else []
-    with RowWriter(aside / SENTENCES, encoder.dim, np.float16) as sentences:
-        for vectors in _sentences(texts, encoder, before, rest, report):
-            sentences.append(vectors)
+    known = before.sentences() if before else None
+    sentences = _Encoding("sentences", partial(_without_tokens, encoder), known, unfinished)
+    with RowWriter(aside / SENTENCES, encoder.dim, np.float16) as rows:
+        for block in sentences.of(texts, report):
+            rows.append(block.vectors)
     _write_keys(aside / SENTENCE_KEYS, texts)
+
+
+def forget_unfinished(folder: Path) -> None:
+    """Removes what a build of the index in `folder` kept for the case that it is broken off."""
+    shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
 
 
 def _sentence_inputs(sessions: Sequence[Session], made: Cut, encoder: Encoder) -> list[str]:
@@ -74,109 +85,148 @@ def _sentence_inputs(sessions: Sequence[Session], made: Cut, encoder: Encoder) -
     ]
 
 
+def _without_tokens(encoder: Encoder, texts: Sequence[str], progress: Progress) -> Encoded:
+    vectors = encoder.encode_passages(texts, progress)
+    return Encoded.without_tokens(vectors, encoder.token_dim)
+
+
 def _write_keys(path: Path, texts: Sequence[str]) -> None:
-    raw = b"".join(bytes.fromhex(key_of(text)) for text in texts)
-    np.save(path, np.frombuffer(raw, dtype=np.uint8).reshape(len(texts), -1 if texts else 0))
+    np.save(path, _as_bytes([key_of(text) for text in texts]))
+
+
+def _as_bytes(keys: Sequence[str]) -> NDArray[np.uint8]:
+    raw = np.frombuffer(bytes.fromhex("".join(keys)), dtype=np.uint8)
+    return raw.reshape(len(keys), -1 if keys else 0)
+
+
+class _Encoding:
+    """Texts of one kind, encoded unless they were before."""
+
+    def __init__(self, kind: str, encode: Encode, known: Made | None, unfinished: Path) -> None:
+        self._stage = f"encoding {kind}"
+        self._encode = encode
+        self._unfinished = Unfinished(unfinished / kind)
+        self._known = [*([known] if known else []), self._unfinished.made]
+
+    def of(self, texts: Sequence[str], report: Report) -> Iterator[Encoded]:
+        """What the encoder makes of the texts, a block at a time, in order."""
+        for at in range(0, len(texts), BLOCK):
+            block = texts[at : at + BLOCK]
+            told = partial(_tell, report, self._stage, at, len(texts))
+            yield self._block(block, told)
+
+    def _block(self, texts: Sequence[str], told: Callable[[int], None]) -> Encoded:
+        keys = [key_of(text) for text in texts]
+        left = list(range(len(texts)))
+        parts: list[tuple[list[int], Encoded]] = []
+        for known in self._known:
+            found = [place for place in left if keys[place] in known.rows]
+            if found:
+                parts.append((found, known.read([known.rows[keys[place]] for place in found])))
+                left = [place for place in left if keys[place] not in known.rows]
+        done = len(texts) - len(left)
+
+        def more(count: int) -> None:
+            nonlocal done
+            done += count
+            told(done)
+
+        if left:
+            made = self._encode([texts[place] for place in left], more)
+            self._unfinished.keep([keys[place] for place in left], made)
+            parts.append((left, made))
+        told(len(texts))
+        return _in_order(parts)
 
 
 class Unfinished:
-    """The blocks that a build has encoded so far, each in a file named by its texts."""
+    """What a build has encoded so far: files of some texts' keys and what was made of them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        # Where each text is that was kept: its file, and which of it.
+        self._places: list[tuple[Path, int]] = []
+        self._opened: tuple[Path, Encoded] | None = None
+        self.made = Made({}, self._read)
+        for path in sorted(folder.glob("*.npz")):
+            try:
+                keys, _ = _load(path)
+            except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile):
+                path.unlink(missing_ok=True)
+            else:
+                self._note(path, keys)
 
-    def get(self, texts: Sequence[str], encode: Callable[[Sequence[str]], Encoded]) -> Encoded:
-        """The vectors of `texts`: those that were kept, or else those that `encode` makes."""
-        if not texts:
-            return encode(texts)
-        path = self._folder / f"{key_of(chr(0).join(texts))}.npz"
-        try:
-            with np.load(path, allow_pickle=False) as kept:
-                return Encoded(kept["vectors"], kept["tokens"], kept["lengths"])
-        except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile):
-            made = encode(texts)
+    def keep(self, keys: Sequence[str], made: Encoded) -> None:
+        """Sees to it that the next build need not encode these texts again."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        pending = path.with_suffix(".part.npz")
-        np.savez(pending, vectors=made.vectors, tokens=made.tokens, lengths=made.lengths)
+        path = self._folder / f"{key_of(chr(0).join(keys))}.npz"
+        pending = path.with_suffix(".part")
+        with pending.open("wb") as file:
+            np.savez(
+                file,
+                keys=_as_bytes(keys),
+                vectors=made.vectors,
+                tokens=made.tokens,
+                lengths=made.lengths,
+            )
         pending.replace(path)
-        return made
+        self._note(path, keys)
+
+    def _note(self, path: Path, keys: Sequence[str]) -> None:
+        for row, key in enumerate(keys):
+            self.made.rows[key] = len(self._places)
+            self._places.append((path, row))
+
+    def _read(self, numbers: Sequence[int]) -> Encoded:
+        by_file: dict[Path, list[tuple[int, int]]] = {}
+        for place, number in enumerate(numbers):
+            path, row = self._places[number]
+            by_file.setdefault(path, []).append((place, row))
+        parts = []
+        for path, pairs in by_file.items():
+            places, rows = zip(*pairs, strict=True)
+            parts.append((places, _rows(self._open(path), rows)))
+        return _in_order(parts)
+
+    def _open(self, path: Path) -> Encoded:
+        if self._opened is None or self._opened[0] != path:
+            self._opened = path, _load(path)[1]
+        return self._opened[1]
 
 
-def forget_unfinished(folder: Path) -> None:
-    """Removes what a build of the index in `folder` kept for the case that it is broken off."""
-    shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+def _load(path: Path) -> tuple[list[str], Encoded]:
+    """The texts' keys and what was made of them; raises what NumPy does, and ValueError."""
+    with np.load(path, allow_pickle=False) as kept:
+        keys = [key.tobytes().hex() for key in kept["keys"]]
+        made = Encoded(kept["vectors"], kept["tokens"], kept["lengths"])
+    if not len(keys) == len(made.vectors) == len(made.lengths):
+        raise ValueError("it has not as many of each")
+    return keys, made
 
 
-def _passages(
-    texts: Sequence[str],
-    encoder: Encoder,
-    before: LocalIndex | None,
-    unfinished: Unfinished,
-    report: Report,
-) -> Iterator[Encoded]:
-    """The vectors of passages and of their tokens, a block at a time, in order."""
-    known = before.passage_rows() if before else {}
-    encode = encoder.encode_with_tokens
-    for rows, made in _blocks("encoding passages", texts, known, encode, unfinished, report):
-        vectors = np.zeros((len(rows), encoder.dim), dtype=np.float32)
-        tokens: list[Tokens] = []
-        fresh = zip(made.vectors, _of_each(made), strict=True)
-        for place, row in enumerate(rows):
-            found = next(fresh) if before is None or row is None else before.encoded(row)
-            vectors[place] = found[0]
-            tokens.append(found[1])
-        lengths = np.array([len(own) for own in tokens], dtype=np.int64)
-        yield Encoded(vectors, np.concatenate(tokens), lengths)
+def _tell(report: Report, stage: str, before: int, of: int, done: int) -> None:
+    report(stage, before + done, of)
 
 
-def _sentences(
-    texts: Sequence[str],
-    encoder: Encoder,
-    before: LocalIndex | None,
-    unfinished: Unfinished,
-    report: Report,
-) -> Iterator[Vectors]:
-    """The vectors of sentences, a block at a time, in order."""
-
-    def encode(missing: Sequence[str], progress: Progress | None = None) -> Encoded:
-        vectors = encoder.encode_passages(missing, progress)
-        return Encoded.without_tokens(vectors, encoder.token_dim)
-
-    known = before.sentence_rows() if before else {}
-    for rows, made in _blocks("encoding sentences", texts, known, encode, unfinished, report):
-        vectors = np.zeros((len(rows), encoder.dim), dtype=np.float32)
-        vectors[[place for place, row in enumerate(rows) if row is None]] = made.vectors
-        kept = {place: row for place, row in enumerate(rows) if row is not None}
-        if before and kept:
-            vectors[list(kept)] = before.sentence_vectors(list(kept.values()))
-        yield vectors
+def _rows(made: Encoded, rows: Sequence[int]) -> Encoded:
+    tokens = _of_each(made)
+    chosen = [made.tokens[:0], *(tokens[row] for row in rows)]
+    wanted = list(rows)
+    return Encoded(made.vectors[wanted], np.concatenate(chosen), made.lengths[wanted])
 
 
-def _blocks(
-    stage: str,
-    texts: Sequence[str],
-    known: Mapping[str, int],
-    encode: Callable[[Sequence[str], Progress], Encoded],
-    unfinished: Unfinished,
-    report: Report,
-) -> Iterator[tuple[list[int | None], Encoded]]:
-    """For each block of texts the rows of those that are known, and the vectors of the others."""
-    done = 0
-
-    def more(count: int) -> None:
-        nonlocal done
-        done += count
-        report(stage, done, len(texts))
-
-    for at in range(0, len(texts), BLOCK):
-        block = texts[at : at + BLOCK]
-        rows = [known.get(key_of(text)) for text in block]
-        missing = [text for text, row in zip(block, rows, strict=True) if row is None]
-        more(len(block) - len(missing))
-        made = unfinished.get(missing, lambda chosen: encode(chosen, more))
-        # What was kept of a build that was broken off has told nothing.
-        more(at + len(block) - done)
-        yield rows, made
+def _in_order(parts: Sequence[tuple[Sequence[int], Encoded]]) -> Encoded:
+    """All of the parts as one, in the order of the places that each has the texts of."""
+    if len(parts) == 1:
+        return parts[0][1]
+    vectors = np.concatenate([made.vectors for _, made in parts])
+    lengths = np.concatenate([made.lengths for _, made in parts])
+    tokens = [own for _, made in parts for own in _of_each(made)]
+    order = np.argsort(np.concatenate([places for places, _ in parts]))
+    ordered = [tokens[place] for place in order] if tokens else tokens
+    return Encoded(
+        vectors[order], np.concatenate([parts[0][1].tokens[:0], *ordered]), lengths[order]
+    )
 
 
 def _of_each(made: Encoded) -> list[Tokens]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessionqa.datatypes import Passage, Sentence, Session, Speaker
-from sessionqa.encode import STEPS, Tokens, Vectors
+from sessionqa.encode import STEPS, Vectors
 from sessionqa.errors import IndexDamaged, first_line
 from sessionqa.index import Abbreviation, KnownWord, Manifest, Ranked, Weights
 from sessionqa.index import places as at
@@ -66,14 +66,9 @@ class LocalIndex:
             self._places = at.Places(build)
             self._sentences = RowFile(build / SENTENCES)
             self._tokens = RowFile(build / TOKENS)
-            self._keys = [RowFile(build / name) for name in (PASSAGE_KEYS, SENTENCE_KEYS)]
             self._lexical = LexicalArm(build / PASSAGE_WORDS)
             self._lexical_sessions = LexicalArm(build / SESSION_WORDS)
-            self._db = sqlite3.connect(
-                f"{(build / DATABASE).resolve().as_uri()}?mode=ro&immutable=1",
-                uri=True,
-                check_same_thread=False,
-            )
+            self._db = open_database(build)
             rows = self._db.execute("SELECT max(row) + 1 FROM ids").fetchone()[0] or 0
         except (RuntimeError, ValueError, OSError, sqlite3.Error) as error:
             raise IndexDamaged(
@@ -120,8 +115,8 @@ class LocalIndex:
         self._db.close()
         self._dense.close()
         self._places.close()
-        for file in (self._sentences, self._tokens, *self._keys):
-            file.close()
+        self._sentences.close()
+        self._tokens.close()
         self._lexical.close()
         self._lexical_sessions.close()
 
@@ -201,11 +196,11 @@ class LocalIndex:
         """See Index."""
         query = f"SELECT ordinal, {SESSION_COLUMNS} FROM sessions"
         if codes is None:
-            return [_session(row[1:]) for row in sorted(self._db.execute(query))]
+            return [session_of(row[1:]) for row in sorted(self._db.execute(query))]
         known = {code.casefold(): self._sessions.get(code.casefold()) for code in codes}
         unknown = [folded for folded, found in known.items() if found is None]
         for ordinal, *columns in self._select(f"{query} WHERE folded IN", unknown):
-            session = _session(tuple(columns))
+            session = session_of(tuple(columns))
             known[session.code.casefold()] = (ordinal, session)
             self._sessions.keep(session.code.casefold(), (ordinal, session))
         found = [one for one in known.values() if one is not None]
@@ -311,19 +306,6 @@ class LocalIndex:
             Abbreviation(short, long, code, bool(introduced))
             for short, long, code, introduced in found
         ]
-
-    def passage_rows(self) -> dict[str, int]:
-        """The row of each passage by the key of what the encoder read: for the next build."""
-        return _by_key(self._keys[0])
-
-    def sentence_rows(self) -> dict[str, int]:
-        """The same for sentences, as far as their vectors are kept."""
-        return _by_key(self._keys[1])
-
-    def encoded(self, row: int) -> tuple[Vectors, Tokens]:
-        """The vector of a passage, and those of its tokens."""
-        held = self._places.of([row])[:, [at.FIRST_TOKEN, at.LAST_TOKEN]]
-        return self._dense.vectors(np.array([row]))[0], self._tokens.runs(held)
 
     @property
     def keeps_sentences(self) -> bool:
@@ -481,16 +463,19 @@ def _products(rows: NDArray[Any], asked: Vectors) -> Vectors:
     return products
 
 
-def _by_key(keys: RowFile) -> dict[str, int]:
-    return {key.tobytes().hex(): row for row, key in enumerate(keys.mapped)}
-
-
 SESSION_COLUMNS = (
     "code, title, event, year, track, level, speakers, services, url, path, sha256, text"
 )
 
 
-def _session(row: tuple[Any, ...]) -> Session:
+def open_database(build: Path) -> sqlite3.Connection:
+    """The texts of a build, to be read only, by any thread. Raises sqlite3.Error."""
+    address = f"{(build / DATABASE).resolve().as_uri()}?mode=ro&immutable=1"
+    return sqlite3.connect(address, uri=True, check_same_thread=False)
+
+
+def session_of(row: tuple[Any, ...]) -> Session:
+    """The session of a row of SESSION_COLUMNS."""
     record = dict(zip(SESSION_COLUMNS.split(", "), row, strict=True))
     record["speakers"] = tuple(Speaker(**speaker) for speaker in json.loads(record["speakers"]))
     record["services"] = tuple(json.loads(record["services"]))
