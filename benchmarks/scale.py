@@ -92,7 +92,7 @@ def sampled(data: Path, cache: Path, encoder: Encoder, count: int) -> None:
     if not texts.exists():
         chosen: dict[str, str] = {}
         for number, session in enumerate(documents(data, every=3)):
-            inputs = cut([session], encoder, CHUNKS, lambda *_: None).passage_inputs
+            inputs = cut([session], encoder, CHUNKS, {}, lambda *_: None).passage_inputs
             for text in {inputs[0], inputs[number % len(inputs)]}:
                 chosen.setdefault(text, session.title)
         lines = [json.dumps([title, text]) + "\n" for text, title in chosen.items()]

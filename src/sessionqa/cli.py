@@ -7,12 +7,19 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import and_
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from sessionqa import __version__, eval_options, feedback_options, import_options, terminal
+from sessionqa import (
+    __version__,
+    eval_options,
+    feedback_options,
+    import_options,
+    index_options,
+    terminal,
+)
 from sessionqa.errors import SessionQAError, UsageError
 from sessionqa.facets import FIELDS
-from sessionqa.settings import Chunking, Settings
+from sessionqa.settings import Settings
 from sessionqa.terminal import positive
 
 if TYPE_CHECKING:
@@ -95,9 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     miss.add_argument("question", metavar="QUESTION")
     miss.add_argument("code", metavar="SESSION", help="the code of the session that was expected")
     command("sessions", _sessions, as_json, filters).add_argument("code", nargs="?", metavar="CODE")
-    index = command("index", _index)
-    index.add_argument("--force", action="store_true", help="build even if it is up to date")
-    index.add_argument("--chunking", choices=get_args(Chunking), help="how sessions are cut")
+    index_options.add(command("index", _index))
     import_options.add(command("import", _import, as_json))
     served = [_server_options(), writing]
     command("chat", _chat, *served)
@@ -257,13 +262,9 @@ def _import(arguments: argparse.Namespace) -> int:
 
 def _index(arguments: argparse.Namespace) -> int:
     """Build the index, or bring it up to date."""
-    from sessionqa.assistant import build_index
+    from sessionqa.index_command import run
 
-    settings = _settings(arguments, chunking=arguments.chunking)
-    manifest = build_index(settings, terminal.Progress(), force=arguments.force)
-    counts = ", ".join(f"{count} {name}" for name, count in manifest.counts.items())
-    print(f"{settings.index}: {counts} (build {manifest.build})")
-    return ANSWERED
+    return run(arguments, _settings(arguments, chunking=arguments.chunking), terminal.Progress())
 
 
 def _chat(arguments: argparse.Namespace) -> int:

@@ -204,9 +204,7 @@ def exported(
     It is also kept in the user's cache, below the folder's own name, so that a second index need
     not import torch. Raises ExportFailed if the model cannot be exported.
     """
-    import platformdirs
-
-    kept = platformdirs.user_cache_path("sessionqa") / kind / folder.name
+    kept = cached_copy(kind, folder)
     if is_whole(kind, folder) or _copy_folder(kind, kept, folder):
         return folder
     if progress:
@@ -234,6 +232,25 @@ def is_whole(kind: Kind, folder: Path) -> bool:
         return False
 
 
+def damaged_files(kind: Kind, folder: Path) -> list[str]:
+    """The names of its files that are not as they were exported, by their checksums."""
+    if not is_whole(kind, folder):
+        return [f"{kind}.json"]
+    card = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))
+    try:
+        expected = dict(card["sha256"])
+    except (KeyError, ValueError, TypeError):
+        return [f"{kind}.json"]
+    return [name for name, digest in expected.items() if sha256_of(folder / name) != digest]
+
+
+def cached_copy(kind: Kind, folder: Path) -> Path:
+    """Where the user's cache keeps a copy of the export in `folder`."""
+    import platformdirs
+
+    return platformdirs.user_cache_path("sessionqa") / kind / folder.name
+
+
 def write_card(kind: Kind, folder: Path, tokenizer: Any, fields: Mapping[str, Any]) -> None:
     """Writes the tokenizer and, last of all, the card; the graph is there."""
     tokenizer.backend_tokenizer.save(str(folder / TOKENIZER))
@@ -241,6 +258,7 @@ def write_card(kind: Kind, folder: Path, tokenizer: Any, fields: Mapping[str, An
         **fields,
         "pad_id": tokenizer.pad_token_id or 0,
         "bytes": {name: (folder / name).stat().st_size for name in (GRAPH, WEIGHTS, TOKENIZER)},
+        "sha256": {name: sha256_of(folder / name) for name in (GRAPH, WEIGHTS, TOKENIZER)},
     }
     (folder / f"{kind}.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 

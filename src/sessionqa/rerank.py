@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Scores = NDArray[np.float32]
 
 # Part of the fingerprint: raise it when an export would give other scores than before.
-EXPORT_VERSION = 3
+EXPORT_VERSION = 4
 # The exports that an index has, by the names that the settings give to their models.
 NAMES = "names.json"
 # What the card of an exported reranker says.

@@ -27,8 +27,8 @@ Stamps = Mapping[str, Sequence[int]]
 
 
 def corpus_fingerprint(sessions: Iterable[Session]) -> str:
-    """Names the content of a corpus: the files' checksums, in order of their codes."""
-    lines = sorted(f"{session.code} {session.sha256}" for session in sessions)
+    """Names the content of a corpus: its files and their checksums, in order of their codes."""
+    lines = sorted(f"{session.code} {session.sha256} {session.path}" for session in sessions)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -36,7 +36,7 @@ def inputs_of(sessions: Iterable[Session], encoder: str, settings: Settings) -> 
     """Names everything that decides what a build holds; `encoder` is its fingerprint."""
     corpus = corpus_fingerprint(sessions)
     made_by = [encoder, settings.backend]
-    made_of = [FORMAT_VERSION, corpus, made_by, _chunking(settings), _confidence()]
+    made_of = [FORMAT_VERSION, corpus, made_by, chunking_of(settings), _confidence()]
     made_of.append(settings.sentence_vectors_up_to)
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
@@ -84,7 +84,7 @@ def _write_files(
     """Writes all but the manifest; returns how many of everything there are."""
     if before and not _same_encoder(before.manifest, encoder):
         before = None
-    known = before.pieces() if before and before.manifest.chunking == _chunking(settings) else {}
+    known = before.pieces() if before and before.manifest.chunking == chunking_of(settings) else {}
     made = cut(sessions, encoder, settings, known, report)
     with_sentences = len(made.passages) <= settings.sentence_vectors_up_to
     write_vectors(aside, sessions, made, encoder, before, with_sentences, report)
@@ -143,7 +143,7 @@ def _manifest(
             "max_tokens": encoder.max_tokens,
             "backend": encoder.backend,
         },
-        chunking=_chunking(settings),
+        chunking=chunking_of(settings),
         counts=counts,
         confidence=_confidence(),
         files={
@@ -157,7 +157,8 @@ def _manifest(
     )
 
 
-def _chunking(settings: Settings) -> dict[str, Any]:
+def chunking_of(settings: Settings) -> dict[str, Any]:
+    """How a manifest tells how sessions are cut."""
     return {
         "chunking": settings.chunking,
         "tokens": settings.chunk_tokens,

@@ -53,15 +53,15 @@ class LexicalArm:
     def __init__(self, folder: Path) -> None:
         self._beside: tempfile.TemporaryDirectory[str] | None = None
         try:
-            self._index = tantivy.Index.open(str(folder))
+            self._index = _opened(folder)
         except ValueError:
             # tantivy wants to create lock files even to read, and the folder may forbid it.
             self._beside = tempfile.TemporaryDirectory(prefix="sessionqa-")
             beside = Path(self._beside.name)
-            for path in folder.iterdir():
+            # Without its locks, which are what it could not write.
+            for path in folder.glob("[!.]*"):
                 _mirror(path, beside / path.name)
-            self._index = tantivy.Index.open(str(beside))
-        self._index.config_reader("manual")
+            self._index = _opened(beside)
         self._searcher = self._index.searcher()
         self._schema = self._index.schema
 
@@ -130,6 +130,13 @@ class LexicalArm:
         )
         every = tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms_of])
         return tantivy.Query.const_score_query(every, 0.0)
+
+
+def _opened(folder: Path) -> tantivy.Index:
+    index = tantivy.Index.open(str(folder))
+    # The reader wants a lock as well: a disk that is read-only refuses it only here.
+    index.config_reader("manual")
+    return index
 
 
 def _mirror(source: Path, target: Path) -> None:

@@ -1,0 +1,133 @@
+"""What `sessionqa index` does: it builds, plans, watches, checks, mends, and goes back."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from sessionqa.assistant import build_index
+from sessionqa.corpus import read_corpus
+from sessionqa.encode import fingerprint
+from sessionqa.errors import CorpusError, IndexDamaged, SessionQAError
+from sessionqa.index import Manifest
+from sessionqa.index.earlier import latest_whole
+from sessionqa.index.publish import only_builder, roll_back
+from sessionqa.index.upkeep import changes, remove_damaged, verify
+from sessionqa.models import encoder_for_building
+from sessionqa.settings import Settings
+
+DONE = 0
+# So many codes of sessions are told of each kind.
+MOST_TOLD = 5
+
+Report = Callable[[str, int, int], None]
+
+
+def run(arguments: argparse.Namespace, settings: Settings, report: Report) -> int:
+    """Runs the command and returns its exit code. Raises SessionQAError."""
+    if arguments.dry_run:
+        return _plan(settings)
+    if arguments.verify:
+        return _verify(settings)
+    if arguments.rollback:
+        manifest = roll_back(settings.index)
+        print(f"{_told(settings, manifest)}, made {manifest.created}")
+        return DONE
+    if arguments.repair:
+        return _repair(settings, report)
+    manifest = build_index(settings, report, force=arguments.force)
+    print(_told(settings, manifest), flush=True)
+    return _watch(settings, manifest, report) if arguments.watch else DONE
+
+
+def _told(settings: Settings, manifest: Manifest) -> str:
+    counts = ", ".join(f"{count} {name}" for name, count in manifest.counts.items())
+    return f"{settings.index}: {counts} (build {manifest.build})"
+
+
+def _plan(settings: Settings) -> int:
+    """Says what a build would do."""
+    made_by = fingerprint(settings.model, settings.precision)
+    with latest_whole(settings.index) as before:
+        sessions = read_corpus(settings.corpus, before.sessions() if before else None)
+        found = changes(sessions, made_by, settings, before)
+    if not found:
+        print(f"nothing to do: all {found.unchanged:,} sessions are in the live build as they are")
+        return DONE
+    for reason in found.reasons:
+        print(reason)
+    for name in ("new", "changed", "removed"):
+        codes: tuple[str, ...] = getattr(found, name)
+        shown = ", ".join(codes[:MOST_TOLD]) + (" ..." if len(codes) > MOST_TOLD else "")
+        print(f"{name:9}  {len(codes):,}{f'  ({shown})' if codes else ''}")
+    print(f"unchanged  {found.unchanged:,}")
+    return DONE
+
+
+def _verify(settings: Settings) -> int:
+    """Reads every file against its checksum; raises IndexDamaged for those that are damaged."""
+    damaged = []
+    for one in verify(settings.index):
+        print(f"{'damaged' if one.damaged else 'whole':7}  {one.kind} {one.folder}")
+        damaged += [str(one.folder / name) for name in one.damaged]
+    if damaged:
+        raise IndexDamaged(
+            f"{', '.join(damaged)}: not as written, by the checksums: run `sessionqa index "
+            "--repair`"
+        )
+    return DONE
+
+
+def _repair(settings: Settings, report: Report) -> int:
+    """Removes what is damaged, and makes it again; without a corpus goes back to a whole build."""
+    with only_builder(settings.index):
+        damaged = remove_damaged(settings.index)
+    for one in damaged:
+        print(f"damaged  {one.kind} {one.folder}: {', '.join(one.damaged)}")
+    try:
+        manifest = build_index(settings, report)
+    except CorpusError as error:
+        print(f"sessionqa: not built again from the corpus: {error}", file=sys.stderr)
+        manifest = _without_corpus(settings, report)
+    with only_builder(settings.index):
+        # The one that was live until now.
+        remove_damaged(settings.index)
+    print(f"whole    {_told(settings, manifest)}")
+    return DONE
+
+
+def _without_corpus(settings: Settings, report: Report) -> Manifest:
+    """The live build if it is whole, or else the latest before it that is."""
+    with only_builder(settings.index):
+        encoder_for_building(settings, report)
+    with latest_whole(settings.index) as found:
+        if found and found.is_live:
+            return found.manifest
+    return roll_back(settings.index)
+
+
+def _watch(settings: Settings, manifest: Manifest, report: Report) -> int:
+    """Builds whenever a file of the corpus changes, until it is interrupted."""
+    from watchfiles import watch
+
+    print(f"sessionqa: watching {settings.corpus}; Ctrl-C ends it", file=sys.stderr)
+    try:
+        for _ in watch(settings.corpus, watch_filter=_is_session, raise_interrupt=False):
+            try:
+                latest = build_index(settings, report)
+            except SessionQAError as error:
+                # What is being written may be half there: the next change may mend it.
+                print(f"sessionqa: {error}", file=sys.stderr)
+            else:
+                if latest.build != manifest.build:
+                    print(_told(settings, latest), flush=True)
+                manifest = latest
+    except OSError as error:
+        raise CorpusError(
+            f"{settings.corpus} can be watched no more ({error.strerror or error}): see that it "
+            "is there, and start again"
+        ) from error
+    return DONE
+
+
+def _is_session(_change: object, path: str) -> bool:
+    return path.endswith(".md")
