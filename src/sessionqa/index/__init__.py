@@ -11,7 +11,7 @@ from sessionqa.datatypes import Passage, Sentence, Session
 from sessionqa.encode import Vectors
 
 # Raise it when an older build must not be read by this version any more.
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 
 
 @dataclass(frozen=True, slots=True)
