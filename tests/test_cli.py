@@ -313,6 +313,9 @@ def test_ask_json_has_every_field_with_its_type(shipped: Settings, capsys: Captu
         "quote": str,
         "sha256": str,
         "emphasis": type(None),
+        "seconds": type(None),
+        "page": type(None),
+        "url": str,
     }
     first = answer["hits"][0]
     assert {name: type(value) for name, value in first.items()} == {
@@ -323,6 +326,8 @@ def test_ask_json_has_every_field_with_its_type(shipped: Settings, capsys: Captu
         "start": int,
         "end": int,
         "tokens": int,
+        "seconds": type(None),
+        "page": type(None),
         "score": float,
         "dense_rank": int,
         "dense_score": float,

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sessionqa import Session, Settings, Speaker, build_index
+from sessionqa import Session, Settings, Speaker, body, build_index
 from sessionqa.corpus import (
     MAX_FILE_BYTES,
     MAX_TITLE_CHARS,
     changed_since,
-    plain_text,
     read_corpus,
     read_session,
     session_files,
@@ -314,18 +313,18 @@ def test_code_and_title_are_taken_as_written(tmp_path: Path, code: str, title: s
     ],
 )
 def test_markdown_becomes_the_text_that_a_reader_sees(markdown: str, text: str) -> None:
-    assert plain_text(markdown) == text
+    assert body.read(markdown).text == text
 
 
 def test_a_table_becomes_its_cells() -> None:
-    text = plain_text("| Plant | Weeks |\n|---|---:|\n| *Mint* | `6` |\n")
+    text = body.read("| Plant | Weeks |\n|---|---:|\n| *Mint* | `6` |\n").text
     assert "|" not in text
     assert "---" not in text
     assert text.split() == ["Plant", "Weeks", "Mint", "6"]
 
 
 def test_the_dash_of_a_list_does_not_move_to_the_paragraph_after_it() -> None:
-    assert plain_text("- ```\n  dig()\n  ```\n\nThen rest.").endswith("\n\nThen rest.")
+    assert body.read("- ```\n  dig()\n  ```\n\nThen rest.").text.endswith("\n\nThen rest.")
 
 
 def test_a_rule_in_the_body_is_not_a_fence(tmp_path: Path) -> None:

@@ -6,14 +6,30 @@ from dataclasses import FrozenInstanceError, fields, is_dataclass
 import pytest
 
 from sessionqa import Answer, Citation, Hit, Passage, Session, Speaker
-from sessionqa.datatypes import Sentence
+from sessionqa.datatypes import Mark, Sentence
 
 PASSAGE = Passage("A1-0f", "A1", "Títle", "Text 堆肥.", 5, 13, 4)
 HIT = Hit(PASSAGE, 0.5, dense_rank=1, dense_score=0.7)
 CITATION = Citation(1, "A1", "Títle", "A1-0f", 5, 13, "Text 堆肥.")
 ANSWER = Answer("q?", "q? (t)", "A1: Text [1]", (CITATION,), (HIT,), 0.9, False, "x", {"ms": 1.0})
-SESSION = Session("A1", "Títle", "Text", speakers=(Speaker("Zoë", "chef"),), services=("S3",))
-VALUES = [PASSAGE, HIT, CITATION, ANSWER, SESSION, Speaker("Zoë"), Sentence(0, "A1", 0, 1, "T")]
+SESSION = Session(
+    "A1",
+    "Títle",
+    "Text",
+    speakers=(Speaker("Zoë", "chef"),),
+    services=("S3",),
+    marks=(Mark(2, 754),),
+)
+VALUES = [
+    PASSAGE,
+    HIT,
+    CITATION,
+    ANSWER,
+    SESSION,
+    Mark(0),
+    Speaker("Zoë"),
+    Sentence(0, "A1", 0, 1, "T"),
+]
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
@@ -25,7 +41,7 @@ def test_values_are_frozen_and_take_no_other_names(value: object) -> None:
     assert not hasattr(value, "__dict__")
 
 
-@pytest.mark.parametrize("value", [PASSAGE, CITATION, SESSION, Speaker("Zoë")])
+@pytest.mark.parametrize("value", [PASSAGE, CITATION, SESSION, Mark(0), Speaker("Zoë")])
 def test_values_can_be_keys(value: object) -> None:
     assert {value: 1}[value] == 1
 
@@ -38,6 +54,13 @@ def test_a_session_becomes_json_with_every_field() -> None:
     assert record.keys() == {field.name for field in fields(Session)}
 
 
+def test_a_session_in_a_list_has_neither_its_text_nor_marks_in_it() -> None:
+    assert SESSION.to_dict().keys() - SESSION.to_head().keys() == {"text", "marks"}
+    assert json.loads(json.dumps(SESSION.to_dict()))["marks"] == [
+        {"start": 2, "seconds": 754, "page": None}
+    ]
+
+
 def test_a_hit_becomes_json_flat() -> None:
     record = json.loads(json.dumps(HIT.to_dict()))
     assert record == {
@@ -48,6 +71,8 @@ def test_a_hit_becomes_json_flat() -> None:
         "start": 5,
         "end": 13,
         "tokens": 4,
+        "seconds": None,
+        "page": None,
         "score": 0.5,
         "dense_rank": 1,
         "dense_score": 0.7,

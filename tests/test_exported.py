@@ -43,8 +43,13 @@ def test_markdown_shows_any_question_as_it_is(question: str) -> None:
 def test_a_link_to_no_web_page_is_none(assistant: Assistant) -> None:
     answer = assistant.ask("What is shuffle sharding?")
     known = assistant.session("ARC306")
-    bad = replace(known, url="javascript:alert(1)")
-    assert "javascript" not in exported.as_markdown([answer], lambda _: bad)
+    script = "javascript:alert(1)"
+    bad = replace(known, url=script)
+    for url in (script, ""):
+        cited = tuple(replace(citation, url=url) for citation in answer.citations)
+        shown = exported.as_markdown([replace(answer, citations=cited)], lambda _: bad)
+        assert "javascript" not in shown
+        assert "ARC306: " in shown
 
 
 def test_json_is_what_ask_prints(assistant: Assistant) -> None:

@@ -11,6 +11,7 @@ from sessionqa.index import Index
 from sessionqa.mentions import named_codes
 from sessionqa.overview import Overviewer
 from sessionqa.question import read
+from sessionqa.quotes import cited
 from sessionqa.reply import Reply
 from sessionqa.selection import Selector
 from sessionqa.support import Support
@@ -110,17 +111,8 @@ class ExtractiveAnswerer:
         codes = {sentence.session_code for sentence in quoted}
         sessions = {session.code: session for session in self._index.sessions(codes)}
         citations = tuple(
-            Citation(
-                number=number,
-                session_code=sentence.session_code,
-                title=sessions[sentence.session_code].title,
-                passage_id=self._passage_of(sentence, hits),
-                start=sentence.start,
-                end=sentence.end,
-                quote=sentence.text,
-                sha256=sessions[sentence.session_code].sha256,
-            )
-            for number, sentence in enumerate(quoted, 1)
+            cited(number, one, sessions[one.session_code], self._passage_of(one, hits))
+            for number, one in enumerate(quoted, 1)
         )
         return emphasised(question, citations, sessions) if read(question).fact else citations
 

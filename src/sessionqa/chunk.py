@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sessionqa import card, terms
+from sessionqa import card, marks, terms
 from sessionqa.datatypes import Passage, Session
 from sessionqa.sentences import Span, sentence_spans, trimmed
 
@@ -169,6 +169,7 @@ def _named(session: Session, spans: list[Span]) -> Iterator[Passage]:
     seen: Counter[str] = Counter()
     for start, end in spans:
         text = session.text[start:end]
+        holding = marks.at(session, start)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         seen[digest] += 1
         repeat = f"-{seen[digest]}" if seen[digest] > 1 else ""
@@ -180,4 +181,6 @@ def _named(session: Session, spans: list[Span]) -> Iterator[Passage]:
             start=start,
             end=end,
             tokens=count_tokens(text),
+            seconds=holding.seconds,
+            page=holding.page,
         )

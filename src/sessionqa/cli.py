@@ -210,7 +210,7 @@ def _search(arguments: argparse.Namespace) -> int:
     if corrections := assistant.understood(arguments.query).corrections:
         print(f"{terminal.read_as(corrections)}\n")
     for hit in hits:
-        print(f"{terminal.scores(hit)}  {hit.passage.session_code}  {hit.passage.title}")
+        print(terminal.found(hit))
         print(terminal.indented(" ".join(hit.passage.text.split())))
     if arguments.explain:
         from sessionqa.explain import ranking

@@ -3,20 +3,15 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sessionqa import card
+from sessionqa import body, card
 from sessionqa.datatypes import Session, Speaker
 from sessionqa.errors import CorpusError
-
-if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
-    from markdown_it.token import Token
 
 MAX_FILE_BYTES = 10 * 1024 * 1024
 MAX_TITLE_CHARS = 300
@@ -99,7 +94,8 @@ def read_session(path: Path, known: Session | None = None) -> Session:
     digest = _digest(raw)
     if known and known.sha256 == digest:
         return known
-    meta, body = _split(path, _decode(path, raw))
+    whole = _decode(path, raw)
+    meta, markdown = _split(path, whole)
     code, title = (_text(path, meta, name) for name in ("code", "title"))
     for name, value in (("code", code), ("title", title)):
         if not value:
@@ -123,45 +119,14 @@ def read_session(path: Path, known: Session | None = None) -> Session:
         path=str(path),
         sha256=digest,
     )
-    text = card.render(session) + card.CARD_END + plain_text(body)
-    return replace(session, text=text.strip())
-
-
-def plain_text(markdown: str) -> str:
-    """Markdown as the text a reader sees: links become their words, emphasis marks go.
-
-    Headings keep their `#` marks and list items their dash, each on a line of its own, so that
-    they can be told from sentences. HTML is kept as the text it is.
-    """
-    blocks: list[str] = []
-    prefix = ""
-    for token in _parser().parse(markdown):
-        if token.type == "heading_open":
-            prefix = f"{token.markup if token.markup.startswith('#') else '##'} "
-        elif token.type == "list_item_open":
-            prefix = "- "
-        elif token.type == "list_item_close":
-            prefix = ""
-        elif token.type == "inline":
-            blocks.append(prefix + " ".join(_inline(token.children or []).split()))
-            prefix = ""
-        elif token.type in {"fence", "code_block"}:
-            blocks.append(re.sub(r"\n\s*\n", "\n", token.content.strip()))
-            prefix = ""
-    return "\n\n".join(block for block in blocks if block.strip())
-
-
-@lru_cache(maxsize=1)
-def _parser() -> "MarkdownIt":
-    from markdown_it import MarkdownIt
-
-    return MarkdownIt("commonmark", {"html": False}).enable("table")
-
-
-def _inline(tokens: "Iterable[Token]") -> str:
-    return "".join(
-        " " if token.type in {"softbreak", "hardbreak"} else token.content for token in tokens
-    )
+    told = card.render(session) + card.CARD_END
+    try:
+        said = body.read(markdown)
+    except body.MarkError as error:
+        before = whole.rstrip().removesuffix(markdown).count("\n")
+        raise CorpusError(f"{path}:{before + error.line}: {error}") from error
+    marks = tuple(replace(mark, start=len(told) + mark.start) for mark in said.marks)
+    return replace(session, text=f"{told}{said.text}".strip(), marks=marks)
 
 
 def _digest_of(path: Path) -> str:

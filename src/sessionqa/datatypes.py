@@ -15,8 +15,24 @@ class Speaker:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """What holds from `start` on in a session's text, up to the next mark.
+
+    `seconds` is the moment of the recording, counted from its beginning, and `page` the page of
+    the document, from 1; None where it is not known.
+    """
+
+    start: int
+    seconds: int | None = None
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
-    """One talk. `text` is what is searched and quoted: a card of the metadata, then the body."""
+    """One talk. `text` is what is searched and quoted: a card of the metadata, then the body.
+
+    `marks` tell, in order, from where on in it which moment or page holds; see Mark.
+    """
 
     code: str
     title: str
@@ -30,6 +46,7 @@ class Session:
     url: str = ""
     path: str = ""
     sha256: str = ""
+    marks: tuple[Mark, ...] = ()
 
     @property
     def people(self) -> tuple[str, ...]:
@@ -41,15 +58,18 @@ class Session:
         return asdict(self)
 
     def to_head(self) -> dict[str, Any]:
-        """The same without its text, as lists of sessions have it."""
+        """The same without its text and its marks, as lists of sessions have it."""
         record = self.to_dict()
-        del record["text"]
+        del record["text"], record["marks"]
         return record
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stretch of a session that gets one vector: `session.text[start:end] == text`."""
+    """A stretch of a session that gets one vector: `session.text[start:end] == text`.
+
+    `seconds` and `page` are those of its start; see Mark.
+    """
 
     id: str
     session_code: str
@@ -58,6 +78,8 @@ class Passage:
     start: int
     end: int
     tokens: int
+    seconds: int | None = None
+    page: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +135,9 @@ class Citation:
     `sha256` is the session's, by which a later change of its file is noticed; empty where it has
     none. `emphasis` is the start and end of what answers the question, within the quote but
     counted in the session's text; None where that is not clear.
+
+    `seconds` and `page` tell where the quote begins in the recording and in the document, None
+    where that is not known. `url` is the session's, opened at that place; empty where it has none.
     """
 
     number: int
@@ -124,6 +149,9 @@ class Citation:
     quote: str
     sha256: str = ""
     emphasis: tuple[int, int] | None = None
+    seconds: int | None = None
+    page: int | None = None
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
-"""How a quote stands in the text of an answer, and where; or a sentence that a model wrote."""
+"""How a quote is cited and stands in the text of an answer, or a sentence that a model wrote."""
 
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sessionqa.datatypes import Answer, Citation
+from sessionqa import marks
+from sessionqa.datatypes import Answer, Citation, Sentence, Session
 
 # Stands behind a sentence of a model that no summary supports, where such are shown.
 UNSUPPORTED = "[unsupported]"
@@ -36,6 +37,24 @@ class Place:
         first, last = self.citation.emphasis
         moved = self.start - self.citation.start
         return first + moved, last + moved
+
+
+def cited(number: int, sentence: Sentence, session: Session, passage_id: str) -> Citation:
+    """The citation of a sentence of that session, with the place of the recording it is from."""
+    place = marks.at(session, sentence.start)
+    return Citation(
+        number=number,
+        session_code=session.code,
+        title=session.title,
+        passage_id=passage_id,
+        start=sentence.start,
+        end=sentence.end,
+        quote=sentence.text,
+        sha256=session.sha256,
+        seconds=place.seconds,
+        page=place.page,
+        url=marks.address(session.url, place),
+    )
 
 
 def marked(citation: Citation) -> str:

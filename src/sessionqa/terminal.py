@@ -4,10 +4,11 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from sessionqa.datatypes import WRITTEN, Answer, Correction, Hit, Session
+from sessionqa import marks
+from sessionqa.datatypes import WRITTEN, Answer, Citation, Correction, Hit, Session
 from sessionqa.quotes import places
 
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[22m"
@@ -51,10 +52,10 @@ def _below(answer: Answer, session_of: Callable[[str], Session]) -> list[str]:
         parts.append(f"(written by {name}, each sentence checked against its source)")
     elif answer.note:
         parts.append(f"({answer.note})")
-    numbers: dict[str, list[str]] = {}
+    cited: dict[str, list[Citation]] = {}
     for citation in answer.citations:
-        numbers.setdefault(citation.session_code, []).append(f"[{citation.number}]")
-    sources = [_source("".join(marks), session_of(code)) for code, marks in numbers.items()]
+        cited.setdefault(citation.session_code, []).append(citation)
+    sources = [_source(citations, session_of(code)) for code, citations in cited.items()]
     return [*parts, "\n".join(["Sources", *sources])] if sources else parts
 
 
@@ -84,11 +85,36 @@ def read_as(corrections: Sequence[Correction]) -> str:
     return f"(read {', '.join(pairs)})"
 
 
-def _source(marks: str, session: Session) -> str:
+def _source(citations: Sequence[Citation], session: Session) -> str:
+    """A session, and below it the recording; where moments or pages are known, at each of them."""
     speakers = ", ".join(session.people)
     by = f" ({speakers})" if speakers else ""
-    link = f"\n    {session.url}" if session.url else ""
-    return f"{marks} {session.code}: {session.title}{by}{link}"
+    lines = [f"{_numbers(citations)} {session.code}: {session.title}{by}"]
+    if any(marks.short(citation) for citation in citations):
+        lines += _at_their_places(citations)
+    elif session.url:
+        lines.append(session.url)
+    return "\n    ".join(lines)
+
+
+def _at_their_places(citations: Sequence[Citation]) -> Iterator[str]:
+    """A line for each place: its citations, where it is, and its address."""
+    placed: dict[tuple[str, str], list[Citation]] = {}
+    for citation in citations:
+        placed.setdefault((marks.short(citation), citation.url), []).append(citation)
+    for (place, url), there in placed.items():
+        yield " ".join(filter(None, (_numbers(there), place, url)))
+
+
+def _numbers(citations: Iterable[Citation]) -> str:
+    return "".join(f"[{citation.number}]" for citation in citations)
+
+
+def found(hit: Hit) -> str:
+    """A line on a hit: its score, session, and place in the recording or document."""
+    passage = hit.passage
+    place = marks.short(passage)
+    return f"{scores(hit)}  {passage.session_code}  {passage.title}{place and f'  {place}'}"
 
 
 def scores(hit: Hit) -> str:

@@ -44,7 +44,11 @@ services: ["<svg onload=alert(6)>"]
 url: "https://example.org/?a=1&b=<2>"
 ---
 
-Gardens need water in the morning. The gardens of HX2 use <svg onload=alert(6)> every day.
+Gardens need water in the morning.
+
+<!-- at 1:02:03 -->
+<!-- page 3 -->
+The gardens of HX2 use <svg onload=alert(6)> every day.
 """
 
 

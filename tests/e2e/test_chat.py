@@ -211,6 +211,16 @@ def test_text_of_the_user_stays_text(open_chat: Open, hostile_server: Server) ->
     assert link.get_attribute("href") == "https://example.org/?a=1&b=<2>"
 
 
+def test_a_quote_links_to_its_moment_of_the_recording(
+    open_chat: Open, hostile_server: Server
+) -> None:
+    chat = open_chat(hostile_server)
+    chat.ask("What do the gardens of HX2 use every day?")
+    for name in ("at 1:02:03, page 3", "Recording"):
+        link = chat.sources.get_by_role("link", name=name)
+        expect(link).to_have_attribute("href", "https://example.org/?a=1&b=<2>#t=3723")
+
+
 def test_the_page_allows_and_names_no_other_host(chat_server: Server) -> None:
     with urllib.request.urlopen(chat_server.url) as response:
         policy = response.headers["Content-Security-Policy"]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessionqa import card
-from sessionqa.corpus import plain_text, read_corpus, read_session
+from sessionqa.corpus import read_corpus, read_session
 from sessionqa.datatypes import Speaker
 from sessionqa.errors import CorpusError, WriteError
 from sessionqa.importers.drafts import Block, Draft, Source
@@ -37,14 +37,14 @@ def files_of(folder: Path, *drafts: Draft, force: bool = False) -> list[Path]:
 def test_paragraphs_read_back_as_they_were(paragraphs: list[str]) -> None:
     """Whatever looks like markup in a text stays text."""
     blocks = [Block(text) for text in paragraphs]
-    assert plain_text(body(blocks)).split("\n\n") == paragraphs
+    assert read(body(blocks)).text.split("\n\n") == paragraphs
 
 
 @given(words, words)
 def test_headings_and_items_read_back_as_they_were(heading: str, item: str) -> None:
     """A heading and an item of a list keep their words."""
     blocks = [Block(heading, "heading"), Block(item, "item")]
-    assert plain_text(body(blocks)).split("\n\n") == [f"## {heading}", f"- {item}"]
+    assert read(body(blocks)).text.split("\n\n") == [f"## {heading}", f"- {item}"]
 
 
 @given(words, words, words, words)

@@ -19,7 +19,7 @@ from sessionqa.index.cut import Cut
 SCHEMA = """
 CREATE TABLE sessions (ordinal INTEGER PRIMARY KEY, folded TEXT UNIQUE, code TEXT, title TEXT,
     event TEXT, year INTEGER, track TEXT, level INTEGER, speakers TEXT, services TEXT, url TEXT,
-    path TEXT, sha256 TEXT, text TEXT);
+    path TEXT, sha256 TEXT, text TEXT, marks TEXT);
 CREATE TABLE codes (code TEXT PRIMARY KEY, ordinal INTEGER, first_passage INTEGER,
     last_passage INTEGER, first_sentence INTEGER, last_sentence INTEGER) WITHOUT ROWID;
 CREATE TABLE facets (field TEXT, folded TEXT, value TEXT, code TEXT,
@@ -28,7 +28,7 @@ CREATE TABLE facet_values (field TEXT, folded TEXT, value TEXT,
     PRIMARY KEY (field, folded)) WITHOUT ROWID;
 CREATE TABLE ids (row INTEGER PRIMARY KEY, id TEXT UNIQUE);
 CREATE TABLE passages (row INTEGER PRIMARY KEY, session_code TEXT, title TEXT, text TEXT,
-    start INTEGER, end INTEGER, tokens INTEGER);
+    start INTEGER, end INTEGER, tokens INTEGER, seconds INTEGER, page INTEGER);
 CREATE TABLE stems (stem TEXT PRIMARY KEY, sentences INTEGER) WITHOUT ROWID;
 """
 
@@ -95,4 +95,5 @@ def _row(ordinal: int, session: Session) -> tuple[Any, ...]:
         session.path,
         session.sha256,
         session.text,
+        json.dumps([astuple(mark) for mark in session.marks]),
     )

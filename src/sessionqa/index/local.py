@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sessionqa.datatypes import Passage, Sentence, Session, Speaker
+from sessionqa.datatypes import Mark, Passage, Sentence, Session, Speaker
 from sessionqa.encode import STEPS, Vectors
 from sessionqa.errors import IndexDamaged, first_line
 from sessionqa.index import Abbreviation, KnownWord, Manifest, Ranked, Weights
@@ -184,7 +184,7 @@ class LocalIndex:
         found = {id_: self._passages.get(id_) for id_ in ids}
         unknown = [id_ for id_, known in found.items() if known is None]
         rows = dict(zip(self._rows_of(unknown), unknown, strict=True))
-        columns = "session_code, title, text, start, end, tokens"
+        columns = "session_code, title, text, start, end, tokens, seconds, page"
         query = f"SELECT row, {columns} FROM passages WHERE row IN"
         for row, *values in self._select(query, list(rows)):
             passage = Passage(rows[row], *values)
@@ -464,7 +464,7 @@ def _products(rows: NDArray[Any], asked: Vectors) -> Vectors:
 
 
 SESSION_COLUMNS = (
-    "code, title, event, year, track, level, speakers, services, url, path, sha256, text"
+    "code, title, event, year, track, level, speakers, services, url, path, sha256, text, marks"
 )
 
 
@@ -479,4 +479,5 @@ def session_of(row: tuple[Any, ...]) -> Session:
     record = dict(zip(SESSION_COLUMNS.split(", "), row, strict=True))
     record["speakers"] = tuple(Speaker(**speaker) for speaker in json.loads(record["speakers"]))
     record["services"] = tuple(json.loads(record["services"]))
+    record["marks"] = tuple(Mark(*mark) for mark in json.loads(record["marks"]))
     return Session(**record)

@@ -18,7 +18,7 @@ from sessionqa.llm.attribution import Attribution, can_be_marked, repeats
 from sessionqa.llm.prompt import Source, Templates, sources_of
 from sessionqa.llm.sentences import sentences
 from sessionqa.question import read
-from sessionqa.quotes import UNSUPPORTED, marked
+from sessionqa.quotes import UNSUPPORTED, cited, marked
 from sessionqa.settings import Settings
 
 # The best sentence that an answer is supported by comes so near to the best that there is, or it
@@ -288,14 +288,4 @@ def _quotes(behind: Sequence[Citation], before: Sequence[Citation]) -> str:
 
 
 def _citation(number: int, one: Evidence) -> Citation:
-    sentence = one.sentence
-    return Citation(
-        number=number,
-        session_code=sentence.session_code,
-        title=one.session.title,
-        passage_id=one.hit.passage.id,
-        start=sentence.start,
-        end=sentence.end,
-        quote=sentence.text,
-        sha256=one.session.sha256,
-    )
+    return cited(number, one.sentence, one.session, one.hit.passage.id)

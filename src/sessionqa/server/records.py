@@ -113,5 +113,5 @@ HitRecord = _described(
 )
 AnswerRecord = _described("Answer", Answer, "hits", hits=(list[HitRecord], ...))  # type: ignore[valid-type]
 SessionRecord = _described("Session", Session)
-SessionHead = _described("SessionHead", Session, "text")
+SessionHead = _described("SessionHead", Session, "text", "marks")
 CitationRecord = _described("Citation", Citation)

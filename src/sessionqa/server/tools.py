@@ -30,6 +30,9 @@ class Quote(BaseModel):
     session_code: str
     title: str
     quote: str
+    seconds: Annotated[int | None, Field(description="The moment of the recording.")]
+    page: Annotated[int | None, Field(description="The page of the document.")]
+    url: Annotated[str, Field(description="Where to watch or read it; may be empty.")]
 
 
 class Reply(BaseModel):
@@ -48,6 +51,8 @@ class Passage(BaseModel):
     title: str
     text: str
     score: float
+    seconds: int | None
+    page: int | None
 
 
 class Passages(BaseModel):

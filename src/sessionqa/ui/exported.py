@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 
+from sessionqa import marks
 from sessionqa.datatypes import Answer, Citation, Session
 from sessionqa.ui import page
 
@@ -35,11 +36,14 @@ def _turn(answer: Answer, session: Callable[[str], Session | None]) -> str:
 def _source(citation: Citation, known: Session | None) -> str:
     """Where a quote stands, with a link to the recording if there is one."""
     title = f"{citation.session_code}: {citation.title}"
-    url = known.url if known else ""
+    # What an older version answered has no address of its own.
+    url = citation.url or (known.url if known else "")
     # Within angle brackets, which it may not have.
     bare = url.replace("<", "%3C").replace(">", "%3E")
     named = f"[{_plain(title)}](<{bare}>)" if page.is_address(url) else _plain(title)
-    return f"- \\[{citation.number}\\] {named}, characters {citation.start} to {citation.end}"
+    span = f"characters {citation.start} to {citation.end}"
+    place = [named, marks.moment(citation), marks.page(citation), span]
+    return f"- \\[{citation.number}\\] {', '.join(filter(None, place))}"
 
 
 def _plain(text: str) -> str:

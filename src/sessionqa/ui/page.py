@@ -8,6 +8,7 @@ from functools import partial
 from html import escape
 from itertools import accumulate, groupby, islice
 
+from sessionqa import marks
 from sessionqa.datatypes import WRITTEN, Answer, Citation, Hit, Session
 from sessionqa.quotes import Place, pieces, places
 
@@ -217,9 +218,15 @@ def _card(session: Session, hit: Hit | None, quotes: str, citations: Sequence[Ci
     return (
         f'<article class="source"><h3><span class="code">{escape(session.code)}</span> '
         f"{escape(session.title)}</h3>{facts(session)}"
-        f'<p class="meta">{_score(hit)}{link(session.url)}</p>{quotes}'
+        f'<p class="meta">{_score(hit)}{link(_opened(session, citations))}</p>{quotes}'
         f"{_whole(session.text, citations)}{ask_about(session.code)}</article>"
     )
+
+
+def _opened(session: Session, citations: Sequence[Citation]) -> str:
+    """The session's address, at the place of its first citation if there is one."""
+    # What an older version answered has no address of its own.
+    return next((citation.url for citation in citations if citation.url), session.url)
 
 
 def facts(session: Session) -> str:
@@ -257,13 +264,13 @@ def _score(hit: Hit | None) -> str:
     return f'<span class="score">{bar} Score {hit.score:.2f}</span>'
 
 
-def link(url: str) -> str:
+def link(url: str, words: str = "Recording") -> str:
     """A link to the session's recording, if `url` is one that a browser may follow."""
     if not is_address(url):
         return ""
     return (
         f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">'
-        'Recording<span aria-hidden="true"> ↗</span></a>'
+        f'{escape(words)}<span aria-hidden="true"> ↗</span></a>'
     )
 
 
@@ -305,7 +312,16 @@ def _quote(text: str, start: int, end: int, citations: Sequence[Citation], turn:
     before = "… " if text[:start].rstrip(" ")[-1:] not in ("", "\n") else ""
     dots = " …" if text[end:].lstrip(" ")[:1] not in ("", "\n") else ""
     shown = _marked(text, start, end, citations, lambda number: f' id="source-{turn}-{number}"')
-    return f"<blockquote>{before}{shown}{dots}</blockquote>"
+    return f"<blockquote>{before}{shown}{dots}</blockquote>{''.join(map(_place, citations))}"
+
+
+def _place(citation: Citation) -> str:
+    """Where a quote is from, as a link to there; nothing where that is not known."""
+    words = ", ".join(filter(None, (marks.moment(citation), marks.page(citation))))
+    if not words:
+        return ""
+    shown = link(citation.url, words) or escape(words)
+    return f'<p class="place"><span class="number">{citation.number}</span>{shown}</p>'
 
 
 def _marked(
