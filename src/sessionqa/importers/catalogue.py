@@ -80,7 +80,7 @@ def _unread(rows: Sequence[Row], choice: Choice) -> Iterable[str]:
         if found:
             what = {"level": "number", "year": "year of four digits", "url": "http address"}[field]
             place, text = found[0]
-            yield f"{field} without a {what}, left out: {len(found)} (as {text[:40]!r} in {place})"
+            yield f"no {field} in {len(found)} rows: {text[:40]!r} in {place} has no {what}"
 
 
 def _draft(row: Row, choice: Choice) -> Draft:
@@ -111,7 +111,9 @@ def _values(row: Row, choice: Choice, field: str) -> list[Any]:
 
 
 def _text(row: Row, choice: Choice, field: str) -> str:
-    return cells.text_of(_values(row, choice, field))
+    """The text of a field that one column holds."""
+    names = choice.columns.get(field)
+    return cells.text_of(row.values.get(names[0])) if names else ""
 
 
 def _event(event: str, year: int | None) -> tuple[str, int | None]:

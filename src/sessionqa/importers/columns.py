@@ -67,8 +67,7 @@ _OF_ANYTHING = frozenset("name title label value text id key code".split())
 # Long texts that are of the speaker, and not of the session.
 _OF_PEOPLE = frozenset("bio bios biography biographies biografie biographie biografia".split())
 _CAMEL = re.compile(r"(?<=[a-zà-ÿ0-9])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])")
-CODE = r"[A-Z]{2,8}[- ]?[0-9]{2,4}(?:-?[A-Z0-9]{1,4})*"
-_CODE = re.compile(CODE)
+_CODE = re.compile(r"[A-Z]{2,8}[- ]?[0-9]{2,4}(?:-?[A-Z0-9]{1,4})*")
 _LINK = re.compile(r"https?://\S+")
 # So many rows show what a column holds.
 _SAMPLE = 200

@@ -21,7 +21,7 @@ _MARKS = (
 )
 # So much of the beginning shows whether it is UTF-16 without a mark.
 _HEAD_BYTES = 4096
-_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 
@@ -67,10 +67,11 @@ def decode(source: Source) -> Decoded:
 
 def one_line(text: str) -> str:
     """`text` with single spaces for its white space, and without control characters."""
-    if not text.isascii():
+    if not text.isprintable():
         # JSON can spell halves of characters: pairs are joined, single ones replaced.
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return " ".join(_CONTROLS.sub(" ", text).split())
+        whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        text = _CONTROLS.sub(" ", whole)
+    return " ".join(text.split())
 
 
 def unescaped(text: str) -> str:

@@ -31,7 +31,7 @@ _BREAKING = frozenset(
 
 def blocks(text: str) -> tuple[Block, ...]:
     """The paragraphs, headings and list items of `text`; Markdown is kept in one as it is."""
-    if _TAG.search(text):
+    if _has_tags(text):
         return tuple(_of_html(text))
     text = unescaped(text)
     if _MARKDOWN.search(text):
@@ -41,9 +41,13 @@ def blocks(text: str) -> tuple[Block, ...]:
 
 def plain(text: str) -> str:
     """`text` in one line, without tags and entities."""
-    if _TAG.search(text):
+    if _has_tags(text):
         return " ".join(block.text for block in _of_html(text))
     return one_line(unescaped(text))
+
+
+def _has_tags(text: str) -> bool:
+    return "<" in text and _TAG.search(text) is not None
 
 
 class _Reader(HTMLParser):

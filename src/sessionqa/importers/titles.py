@@ -1,12 +1,13 @@
 """What the title of a recording, or of the file it was saved in, tells of the session."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
-from sessionqa.importers.columns import CODE
 from sessionqa.importers.decode import one_line
 
+# Unlike COVID-19 and TLS 1.3, ARC310 and SEC301-R1 are codes.
+CODE = r"[A-Z]{2,8}[0-9]{3,4}(?:-[A-Z0-9]{1,4})*"
 YEAR = r"(?:19|20)[0-9]{2}"
 _EVENT = re.compile(rf"(?P<event>\S.*?)\s+(?P<year>{YEAR})\s*(?:[-–—:|]|：)\s+(?P<title>\S.*)")
 _CODE_LAST = re.compile(rf"(?P<title>\S.*?)\s*(?:\((?P<round>{CODE})\)|\[(?P<square>{CODE})\])")
@@ -43,9 +44,9 @@ def read_title(line: str) -> Titled:
 def coded(title: str) -> tuple[str, str]:
     """The code that stands before or after a title, empty if there is none, and the title."""
     if found := _CODE_LAST.fullmatch(title):
-        return _joined(found["round"] or found["square"]), found["title"]
+        return found["round"] or found["square"], found["title"]
     if found := _CODE_FIRST.fullmatch(title):
-        return _joined(found["code"]), found["title"]
+        return found["code"], found["title"]
     return "", title
 
 
@@ -57,9 +58,11 @@ def read_name(name: str) -> Titled:
     video = _VIDEO.search(stem)
     if video:
         stem = stem[: video.start()]
-    titled = read_title(_spelt(stem))
-    url = f"https://www.youtube.com/watch?v={video['id']}" if video else ""
-    return Titled(titled.title, titled.code, titled.event, titled.year, titled.video_title, url)
+    # In "ARC310_Title.vtt" nothing else parts the two.
+    titled = read_title(re.sub(rf"\A({CODE})[\s_]+(?=\w)", r"\1: ", _spelt(stem)))
+    if video:
+        return replace(titled, url=f"https://www.youtube.com/watch?v={video['id']}")
+    return titled if titled.event else replace(titled, video_title="")
 
 
 def _spelt(stem: str) -> str:
@@ -68,7 +71,3 @@ def _spelt(stem: str) -> str:
         return stem.replace("_", " ")
     # "AWS re_Invent 2023", "Part 1_ basics"
     return re.sub(r"(?<=\w)_(?=[A-Z\s])", ":", stem.translate(_WIDE))
-
-
-def _joined(code: str) -> str:
-    return code.replace(" ", "-")
