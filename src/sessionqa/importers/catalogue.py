@@ -40,8 +40,10 @@ def read(source: Source, columns: Mapping[str, str] | None = None) -> Imported:
         raise SourceError(
             f"{source.name}: no row has a title in the column {choice.columns['title'][0]!r}"
         )
+    people = [value for row in rows for value in _values(row, choice, "speakers")]
+    commas_part = cells.commas_part_people(people)
     return Imported(
-        [_draft(row, choice) for row in rows],
+        [_draft(row, choice, commas_part) for row in rows],
         (*decoded.notes, *table.notes, *choice.notes, *notes, *_unread(rows, choice)),
     )
 
@@ -83,7 +85,7 @@ def _unread(rows: Sequence[Row], choice: Choice) -> Iterable[str]:
             yield f"no {field} in {len(found)} rows: {text[:40]!r} in {place} has no {what}"
 
 
-def _draft(row: Row, choice: Choice) -> Draft:
+def _draft(row: Row, choice: Choice, commas_part: bool) -> Draft:
     def text(field: str) -> str:
         return prose.plain(_text(row, choice, field))
 
@@ -99,7 +101,7 @@ def _draft(row: Row, choice: Choice) -> Draft:
         year=year,
         track=", ".join(cells.names_of(track)) if (track := _text(row, choice, "track")) else "",
         level=cells.level_of(text("level")),
-        speakers=_speakers(_values(row, choice, "speakers")),
+        speakers=_speakers(_values(row, choice, "speakers"), commas_part),
         services=_distinct(map(cells.names_of, _values(row, choice, "services"))),
         url=_link(_text(row, choice, "url")),
         video_title=text("video title"),
@@ -128,8 +130,11 @@ def _link(text: str) -> str:
     return found[1] if found else ""
 
 
-def _speakers(values: Sequence[Any]) -> tuple[Speaker, ...]:
-    people = {one.name: one for value in values for one in cells.speakers_of(value)}
+def _speakers(values: Sequence[Any], commas_part: bool) -> tuple[Speaker, ...]:
+    people: dict[str, Speaker] = {}
+    for value in values:
+        for one in cells.speakers_of(value, commas_part):
+            people.setdefault(one.name, one)
     return tuple(people.values())
 
 

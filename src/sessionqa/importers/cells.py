@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sessionqa.datatypes import Speaker
+from sessionqa.importers import prose
 from sessionqa.importers.decode import one_line
-from sessionqa.importers.prose import plain
 from sessionqa.importers.titles import YEAR
 
 # What an object is called, and what its text may stand under, the likeliest first.
@@ -62,30 +62,41 @@ def year_of(value: Any) -> int | None:
 
 def names_of(value: Any) -> tuple[str, ...]:
     """The entries of a list, or of a text with semicolons, bars, lines or else commas between."""
-    text = text_of(value)
+    text = prose.bare(text_of(value))
     parts = _BETWEEN.split(text)
     if len(parts) == 1 and not isinstance(value, list):
         parts = text.split(",")
-    return tuple(dict.fromkeys(filter(None, map(plain, parts))))
+    return tuple(dict.fromkeys(filter(None, map(one_line, parts))))
 
 
-def speakers_of(value: Any) -> tuple[Speaker, ...]:
+def commas_part_people(values: Iterable[Any]) -> bool:
+    """Whether commas may part the people in these cells: not if semicolons do around commas."""
+    parted = (parts for value in values if len(parts := _BETWEEN.split(text_of(value))) > 1)
+    return not any("," in part for parts in parted for part in parts)
+
+
+def speakers_of(value: Any, commas_part: bool = True) -> tuple[Speaker, ...]:
     """The people in a list, an object, or a text such as "Ada Bell, Acme; Cy Dunn (Acme)".
 
-    Commas part the people only where all that is between them looks like names of people.
+    If `commas_part`, all of "Ada Bell, Cy Dunn" are people where all look like their names; else,
+    and in a list, what follows a comma is a role.
     """
-    people = {person.name: person for person in _people(value) if person.name}
+    people: dict[str, Speaker] = {}
+    for person in _people(value, commas_part):
+        if person.name:
+            people.setdefault(person.name, person)
     return tuple(people.values())
 
 
-def _people(value: Any) -> Iterator[Speaker]:
+def _people(value: Any, commas_part: bool) -> Iterator[Speaker]:
     if isinstance(value, list):
         for each in value:
-            yield from _people(each)
+            yield from _people(each, commas_part=False)
     elif isinstance(value, dict):
         yield _person(value)
     else:
-        yield from _written(text_of(value))
+        for part in _BETWEEN.split(prose.bare(text_of(value))):
+            yield from _written(one_line(part), commas_part)
 
 
 def _person(record: Mapping[str, Any]) -> Speaker:
@@ -98,20 +109,16 @@ def _person(record: Mapping[str, Any]) -> Speaker:
 
 
 def _first(record: Mapping[str, Any], names: Iterable[str]) -> str:
-    return next((found for name in names if (found := plain(text_of(record.get(name))))), "")
+    return next((found for name in names if (found := prose.plain(text_of(record.get(name))))), "")
 
 
-def _written(text: str) -> Iterator[Speaker]:
-    for part in filter(None, map(plain, _BETWEEN.split(text))):
-        names = _separate(part)
-        if all(map(_is_person, names)):
-            yield from map(Speaker, names)
-        else:
-            yield _with_role(part)
-
-
-def _separate(part: str) -> list[str]:
-    return [name for listed in part.split(",") for name in _AND.split(one_line(listed)) if name]
+def _written(part: str, commas_part: bool) -> Iterator[Speaker]:
+    listed = part.split(",") if commas_part else [part]
+    names = [name for one in listed for name in _AND.split(one.strip()) if name]
+    if all(map(_is_person, names)):
+        yield from map(Speaker, names)
+    else:
+        yield _with_role(part)
 
 
 def _with_role(part: str) -> Speaker:

@@ -57,8 +57,9 @@ _CHANGED_TO = re.compile(rf"\[(?P<square>{_NAME})\]:?(?:\s+|\Z)|{_LABEL.pattern}
 class Cue:
     """Words that are shown together, in lines, from `start` to `end`, both in milliseconds.
 
-    Where the source has no end, that is where the next cue starts. `voice` is who speaks, None where that is not told
-    anew, empty for one who is not named; `tagged` if a tag of WebVTT names the voice.
+    Where the source has no end, that is where the next cue starts. `voice` is who speaks, None
+    where that is not told anew, empty for one who is not named; `tagged` if a tag of WebVTT names
+    the voice.
     """
 
     start: int
@@ -131,7 +132,7 @@ def _of_captions(lines: Sequence[str], webvtt: bool) -> Captions:
     arrows = [n for n, line in enumerate(lines) if _ARROW.match(line)]
     begins = _beginnings(lines, arrows, webvtt)
     cues, malformed = [], []
-    for arrow, end in zip(arrows, [*begins[1:], len(lines)], strict=True):
+    for arrow, end in zip(arrows, _following(begins, lines), strict=True):
         timing = _TIMING.fullmatch(lines[arrow])
         start = _milliseconds(timing.groups()[:4]) if timing else None
         if timing is None or start is None:
@@ -143,6 +144,11 @@ def _of_captions(lines: Sequence[str], webvtt: bool) -> Captions:
     header = lines[: begins[0]] if begins else lines
     titles = (found[1] for line in header if (found := _TITLE.fullmatch(line)))
     return Captions(cues, one_line(next(titles, "")), malformed=tuple(malformed))
+
+
+def _following(begins: Sequence[int], lines: Sequence[str]) -> list[int]:
+    """The line where the next one begins, for each that begins at one of these."""
+    return [*begins, len(lines)][1:]
 
 
 def _end_of(timing: re.Match[str]) -> int:
@@ -199,7 +205,7 @@ def _of_stamps(lines: Sequence[str]) -> Captions:
     stamps = _stamps(lines)
     places = list(stamps)
     cues = []
-    for place, end in zip(places, [*places[1:], len(lines)], strict=True):
+    for place, end in zip(places, _following(places, lines), strict=True):
         stamp = stamps[place]
         shown = (stamp.text, *lines[place + 1 : end])
         if any(map(str.strip, shown)):

@@ -3,7 +3,6 @@
 import codecs
 import html
 import re
-import unicodedata
 from dataclasses import dataclass
 
 from sessionqa.errors import SourceError
@@ -62,7 +61,7 @@ def decode(source: Source) -> Decoded:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise SourceError(f"{source.name} is empty")
-    return Decoded(unicodedata.normalize("NFC", text), notes)
+    return Decoded(text, notes)
 
 
 def one_line(text: str) -> str:

@@ -41,9 +41,14 @@ def blocks(text: str) -> tuple[Block, ...]:
 
 def plain(text: str) -> str:
     """`text` in one line, without tags and entities."""
+    return one_line(bare(text))
+
+
+def bare(text: str) -> str:
+    """`text` without tags and entities; what tags part stands in lines of its own."""
     if _has_tags(text):
-        return " ".join(block.text for block in _of_html(text))
-    return one_line(unescaped(text))
+        return "\n".join(block.text for block in _of_html(text))
+    return unescaped(text)
 
 
 def _has_tags(text: str) -> bool:
@@ -84,7 +89,7 @@ class _Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if not self._skipping:
             # A line break of the source is none of the page.
-            self.texts[-1][1].append(re.sub(r"\s+", " ", data))
+            self.texts[-1][1].append(data.replace("\n", " "))
 
 
 def _of_html(text: str) -> Iterator[Block]:
@@ -93,6 +98,8 @@ def _of_html(text: str) -> Iterator[Block]:
     reader.close()
     for kind, parts in reader.texts:
         whole = "".join(parts)
+        if not whole.strip():
+            continue
         if kind == "paragraph":
             yield from _of_plain(whole)
         else:
@@ -101,8 +108,9 @@ def _of_html(text: str) -> Iterator[Block]:
 
 def _tags_only(text: str) -> str:
     """`text` with each `<` escaped that begins no tag, as in `List<String>` and `a < b`."""
-    tags = {tag.start() for tag in _TAG.finditer(text)}
-    return re.sub("<", lambda sign: "<" if sign.start() in tags else "&lt;", text)
+    parts = _TAG.split(text)
+    tags = [*_TAG.findall(text), ""]
+    return "".join(part.replace("<", "&lt;") + tag for part, tag in zip(parts, tags, strict=True))
 
 
 def _of_plain(text: str) -> Iterator[Block]:
