@@ -14,7 +14,7 @@ _KNOWN = (
     "th thead tr tt u ul a"
 )
 _TAG = re.compile(rf"</?(?:{'|'.join(_KNOWN.split())})(?:\s[^<>]*)?/?>", re.IGNORECASE)
-_COMMENT = re.compile("<!--.*?-->", re.DOTALL)
+_COMMENT = re.compile("<!--(?:(?!<!--).)*?-->", re.DOTALL)
 _MARKDOWN = re.compile(
     r"\*\*\S|(?<!\w)__\S|\]\((?:https?:|/|#)|^#{1,6} \S|^```|^> \S|`[^`\n]+`", re.MULTILINE
 )

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from sessionqa.importers.decode import one_line
 
@@ -52,14 +52,15 @@ def coded(title: str) -> tuple[str, str]:
 
 def read_name(name: str) -> Titled:
     """What the name of a file or an address tells, such as "TITLE (CODE) [VIDEO].en.vtt"."""
-    path = unquote(urlsplit(name).path) if re.match(r"https?://", name) else name
-    stem = _SUFFIX.sub("", re.split(r"[/\\]", path.rstrip("/\\"))[-1])
-    stem = _LANGUAGE.sub("", stem)
+    path = unquote(re.split(r"[?#]", name)[0]) if re.match(r"https?://", name) else name
+    last = re.split(r"[/\\]", path.rstrip("/\\"))[-1]
+    stem = _LANGUAGE.sub("", _SUFFIX.sub("", last))
     video = _VIDEO.search(stem)
     if video:
         stem = stem[: video.start()]
     # In "ARC310_Title.vtt" nothing else parts the two.
-    titled = read_title(re.sub(rf"\A({CODE})[\s_]+(?=\w)", r"\1: ", _spelt(stem)))
+    stem = re.sub(rf"\A({CODE})[\s_]+(?=\w)", r"\1: ", _spelt(stem))
+    titled = read_title(stem if stem.strip() else name)
     if video:
         return replace(titled, url=f"https://www.youtube.com/watch?v={video['id']}")
     return titled if titled.event else replace(titled, video_title="")
