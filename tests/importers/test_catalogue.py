@@ -223,6 +223,59 @@ def test_values_tell_where_names_do_not() -> None:
     ]
 
 
+def test_values_that_mislead() -> None:
+    rows = [
+        {
+            "Group": "OVN100",
+            "Mark": f"OVN31{n}",
+            "What": f"Talk number {n}",
+            "Speaker bio": "Ada fires clay. " * 30,
+            "Told": "Clay cracks. " * 20,
+        }
+        for n in range(5)
+    ]
+    imported = read(csv_of(rows))
+    assert list(imported.notes) == [
+        "code <- Mark (by its values)",
+        "title <- What (by its values)",
+        "abstract <- Told (by its values)",
+        "left out: Group, Speaker bio",
+    ]
+
+
+def test_of_two_columns_for_one_field_the_first_is_taken() -> None:
+    imported = read("Title,Title\nA,B\n")
+    assert imported.drafts[0].title == "A"
+    assert list(imported.notes) == ["title <- Title", "left out: Title (2)"]
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        {"title": "Days", "description": "Of clay.", "url": "https://example.org", "year": 2024},
+        {"sponsors": [{"code": "x", "url": "https://example.org", "year": 1, "level": 3}]},
+        {"rooms": [{"name": "Hall"}, {"name": "Barn"}]},
+    ],
+)
+def test_the_list_of_sessions_is_told_from_what_is_around(around: Record) -> None:
+    speaker = {"name": "Ada Bell", "title": "Potter", "url": "x", "description": "y", "level": "z"}
+    session = {"title": "Firing", "code": "OVN1", "speakers": [speaker]}
+    imported = read(json.dumps(around | {"sessions": [session]}), name="a.json")
+    assert [(d.title, d.code, d.speakers) for d in imported.drafts] == [
+        ("Firing", "OVN1", (Speaker("Ada Bell", "Potter"),))
+    ]
+
+
+def test_a_single_speaker_and_commas_in_lists() -> None:
+    sessions = [
+        {"title": "A", "speakers": {"name": "Ada Bell", "company": "Acme"}, "tags": ["Hot, dry"]},
+        {"title": "B", "speakers": ["Ada Bell, Acme Pottery"], "tags": ["Kilns"]},
+    ]
+    first, second = read(json.dumps(sessions), name="a.json").drafts
+    assert (first.speakers, first.services) == ((Speaker("Ada Bell", "Acme"),), ("Hot, dry",))
+    assert second.speakers == (Speaker("Ada Bell", "Acme Pottery"),)
+
+
 def test_a_first_row_that_is_a_session_is_one() -> None:
     rows = [["OVN310", "Firing clay slowly"], ["OVN311", "Glazing without lead"]]
     imported = read("".join(f"{a},{b}\n" for a, b in rows))
@@ -258,6 +311,7 @@ def test_speakers_in_several_columns_are_all_taken() -> None:
         ("Mike Hagen (AWS)\nBecky Weiss", [("Mike Hagen", "AWS"), ("Becky Weiss", "")]),
         ("Hagen, Mike; Weiss, Becky", [("Mike Hagen", ""), ("Becky Weiss", "")]),
         ("<b>Mike O&#39;Neill</b>", [("Mike O'Neill", "")]),
+        ("Madonna, AWS", [("Madonna", "AWS")]),
         ("  ;  ", []),
     ],
 )  # fmt: skip
@@ -373,6 +427,8 @@ def test_columns_of_one_name_are_told_apart() -> None:
         (b" \n\n", "talks.csv is empty"),
         (b"Title,Text\n", "has no row"),
         (b"Title,Text\nA,\x00\n", "talks.csv:2: a NUL character"),
+        (b'sep=,\nTitle,Text\nA,"open\n', "talks.csv:3: a quotation mark opens"),
+        (b"Title\x00\x00,\x00\x00Text\n" * 9, "talks.csv:1: a NUL character"),
         (b"\x89PNG\r\n\x1a\n\x00\x01", "talks.csv:1: not UTF-8, and no text"),
         (b"Title\n\x81\n", "talks.csv:2: neither UTF-8 nor windows-1252"),
         (b'Title,Text\nA,x\nB,"open\nC,y\n', "talks.csv:3: a quotation mark opens"),

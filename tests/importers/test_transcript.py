@@ -213,6 +213,13 @@ def test_names_in_texts_with_stamps(content: str) -> None:
     assert said(content) == [(5, "Ada Bell: Clay cracks."), (12, "Cy Dunn: At 10:30 it did.")]
 
 
+def test_only_the_usual_form_of_stamps_is_one() -> None:
+    content = "[0:05] Clay cracks\n12:30 at the latest,\n(1:02) or so.\n[0:09] Sand does not."
+    assert said(content) == [
+        (5, "Clay cracks 12:30 at the latest, (1:02) or so. Sand does not."),
+    ]
+
+
 # Paragraphs
 
 
@@ -248,8 +255,10 @@ def test_without_punctuation_paragraphs_end_with_a_cue() -> None:
 def test_a_stretch_without_full_stops_is_cut_at_cues() -> None:
     cues = [cue(4 * n, 4 * n + 4, "One. Two.") for n in range(40)]
     cues += [cue(4 * n, 4 * n + 4, f"word{n} goes on") for n in range(40, 100)]
+    cues += [cue(400, 404, "The end.")]
     body = only("WEBVTT\n\n" + "".join(cues)).body
     starts = [block.seconds or 0 for block in body]
+    assert max(starts) > 350
     assert all(b - a <= 64 for a, b in pairwise(starts))
 
 

@@ -198,8 +198,7 @@ def _titles(cells: Sequence[str]) -> float:
     """How many words they have, for texts that are long enough and differ from row to row."""
     words = _mean(len(cell.split()) for cell in cells)
     differ = len(set(cells)) > 0.8 * len(cells)
-    plain = not _share(cells, _LINK.match)
-    return words if differ and plain and words > 2 and _mean(map(len, cells)) <= _LONG else 0
+    return words if differ and words > 2 and _mean(map(len, cells)) <= _LONG else 0
 
 
 def _share(cells: Sequence[str], test: Callable[[str], object]) -> float:
