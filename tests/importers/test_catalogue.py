@@ -311,7 +311,7 @@ def test_speakers_in_several_columns_are_all_taken() -> None:
         ("Mike Hagen (AWS)\nBecky Weiss", [("Mike Hagen", "AWS"), ("Becky Weiss", "")]),
         ("Hagen, Mike; Weiss, Becky", [("Mike Hagen", ""), ("Becky Weiss", "")]),
         ("<b>Mike O&#39;Neill</b>", [("Mike O'Neill", "")]),
-        ("Madonna, AWS", [("Madonna", "AWS")]),
+        ("Madonna, NASA", [("Madonna", "NASA")]),
         ("  ;  ", []),
     ],
 )  # fmt: skip
@@ -439,7 +439,9 @@ def test_columns_of_one_name_are_told_apart() -> None:
         (b'{"title": "A"}\n{"title": \n', "talks.csv:2: not JSON"),
         (b'{"title": "A"}\n[1]\n', "talks.csv:2: a line of JSON lines must be an object"),
         (b"[1, 2]", "holds no list of objects"),
-        (b"[" * 100_000, "nested too deeply"),
+        (b"[" * 100_000, "talks.csv: JSON that is nested too deeply"),
+        (b'[{"title": ' + b"[" * 900 + b"1" + b"]" * 901 + b"}]", "talks.csv"),
+        (b'[{"title": ' + b'{"q": ' * 600 + b"1" + b"}" * 600 + b"}]", "talks.csv"),
         (b'{"title": "A"}\n{"x": ' + b"[" * 100_000, "talks.csv:2: nested too deeply"),
     ],
 )

@@ -27,9 +27,16 @@ def read(source: Source, columns: Mapping[str, str] | None = None) -> Imported:
     being those of `columns.FIELDS`; an empty name leaves the field out. Raises SourceError for a
     source that is no such table, or has no titles, and UsageError for a column that is not there.
     """
+    try:
+        return _read(source, columns or {})
+    except RecursionError as error:
+        raise SourceError(f"{source.name}: JSON that is nested too deeply") from error
+
+
+def _read(source: Source, columns: Mapping[str, str]) -> Imported:
     decoded = decode(source)
     table = read_table(source, decoded.text)
-    choice = choose(source, table.columns, lambda name: _sample(table, name), columns or {})
+    choice = choose(source, table.columns, lambda name: _sample(table, name), columns)
     if "title" not in choice.columns:
         raise SourceError(
             f"{source.name}: no column is known to hold titles: name it, as title=NAME; "

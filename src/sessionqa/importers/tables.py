@@ -172,8 +172,6 @@ def _of_json(source: Source, text: str) -> Table:
             raise SourceError(
                 f"{source.name}:{error.lineno}: not JSON: {error.msg} at column {error.colno}"
             ) from error
-    except RecursionError as error:
-        raise SourceError(f"{source.name}: JSON that is nested too deeply") from error
     return _of_lines(source, text)
 
 
