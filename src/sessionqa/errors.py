@@ -5,6 +5,7 @@
     |-- SettingsError     sessionqa.toml or the environment is wrong      (exit code 2)
     |-- SourceError       a source cannot be imported                   (exit code 3)
     |-- CorpusError       a corpus folder or file cannot be read          (exit code 3)
+    |-- SourceError       a source cannot be imported                   (exit code 3)
     |-- IndexUnusable     there is no index, or it must not be trusted    (exit code 3)
     |   |-- IndexMissing  nothing has been built there yet
     |   `-- IndexDamaged  truncated, altered, or made by another version
@@ -44,6 +45,10 @@ class SourceError(SessionQAError):
 
 class CorpusError(SessionQAError):
     """A corpus folder or file cannot be read."""
+
+
+class SourceError(SessionQAError):
+    """A source cannot be imported."""
 
 
 class IndexUnusable(SessionQAError):
