@@ -12,7 +12,7 @@ from pathlib import Path
 from sessionqa import importers
 from sessionqa.errors import ModuleMissing, SourceError, UsageError
 from sessionqa.importers import files, sources
-from sessionqa.importers.catalogue import FIELDS
+from sessionqa.importers.columns import FIELDS
 from sessionqa.importers.drafts import Draft, Imported, Source
 from sessionqa.importers.files import Planned
 from sessionqa.settings import Settings
@@ -67,11 +67,11 @@ def _target(into: Path | None, settings: Settings) -> Path:
 
 
 def _columns(given: Sequence[str]) -> dict[str, str]:
-    """The columns by the fields that they are for, of FIELD=COLUMN."""
+    """The columns by the fields that they are for, of FIELD=COLUMN; an empty one is none."""
     columns = {}
     for one in given:
         name, equals, column = (part.strip() for part in one.partition("="))
-        if not equals or not column or name not in FIELDS:
+        if not equals or name not in FIELDS:
             raise UsageError(
                 f"--column {one}: write FIELD=COLUMN, where FIELD is one of {', '.join(FIELDS)}"
             )

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessionqa import card
+from sessionqa.body import read
 from sessionqa.corpus import read_corpus, read_session
 from sessionqa.datatypes import Speaker
 from sessionqa.errors import CorpusError, WriteError

@@ -39,7 +39,7 @@ def _read(source: Source, columns: Mapping[str, str]) -> Imported:
     choice = choose(source, table.columns, lambda name: _sample(table, name), columns)
     if "title" not in choice.columns:
         raise SourceError(
-            f"{source.name}: no column is known to hold titles: name it, as title=NAME; "
+            f"{source.name}: no column is known to hold titles: name it with --column title=NAME; "
             f"there are {', '.join(table.columns[:20])}"
         )
     rows, notes = _usable(table.rows, choice)
