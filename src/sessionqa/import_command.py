@@ -159,8 +159,8 @@ def _show(planned: Sequence[Planned], arguments: argparse.Namespace) -> None:
     kept = sum(_done(one, arguments) == "kept" for one in planned)
     if kept:
         print(
-            f"sessionqa: {_files(kept)} kept, since they differ: --dry-run shows how, --force "
-            "writes over them",
+            f"sessionqa: {_files(kept)} kept: what is there differs, as --dry-run shows; --force "
+            "writes over it",
             file=sys.stderr,
         )
     if len(changed) > kept:
