@@ -16,8 +16,10 @@ _DOCTYPES = [b"<!DOCTYPE", *("<!DOCTYPE".encode(code) for code in ("utf-16-le", 
 _COMPOUND = b"\xd0\xcf\x11\xe0"
 
 # What the libraries raise for parts that are not as they should be, each from its depths.
-_BROKEN = (SyntaxError, ValueError, LookupError, AttributeError, TypeError, EOFError)
-_UNPACKED = (BadZipFile, zlib.error, NotImplementedError)
+_BROKEN: tuple[type[Exception], ...] = (
+    *(SyntaxError, ValueError, LookupError, AttributeError, TypeError),
+    *(BadZipFile, zlib.error, EOFError, NotImplementedError),
+)
 
 
 @contextmanager
@@ -29,7 +31,7 @@ def reading(source: Source, what: str, *own: type[Exception]) -> Iterator[None]:
     check(source)
     try:
         yield
-    except (*_BROKEN, *_UNPACKED, *own) as error:
+    except _BROKEN + own as error:
         raise SourceError(
             f"{source.name} is no {what} that can be read ({first_line(error)}): save it anew"
         ) from error
