@@ -1,4 +1,4 @@
 """Sources -> sessions: articles, transcripts, catalogues and documents become corpus files.
 
-    source -> Source (a file, or fetch) -> Imported (the reader of its kind) -> corpus files (files)
+source -> Source (a file, or fetch) -> Imported (the reader of its kind) -> corpus files (files)
 """

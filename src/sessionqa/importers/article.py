@@ -1,10 +1,10 @@
 """An article that tells of sessions -> the sessions; any other document -> one session.
 
-    text, Markdown or HTML -> elements (plain, markup, page) -> sections -> drafts
+text, Markdown or HTML -> elements (plain, markup, page) -> sections -> drafts
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ from sessionqa.errors import SourceError
 from sessionqa.importers import boilerplate, markup, metadata, page, people, plain
 from sessionqa.importers.decoding import decoded
 from sessionqa.importers.drafts import Block, Draft, Imported, Source
-from sessionqa.importers.elements import Element, one_line
+from sessionqa.importers.elements import MAX_HEADING_CHARS, Element, one_line
 from sessionqa.importers.headings import coded, of_event, track_of
 from sessionqa.importers.sections import Section, by_line, is_caption, split
 
@@ -22,6 +22,8 @@ _VIDEO_HOSTS = ("youtube.com", "youtu.be", "youtube-nocookie.com", "vimeo.com", 
 _MARKDOWN = re.compile(r"^#{1,6} \S", re.MULTILINE)
 _MARKDOWN_INSIDE = re.compile(r"\]\(\S|\*\*\S|^```", re.MULTILINE)
 _FRONT = re.compile(r"---\n(?P<meta>.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
+_DATED = re.compile(r"(.{2,60}?),? ((?:19|20)\d\d)")
+_MAX_TRACK_CHARS = 80
 _CONFERENCE = re.compile(
     r"(?P<event>(?:(?:AWS|Google|Microsoft|[A-Z][\w&.-]*) )?"
     r"(?:re:[A-Z]\w+|[A-Z]\w*(?:Conf|Con|Camp|Fest|Expo|World)|"
@@ -102,12 +104,25 @@ def _whole(elements: Sequence[Element], name: str, source: Source) -> Draft:
     top = elements[first].text if first >= 0 else ""
     # A heading that stands first is the title; one further down, only if it is the highest.
     is_title = first == 0 or (first > 0 and elements[first].level == 1)
+    if first < 0 and not name and elements and _is_short_line(elements[0]):
+        first, top, is_title = 0, elements[0].text, True
     title = (top if is_title else "") or name or top or _stem(source.name)
     rest = [one for n, one in enumerate(elements) if n != first or not is_title]
     blocks = tuple(_block(one) for one in rest if one.kind != "rule" and one.text)
     if not blocks:
-        raise SourceError(f"{source.name} holds no text but its headings: there is nothing to import")
+        raise SourceError(
+            f"{source.name} holds no text but its headings: there is nothing to import"
+        )
     return Draft(title, blocks)
+
+
+def _is_short_line(element: Element) -> bool:
+    """Whether a paragraph looks like the title of what follows."""
+    return (
+        element.kind == "paragraph"
+        and len(element.text) <= MAX_HEADING_CHARS
+        and not element.text.endswith((".", ":", ";", ",", "!"))
+    )
 
 
 def _stem(name: str) -> str:
@@ -167,21 +182,19 @@ def _taken(element: Element, section: Section, known: _Known) -> bool:
         return False
     video = next((link for link in element.links if _is_video(link)), "")
     if is_caption(element.text, section.heading):
-        return _caption(element, section, known, video)
+        return _caption(element, known, video)
     if video and (element.linked or element.text in element.links or not element.text):
         known.url = known.url or video
         return True
     return _field(element.text, video, known) or boilerplate.is_site_line(element.text)
 
 
-def _caption(element: Element, section: Section, known: _Known, video: str) -> bool:
+def _caption(element: Element, known: _Known, video: str) -> bool:
     """A recording's title, unless the heading says the same."""
     known.url = known.url or video
     text = re.sub(
         r"^(?:watch|video|recording|source)[^:]{0,20}:\s*", "", element.text, flags=re.IGNORECASE
     )
-    if element.kind == "heading" and not video and not (coded(text, strict=True) or of_event(text)):
-        return False
     caption = coded(text, strict=True) or of_event(text)
     if caption.event or video or not known.video_title:
         known.video_title = text
@@ -192,30 +205,24 @@ def _caption(element: Element, section: Section, known: _Known, video: str) -> b
 
 def _field(text: str, video: str, known: _Known) -> bool:
     """A line such as "Level: 300"; one that is not wholly understood stays in the body."""
-    found = metadata.field(text)
-    if found is None:
-        return False
-    about, value = found
-    if about == "speakers":
-        speakers, whole = people.in_field(value)
+    about, value = metadata.field(text) or ("", "")
+    understood = False
+    if about in ("speaker", "speakers"):
+        speakers, understood = people.in_field(value, alone=about == "speaker")
         known.speakers = known.speakers or speakers
-        return whole
-    if about == "level":
+    elif about == "level":
         known.level = metadata.level_of(value)
-        return known.level is not None
-    if about == "track" and len(value) <= 80:
-        known.track = value
-        return True
-    if about == "services":
+        understood = known.level is not None
+    elif about == "track" and len(value) <= _MAX_TRACK_CHARS:
+        known.track, understood = value, True
+    elif about == "services":
         known.services = tuple(filter(None, re.split(r"\s*[,;]\s*(?:and\s+)?", value.strip(" ."))))
-        return True
-    if about == "event" and (event := re.fullmatch(r"(.{2,60}?),? ((?:19|20)\d\d)", value)):
-        known.event, known.year = event[1], int(event[2])
-        return True
-    if about in ("video", "url") and (video or _is_video(value)):
-        known.url = known.url or video or value
-        return True
-    return False
+        understood = True
+    elif about == "event" and (event := _DATED.fullmatch(value)):
+        known.event, known.year, understood = event[1], int(event[2]), True
+    elif about in ("video", "url") and (video or _is_video(value)):
+        known.url, understood = known.url or video or value, True
+    return understood
 
 
 def _is_video(address: str) -> bool:

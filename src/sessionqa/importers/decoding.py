@@ -22,7 +22,7 @@ _DECLARED_WITHIN = 4096
 
 
 def decoded(source: Source) -> str:
-    """The text of a source, its lines ended by \\n.
+    """The text of a source, with newlines alone between its lines.
 
     Raises SourceError if it is too large, empty, or no text.
     """
@@ -42,6 +42,9 @@ def decoded(source: Source) -> str:
 
 def decoded_as(raw: bytes, charset: str) -> str | None:
     """The text of `raw` in this charset; None if there is none of that name, or it is not in it."""
+    # Those who say ISO-8859-1 mean windows-1252, and every browser reads it so.
+    if charset.casefold() in {"iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"}:
+        return raw.decode("windows-1252", "replace")
     try:
         return raw.decode(charset)
     except (LookupError, UnicodeError, ValueError):
@@ -55,9 +58,6 @@ def _text(raw: bytes, declared: re.Match[bytes] | None) -> str:
     named = declared[1].decode("ascii", "replace").casefold() if declared else ""
     # What could be read as ASCII to find the declaration is not UTF-16, whatever it says.
     for charset in ("" if named.startswith(("utf-16", "utf-32")) else named, "utf-8"):
-        # Pages that say ISO-8859-1 are read as windows-1252 by every browser.
-        if charset in {"iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"}:
-            break
         if charset and (text := decoded_as(raw, charset)) is not None:
             return text
     # Five bytes mean nothing there.

@@ -6,9 +6,7 @@ from dataclasses import dataclass, replace
 from sessionqa.importers.elements import MAX_HEADING_CHARS
 
 _NUMBERED = re.compile(r"(?:#?\d{1,3}[.):]|#\d{1,3})\s+(?=\S)")
-_CODE = (
-    r"[A-Z]{1,10}[- ]?\d{2,6}[A-Z]{0,3}(?:-[A-Z][A-Z0-9]{0,3}|-\d{1,2})*(?![A-Za-z0-9])"
-)
+_CODE = r"[A-Z]{1,10}[- ]?\d{2,6}[A-Z]{0,3}(?:-[A-Z][A-Z0-9]{0,3}|-\d{1,2})*(?![A-Za-z0-9])"
 _KIND = (
     r"(?:(?:breakout|chalk|lightning|builders?'?|code|technical|general|deep[- ]dive)[ -])?"
     r"(?:session|talk|workshop|keynote|lecture|presentation|track|panel|lab|tutorial)"
@@ -35,7 +33,7 @@ _NO_CODES = frozenset(
     "AES ANSI CO COVID CP CVE CWE DIN ECMA EN FIPS GPT HTTP IEC IEEE IPV ISO JEP JSR MD NIST PEP "
     "PHP RFC RSA SHA SOC TOP UTF UTC VITAMIN YEAR".split()
 )
-_LEADS_CODE = re.compile(r"(?P<letters>[A-Z]+)(?P<gap>[- ]?)(?P<digits>\d+)(?P<rest>.*)")
+_LEADS_CODE = re.compile(r"(?P<letters>[A-Z]+)(?P<gap>[- ]?)(?P<digits>\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +67,32 @@ def coded(text: str, strict: bool) -> SessionHeading | None:
     if len(text) > MAX_HEADING_CHARS or (strict and text.endswith((".", ",", ";", ":"))):
         return None
     bare = unnumbered(text)
-    if ordinal := _ORDINAL.fullmatch(bare):
-        if strict and not _begins_a_title(ordinal["title"]):
-            return None
-        kind = ordinal["kind"].split()[-1].upper()
-        return SessionHeading(text, ordinal["title"], f"{kind}-{ordinal['number']}", kind)
-    if (found := _LEADING.fullmatch(bare)) and _is_code(found["lead"]):
-        if (strict or not found["mark"].strip()) and not _begins_a_title(found["title"]):
-            return None
-        return _heading(text, found["lead"], found["title"], trailing=False)
-    if (found := _TRAILING.fullmatch(bare)) and _is_code(found["in"] or found["end"]):
-        heading = _heading(text, found["in"] or found["end"], found["title"], trailing=True)
-        return _after_event(heading)
-    return None
+    return _numbered(text, bare, strict) or _led(text, bare, strict) or _trailed(text, bare)
+
+
+def _numbered(text: str, bare: str, strict: bool) -> SessionHeading | None:
+    found = _ORDINAL.fullmatch(bare)
+    if found is None or (strict and not _begins_a_title(found["title"])):
+        return None
+    kind = str(found["kind"]).split()[-1].upper()
+    return SessionHeading(text, found["title"], f"{kind}-{found['number']}", kind)
+
+
+def _led(text: str, bare: str, strict: bool) -> SessionHeading | None:
+    found = _LEADING.fullmatch(bare)
+    if found is None or not _is_code(found["lead"]):
+        return None
+    if (strict or not found["mark"].strip()) and not _begins_a_title(found["title"]):
+        return None
+    return _heading(text, found["lead"], found["title"], trailing=False)
+
+
+def _trailed(text: str, bare: str) -> SessionHeading | None:
+    found = _TRAILING.fullmatch(bare)
+    code = found["in"] or found["end"] if found else ""
+    if found is None or not _is_code(code):
+        return None
+    return _after_event(_heading(text, code, found["title"], trailing=True))
 
 
 def of_event(text: str) -> SessionHeading:
@@ -100,20 +111,22 @@ def _after_event(heading: SessionHeading) -> SessionHeading:
     found = _OF_EVENT.fullmatch(heading.title)
     if found is None or len(found["event"].split()) > 6:
         return heading
-    return replace(
-        heading, title=found["rest"], event=found["event"], year=int(found["year"])
-    )
+    return replace(heading, title=found["rest"], event=found["event"], year=int(found["year"]))
 
 
 def _is_code(text: str) -> bool:
-    found = _LEADS_CODE.fullmatch(text)
-    return bool(found) and (len(found["letters"]) > 1 or len(found["digits"]) > 3)
+    letters, _, digits = _parts(text)
+    return len(letters) > 1 or len(digits) > 3
+
+
+def _parts(code: str) -> tuple[str, str, str]:
+    """The letters, what parts them from the digits, and the digits of a code; empty for none."""
+    found = _LEADS_CODE.match(code)
+    return (found["letters"], found["gap"], found["digits"]) if found else ("", "", "")
 
 
 def _heading(whole: str, written: str, title: str, trailing: bool) -> SessionHeading:
-    found = _LEADS_CODE.fullmatch(written)
-    assert found  # _is_code has looked
-    letters, gap, digits = found["letters"], found["gap"], found["digits"]
+    letters, gap, digits = _parts(written)
     year = gap != "-" and re.fullmatch(r"(?:19[5-9]|20[0-4])\d", digits)
     doubtful = (
         letters in _NO_CODES
@@ -121,9 +134,7 @@ def _heading(whole: str, written: str, title: str, trailing: bool) -> SessionHea
         or bool(year)
         or (gap == " " and (len(letters) != 3 or len(digits) != 3))
     )
-    return SessionHeading(
-        whole, title, written.replace(" ", ""), letters, doubtful, trailing
-    )
+    return SessionHeading(whole, title, written.replace(" ", ""), letters, doubtful, trailing)
 
 
 def _begins_a_title(text: str) -> bool:

@@ -44,8 +44,8 @@ def _end(lines: Sequence[str], start: int, width: int) -> int:
     first = lines[start]
     if is_field(first):
         return _next_deliberate(lines, start, width)
-    if coded(first, strict=True):
-        return _end_of_heading(lines, start)
+    if _is_heading(lines, start, width):
+        return _end_of_heading(lines, start, width)
     for place in range(start + 1, len(lines)):
         if _stands_alone(lines, place, width):
             return place
@@ -59,17 +59,33 @@ def _next_deliberate(lines: Sequence[str], start: int, width: int) -> int:
     return len(lines)
 
 
-def _end_of_heading(lines: Sequence[str], start: int) -> int:
+def _is_heading(lines: Sequence[str], place: int, width: int) -> bool:
+    heading = coded(lines[place], strict=True)
+    if heading is None or not heading.trailing or place + 1 == len(lines):
+        return heading is not None
+    # A sentence may be wrapped behind a code, but a title ends there.
+    return _deliberate(lines[place], lines[place + 1], width)
+
+
+def _end_of_heading(lines: Sequence[str], start: int, width: int) -> int:
     rest = lines[start:]
-    whole = " ".join(rest)
     alone = not any(is_field(line) or coded(line, strict=True) for line in rest[1:])
-    if alone and len(whole) <= MAX_HEADING_CHARS and not re.search(r"[.!:;]\W*$", whole):
+    if alone and _is_title(" ".join(rest)):
         return len(lines)
+    end = start + 1
+    while end < len(lines) and not _deliberate(lines[end - 1], lines[end], width):
+        end += 1
+    if end < len(lines) and _is_title(" ".join(lines[start:end])):
+        return end
     # A title is wrapped within a phrase; a text begins with a capital.
     end = start + 1
     while end < len(lines) and lines[end][:1].islower():
         end += 1
     return end
+
+
+def _is_title(text: str) -> bool:
+    return len(text) <= MAX_HEADING_CHARS and not re.search(r"[.!:;]\W*$", text)
 
 
 def _stands_alone(lines: Sequence[str], place: int, width: int) -> bool:

@@ -53,9 +53,7 @@ def _source(lines: Sequence[str], token: "Token") -> str:
 
 
 def _of_inline(tokens: Sequence["Token"], level: int, item: bool) -> Iterator[Element]:
-    links = tuple(
-        str(token.attrs["href"]) for token in tokens if token.type == "link_open"
-    )
+    links = tuple(str(token.attrs["href"]) for token in tokens if token.type == "link_open")
     runs = _lines(tokens)
     if level or item:
         text = one_line(" ".join("".join(text for text, _, _ in run) for run in runs))
@@ -75,7 +73,9 @@ def _of_inline(tokens: Sequence["Token"], level: int, item: bool) -> Iterator[El
     yield from _joined(plain, links, _all(runs, 2))
 
 
-def _joined(lines: Sequence[str], links: tuple[str, ...], linked: bool = False) -> Iterator[Element]:
+def _joined(
+    lines: Sequence[str], links: tuple[str, ...], linked: bool = False
+) -> Iterator[Element]:
     for text in paragraphs(lines):
         yield Element(text, links=links, linked=linked)
 

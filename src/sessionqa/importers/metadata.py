@@ -3,13 +3,15 @@
 import re
 from typing import Literal
 
-Field = Literal["speakers", "level", "track", "services", "event", "url", "video"]
+from sessionqa.importers import people
+
+Field = Literal["speaker", "speakers", "level", "track", "services", "event", "url", "video"]
 
 _NAMES: dict[str, Field] = {
-    "speaker": "speakers",
-    "presenter": "speakers",
+    "speaker": "speaker",
+    "presenter": "speaker",
     "presented by": "speakers",
-    "speaker name": "speakers",
+    "speaker name": "speaker",
     "hosted by": "speakers",
     "led by": "speakers",
     "delivered by": "speakers",
@@ -32,18 +34,31 @@ _NAMES: dict[str, Field] = {
     "youtube": "video",
     "link": "url",
 }
-_FIELD = re.compile(r"(?P<name>[A-Za-z][A-Za-z ]{2,24}?)(?:\(s\)|s)?\s*[:：|]\s*(?P<value>\S.*)")
+_FIELD = re.compile(
+    r"(?P<name>[A-Za-z][A-Za-z ]{2,24}?)(?P<many>\(s\)|s)?\s*[:：|]\s*(?P<value>\S.*)"
+)
+# "Presented by A and B", with no colon, where nothing else is said.
+_BY = re.compile(
+    r"(?:(?:co-)?(?:presented|led|delivered|given|hosted) )?(?:by|with):? (?P<people>[A-Z].*)",
+    re.IGNORECASE,
+)
 _MAX_CHARS = 600
 
 
 def field(text: str) -> tuple[Field, str] | None:
     """What a line such as "Level: 300" is about, and its value; None if it is no such line."""
-    found = _FIELD.fullmatch(text) if len(text) <= _MAX_CHARS else None
+    if len(text) > _MAX_CHARS:
+        return None
+    if (by := _BY.fullmatch(text)) and people.in_field(by["people"])[1]:
+        return "speakers", by["people"]
+    found = _FIELD.fullmatch(text)
     if found is None:
         return None
     name = found["name"].casefold()
     about = _NAMES.get(name) or _NAMES.get(f"{name}s") or _NAMES.get(name.removesuffix("s"))
-    return (about, found["value"]) if about else None
+    if about is None:
+        return None
+    return ("speakers" if about == "speaker" and found["many"] else about), found["value"]
 
 
 def is_field(text: str) -> bool:

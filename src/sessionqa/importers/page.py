@@ -23,16 +23,19 @@ _ROLES = frozenset(
 # Words of a class or an id.
 _FRAME = frozenset(
     "ad ads advert advertisement advertisements addtoany author authors breadcrumb breadcrumbs "
-    "byline call-to-action comment comments consent cookie cookies copyright cta disqus footer gdpr "
-    "jp-relatedposts masthead menu metabar modal nav navbar navigation newsletter noprint pager "
-    "pagination paywall popup post-meta entry-meta article-meta post-tags promo promotion read-more "
-    "recommendations recommended related respond screen-reader-text share sharedaddy sharing "
+    "byline call-to-action comment comments consent cookie cookies copyright cta disqus footer "
+    "gdpr jp-relatedposts masthead menu metabar modal nav navbar "
+    "navigation newsletter noprint pager "
+    "pagination paywall popup post-meta entry-meta article-meta post-tags promo promotion "
+    "read-more recommendations recommended related respond "
+    "screen-reader-text share sharedaddy sharing "
     "sidebar signup site-header skip-link social sr-only subscribe subscription table-of-contents "
     "tag-list tagcloud tags toast toc visually-hidden widget-area".split()
 )
 _BLOCKS = frozenset(
-    "address article blockquote body caption center dd details div dl dt fieldset figcaption figure "
-    "footer h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main ol p pre section summary table "
+    "address article blockquote body caption center dd details div dl dt fieldset figcaption "
+    "figure footer h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main "
+    "ol p pre section summary table "
     "tbody td tfoot th thead tr ul".split()
 )
 _BOLD = frozenset(("b", "strong"))
@@ -41,7 +44,6 @@ _EMBEDDED = re.compile(
     r"(?:https?:)?//(?:www\.)?youtube(?:-nocookie)?\.com/embed/(?P<id>[\w-]+)", re.IGNORECASE
 )
 _ANCHORS = frozenset(("", "#", "¶", "§", "🔗", "⚓"))
-_WHOLE = frozenset(("html", "body", "main", "article"))
 
 
 def elements(html: str, name: str = "the page") -> Iterator[Element]:
@@ -67,7 +69,9 @@ def title(html: str, name: str = "the page") -> str:
 def _parsed(html: str, name: str) -> "_Element | None":
     from lxml import etree
 
-    parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
+    parser = etree.HTMLParser(
+        encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True
+    )
     try:
         root = etree.fromstring(html.encode("utf-8", "replace"), parser)
     except etree.XMLSyntaxError:
@@ -120,21 +124,28 @@ def _weights(root: "_Element") -> "dict[_Element, int]":
 
 def _is_frame(node: "_Element", inside: list[str], weight: int, whole: int) -> bool:
     tag = str(node.tag)
-    if tag in _NEVER:
-        return True
-    if tag == "a" and (node.get("href") or "").startswith("#"):
-        # What a heading offers to link to it.
-        return one_line("".join(node.itertext())) in _ANCHORS
-    if _is_hidden(node):
-        return tag not in ("html", "body")
-    if tag in _WHOLE:
+    if tag in ("html", "body") or (tag in ("main", "article") and not _is_hidden(node)):
         return False
-    if tag in ("header", "footer") and not {"article", "section", "main"} & set(inside):
-        return True
-    if (node.get("role") or "").casefold() in _ROLES or _is_contents(node, tag):
-        return True
-    # A page may say of itself that it has a sidebar; a frame is less than half of what is read.
-    return 2 * weight < whole and bool(_words(node) & _FRAME)
+    outside = not {"article", "section", "main"} & set(inside)
+    return (
+        tag in _NEVER
+        or _is_hidden(node)
+        or _is_anchor(node, tag)
+        or (tag in ("header", "footer") and outside)
+        or (node.get("role") or "").casefold() in _ROLES
+        or _is_contents(node, tag)
+        # A page may say that it has a sidebar; a frame is less than half of what is read.
+        or (2 * weight < whole and bool(_words(node) & _FRAME))
+    )
+
+
+def _is_anchor(node: "_Element", tag: str) -> bool:
+    """Whether it is what a heading offers to link to it."""
+    return (
+        tag == "a"
+        and (node.get("href") or "").startswith("#")
+        and one_line("".join(node.itertext())) in _ANCHORS
+    )
 
 
 def _is_hidden(node: "_Element") -> bool:
@@ -281,16 +292,16 @@ class _Flow:
             if text:
                 kind, level = ("heading", self._level) if self._level else ("item", 0)
                 self._begins_item = False
-                yield Element(text, "heading" if kind == "heading" else "item", level, links, linked)
+                yield Element(
+                    text, "heading" if kind == "heading" else "item", level, links, linked
+                )
             elif links:
                 self._links = list(links)
             return
         yield from _paragraphs(lines, links)
 
 
-def _paragraphs(
-    lines: list[tuple[str, bool, bool]], links: tuple[str, ...]
-) -> Iterator[Element]:
+def _paragraphs(lines: list[tuple[str, bool, bool]], links: tuple[str, ...]) -> Iterator[Element]:
     """The paragraphs of lines that <br> ended; an empty one, and one in bold, part them."""
     plain: list[tuple[str, bool]] = []
     for text, bold, linked in [*lines, ("", False, False)]:
@@ -330,9 +341,7 @@ def _fenced(node: "_Element") -> str:
 
 def _table(node: "_Element") -> str:
     """A table as Markdown has it; its first row is its head."""
-    rows = [
-        [_cell(cell) for cell in row if cell.tag in ("td", "th")] for row in node.iter("tr")
-    ]
+    rows = [[_cell(cell) for cell in row if cell.tag in ("td", "th")] for row in node.iter("tr")]
     width = max(map(len, rows), default=0)
     filled = [row + [""] * (width - len(row)) for row in rows if any(row)]
     if not filled:

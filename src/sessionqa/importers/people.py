@@ -19,7 +19,9 @@ _ASIDE = re.compile(r"[\"“«][^\"“”«»]*[\"”»],?|\([^()]*\)")
 _LED = re.compile(
     rf"\b{_TALK}\b(?P<between>[^.;:]{{0,200}}?)\b{_DONE} by (?P<people>.+)", re.IGNORECASE
 )
-_BARE = re.compile(r"[\s,]*(?:(?:titled|entitled|called|named|was|were|is|are|and|here|this year)[\s,]*)*")
+_BARE = re.compile(
+    r"[\s,]*(?:(?:titled|entitled|called|named|was|were|is|are|and|here|this year)[\s,]*)*"
+)
 _TOPIC = re.compile(
     r"[\s,]*(?:titled|entitled|called|named|was|is)?[\s,]*"
     r"(?:on|about|covering|at|in)\s.+?(?:,\s*|\s(?:was|is)\s+)"
@@ -31,8 +33,8 @@ _CLAUSE = re.compile(
 )
 # "The speakers, A and B, discussed"
 _NAMED = re.compile(
-    r"\b(?:The|Our|Its|Both|Two|Three) (?:two |three |four )?(?:co-)?(?:speakers?|presenters?|hosts?),? "
-    r"(?P<people>.+)"
+    r"\b(?:The|Our|Its|Both|Two|Three) (?:two |three |four )?"
+    r"(?:co-)?(?:speakers?|presenters?|hosts?),? (?P<people>.+)"
 )
 # "The presentation at GrainConf 2025 by A and B focused"
 _BY = re.compile(
@@ -71,17 +73,29 @@ _ROLE_NOUNS = frozenset(
     "mathematician chemist geologist botanist curator planner technician".split()
 )
 _NOT_PEOPLE = frozenset(
-    "amazon aws azure microsoft google apple meta ibm oracle cloud cloudfront services service team "
-    "teams inc ltd gmbh corp corporation company labs lab laboratories foundation group university "
+    "amazon aws azure microsoft google apple meta ibm oracle cloud cloudfront services service "
+    "team teams inc ltd gmbh corp corporation company labs lab "
+    "laboratories foundation group university "
     "institute research systems technologies technology software solutions networks network media "
     "bank energy power industries consulting partners ventures studio studios college school "
     "academy agency association council department ministry government hospital the a an this our "
-    "their his her its your my and or of in on at for from with by session talk day days week "
+    "their his her its senior junior staff associate vice deputy chief global regional "
+    "technical product general authority trust works port ministry  your my and or of in on at for from with by session talk day days week "
     "keynote conference summit lessons learned part chapter step how why what when where best "
     "practices introduction overview live new".split()
 )
-_PARTICLES = frozenset("van von der den de da di du la le del della dos el al bin ibn ter ten y zu".split())
+_PARTICLES = frozenset(
+    "van von der den de da di du la le del della dos el al bin ibn ter ten y zu".split()
+)
 _HONORIFICS = frozenset("dr dr. prof prof. professor mr mr. mrs mrs. ms ms. sir".split())
+# ", an engineer at B": to the next comma, or to the next person.
+_APPOSED = re.compile(
+    r",\s+(?P<role>(?:(?!,|;|\. |\.$|\sand\s(?:[A-Z]\S+\s){2}|\swho\b|\sand\s[A-Z]\S+,).)+)"
+)
+_FROM = re.compile(r"\s+(?P<role>(?:from|of) (?:the )?(?:[A-Z][\w&'’.-]*(?: (?=[A-Z])|(?=\W|$)))+)")
+_ALONE = re.compile(
+    r"(?P<name>[^,(–—|;&]+?)\s*[,(–—|]\s*(?P<role>(?:(?!\s(?:and|&)\s(?:[A-Z]\S+ ?){2}|;).)+)"
+)
 _WORD = re.compile(r"\S+")
 _MAX_ROLE_WORDS = 16
 
@@ -128,8 +142,13 @@ def are_known(speakers: Sequence[Speaker], text: str) -> bool:
     )
 
 
-def in_field(value: str) -> tuple[tuple[Speaker, ...], bool]:
-    """The speakers of a line such as "Speakers: A (role), B", and whether all of it was read."""
+def in_field(value: str, alone: bool = False) -> tuple[tuple[Speaker, ...], bool]:
+    """The speakers of a line such as "Speakers: A (role), B", and whether all of it was read.
+
+    `alone` where it tells of one: what follows the name is then what that person is.
+    """
+    if alone and (found := _ALONE.fullmatch(value.strip(" ."))) and is_name(_named(found["name"])):
+        return (Speaker(_named(found["name"]), _role(found["role"].rstrip(")"))),), True
     parts = [part for part in re.split(r"\s*[;|/]\s*", value.strip(" .")) if part]
     if len(parts) > 1:
         read = [_one(part) for part in parts]
@@ -196,18 +215,18 @@ def _statements(sentence: str) -> Iterator[str]:
             yield found["people"]
             return
     for pattern in (_BY, _NAMED, _FEATURED):
-        if found := pattern.search(sentence):
-            yield found["people"]
+        if named := pattern.search(sentence):
+            yield named["people"]
             return
     for pattern in (_ACTIVE, _IN_THIS):
-        if (found := pattern.match(sentence)) and _ends_with_people(found["people"]):
-            yield found["people"]
+        if (told := pattern.match(sentence)) and _ends_with_people(told["people"]):
+            yield told["people"]
             return
 
 
 def _ends_with_people(text: str) -> bool:
     """Whether it is people and their roles from end to end."""
-    first = text.split(",")[0].split(" and ")[0]
+    first = re.split(",| and ", text, maxsplit=1)[0]
     return is_name(_named(first)) and len(text.split()) <= 30
 
 
@@ -242,7 +261,9 @@ def _person(text: str) -> _Read | None:
         if not (_is_capital(word) or (word in _PARTICLES and end > start and follows)):
             break
         end += 1
-        if word[-1] in ",;:)" or (word.endswith(".") and len(word) > 2 and word.casefold() not in _HONORIFICS):
+        if word[-1] in ",;:)" or (
+            word.endswith(".") and len(word) > 2 and word.casefold() not in _HONORIFICS
+        ):
             break
     if end == start:
         return None
@@ -271,13 +292,11 @@ def _split_run(run: str) -> tuple[str, str]:
 
 def _behind(rest: str) -> tuple[str, str]:
     """The role behind a name, if there is one, and what follows it."""
-    found = re.match(
-        r",\s+(?P<role>(?:(?!,|;|\. |\.$|\sand\s(?:[A-Z]\S+\s){2}|\swho\b|\sand\s[A-Z]\S+,).)+)", rest
-    )
-    if found and _is_role(found["role"]) and _opens_role(found["role"]):
-        return _role(found["role"]), rest[found.end() :]
-    if found := re.match(r"\s+(?P<role>(?:from|of) (?:the )?(?:[A-Z][\w&'’.-]*(?: (?=[A-Z])|(?=\W|$)))+)", rest):
-        return _role(found["role"]), rest[found.end() :]
+    apposed = _APPOSED.match(rest)
+    if apposed and _is_role(apposed["role"]) and _opens_role(apposed["role"]):
+        return _role(apposed["role"]), rest[apposed.end() :]
+    if company := _FROM.match(rest):
+        return _role(company["role"]), rest[company.end() :]
     return "", rest
 
 

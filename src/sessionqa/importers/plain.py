@@ -1,4 +1,4 @@
-"""Plain text -> its elements: paragraphs, wrapped or not, lists, and headings as people mark them."""
+"""Plain text -> its elements: paragraphs, wrapped or not, lists, headings as people mark them."""
 
 import re
 from collections.abc import Iterator, Sequence

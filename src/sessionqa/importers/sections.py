@@ -6,16 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sessionqa.importers import boilerplate, metadata, people
-from sessionqa.importers.elements import BOLD, LINE, MAX_HEADING_CHARS, Element
+from sessionqa.importers.elements import BOLD, ITEM, LINE, MAX_HEADING_CHARS, Element
 from sessionqa.importers.headings import SessionHeading, coded, of_event, unnumbered
 
 _SPOKEN_OF = re.compile(
     r"\b(?:talks?|sessions?|speakers?|presenters?|keynotes?|presentations?|workshops?)\b",
     re.IGNORECASE,
 )
+_ANNOUNCED = re.compile(
+    r"\b(?:talks|sessions|speakers|keynotes|presentations|workshops|conference)\b", re.IGNORECASE
+)
 # Title — Name, Title | Name, Title (Name), Title by Name
 _BY = re.compile(
-    r"(?P<title>\S.*?)(?:(?P<mark>\s+[—–|]\s*|\s+-\s+|,?\s+(?:presented )?by\s+)(?P<people>[^—–|()]+)"
+    r"(?P<title>\S.*?)"
+    r"(?:(?:\s+[—–|]\s*|\s+-\s+|,?\s+(?:presented )?by\s+)(?P<people>[^—–|()]+)"
     r"|\s*\((?P<within>[^()]+)\))"
 )
 _SENTENCE = re.compile(r"[.!?…][\"'”’)\]]*$")
@@ -64,7 +68,7 @@ def split(elements: Sequence[Element]) -> Split:
         if end < len(inside) and not last and any(_is_text(one) for one in inside[end + 1 :]):
             left_out.append(inside[end].text)
         sections.append(Section(head.heading, head.people, tuple(inside[:end])))
-    sections = _ended(sections, elements[: heads[0].place])
+    sections = _ended(sections)
     return Split(tuple(_merged(sections)), tuple(filter(None, left_out)))
 
 
@@ -90,7 +94,7 @@ def _coded_heads(elements: Sequence[Element]) -> list[_Head]:
         if element.kind in ("heading", "paragraph", "item")
         and (heading := coded(element.text, strict=element.kind != "heading" or element.level > 6))
     ]
-    found = _without_captions(_without_doubtful(found), elements)
+    found = _without_captions(_without_listed(_without_doubtful(found)), elements)
     found = _of_best_kind(_without_contents(found, elements), elements)
     kept = _without_inner(found)
     # One alone must head something.
@@ -108,6 +112,16 @@ def _without_doubtful(found: list[_Head]) -> list[_Head]:
         if not head.heading.doubtful
         or head.heading.letters in sure
         or (len(numbers[head.heading.letters]) > 1 and not _is_standard(head.heading))
+    ]
+
+
+def _without_listed(found: list[_Head]) -> list[_Head]:
+    """Without items that follow one another: such a list tells of sessions, and heads none."""
+    items = {head.place for head in found if head.rank == ITEM}
+    return [
+        head
+        for head in found
+        if head.place not in items or not items & {head.place - 1, head.place + 1}
     ]
 
 
@@ -197,10 +211,10 @@ def _without_inner(heads: list[_Head]) -> list[_Head]:
 
 def _bodies(heads: Sequence[_Head], elements: Sequence[Element]) -> list[bool]:
     """Whether a text stands below each."""
-    ends = [head.place for head in heads[1:]] + [len(elements)]
+    places = [head.place for head in heads]
     return [
-        any(_is_text(one) for one in elements[head.place + 1 : end])
-        for head, end in zip(heads, ends, strict=True)
+        any(_is_text(one) for one in elements[place + 1 : end])
+        for place, end in zip(places, [*places[1:], len(elements)], strict=False)
     ]
 
 
@@ -222,7 +236,9 @@ def _spoken_heads(elements: Sequence[Element]) -> list[_Head]:
             and not boilerplate.is_edge_heading(unnumbered(element.text))
             and not (rank >= BOLD and boilerplate.is_inner_heading(element.text))
         ]
-        heads = [_spoken(place, elements, text) for place in places]
+        top = places[0] if places else 0
+        announced = any(_ANNOUNCED.search(one.text) for one in elements[:top])
+        heads = [_spoken(place, elements, announced) for place in places]
         sure = [head for head, evident in heads if evident]
         if rank == LINE:
             heads = [pair for pair in heads if pair[1]]
@@ -235,12 +251,16 @@ def _is_short_line(text: str) -> bool:
     return len(text) <= 150 and not _SENTENCE.search(text) and metadata.field(text) is None
 
 
-def _spoken(place: int, elements: Sequence[Element], text: str) -> tuple[_Head, bool]:
-    """A heading as a session's, and whether there is reason to take it for one."""
+def _spoken(place: int, elements: Sequence[Element], announced: bool) -> tuple[_Head, bool]:
+    """A heading as a session's, and whether there is reason to take it for one.
+
+    What may be a name is one where talks were `announced`, or the text below knows who speaks.
+    """
     element = elements[place]
     heading = of_event(element.text)
     title, named = by_line(heading.title)
-    evident = bool(named)
+    below_it = " ".join(one.text for one in elements[place + 1 : place + 8])
+    evident = bool(named) and (announced or people.are_known(people.in_field(named)[0], below_it))
     below = next(
         (
             one
@@ -251,14 +271,16 @@ def _spoken(place: int, elements: Sequence[Element], text: str) -> tuple[_Head, 
     )
     if below is not None and not evident:
         field = metadata.field(below.text)
-        evident = (field is not None and field[0] == "speakers") or (
+        evident = (field is not None and field[0] in ("speaker", "speakers")) or (
             below.kind == "paragraph" and bool(people.in_text([below.text]))
         )
+    if not evident:
+        title, named = heading.title, ""
     return _Head(place, element.rank, replace(heading, title=title), named), evident
 
 
 def by_line(title: str) -> tuple[str, str]:
-    """ "Title — A and B" as title and names; the names are empty where there are none."""
+    """Of "Title — A and B" the title and the names; these are empty where there are none."""
     found = _BY.fullmatch(title)
     if found is None:
         return title, ""
@@ -290,12 +312,12 @@ def _end(
 
 
 def _ends(text: str, rank: int, own: int, lowest: int, repeated: set[str]) -> bool:
+    # Lines and items are under any heading.
+    if own < BOLD and rank < own:
+        return True
     if boilerplate.is_inner_heading(text) or text.casefold() in repeated:
         return False
-    if own >= BOLD:
-        # Lines are under any heading.
-        return True
-    return rank < own or rank <= min(own, lowest) or boilerplate.is_edge_heading(text)
+    return own >= BOLD or rank <= lowest or boilerplate.is_edge_heading(text)
 
 
 def _repeated(elements: Sequence[Element]) -> set[str]:
@@ -304,20 +326,18 @@ def _repeated(elements: Sequence[Element]) -> set[str]:
         unnumbered(element.text).casefold() for element in elements if element.kind == "heading"
     )
     return {
-        text
-        for text, count in texts.items()
-        if count > 1 and not boilerplate.is_edge_heading(text)
+        text for text, count in texts.items() if count > 1 and not boilerplate.is_edge_heading(text)
     }
 
 
-def _ended(sections: list[Section], before: Sequence[Element]) -> list[Section]:
+def _ended(sections: list[Section]) -> list[Section]:
     """The sections, the last of which ends where the article begins to speak of itself."""
     *earlier, last = sections
     end = len(last.elements)
     if _captions_end(earlier, last):
         places = [n for n, one in enumerate(last.elements) if is_caption(one.text, last.heading)]
         end = min(end, *(place + 1 for place in places if place), end)
-    if _ruled(earlier, before):
+    if _ruled(earlier):
         end = min(end, _ruled_off(last.elements))
     end = min(end, _closing(last.elements[:end]))
     trimmed = list(last.elements[:end])
@@ -330,7 +350,9 @@ def _ended(sections: list[Section], before: Sequence[Element]) -> list[Section]:
 def _captions_end(earlier: Sequence[Section], last: Section) -> bool:
     """Whether no text stands below the captions of the other sessions."""
     for section in earlier:
-        places = [n for n, one in enumerate(section.elements) if is_caption(one.text, section.heading)]
+        places = [
+            n for n, one in enumerate(section.elements) if is_caption(one.text, section.heading)
+        ]
         if any(_is_text(one) for place in places[-1:] for one in section.elements[place + 1 :]):
             return False
     texts = [_is_text(one) and not is_caption(one.text, last.heading) for one in last.elements]
@@ -338,7 +360,7 @@ def _captions_end(earlier: Sequence[Section], last: Section) -> bool:
     return bool(places) and any(texts[: places[0]])
 
 
-def _ruled(earlier: Sequence[Section], before: Sequence[Element]) -> bool:
+def _ruled(earlier: Sequence[Section]) -> bool:
     """Whether lines part the sessions, and nothing else."""
     return bool(earlier) and all(
         _ruled_off(section.elements) < len(section.elements)
@@ -389,9 +411,11 @@ def _is_text(element: Element) -> bool:
     """Whether it says something: a sentence, an item, a table."""
     if element.kind in ("item", "markdown"):
         return True
-    return element.kind == "paragraph" and (
-        bool(_SENTENCE.search(element.text)) or len(element.text.split()) > 12
-    ) and not boilerplate.is_site_line(element.text)
+    return (
+        element.kind == "paragraph"
+        and (bool(_SENTENCE.search(element.text)) or len(element.text.split()) > 12)
+        and not boilerplate.is_site_line(element.text)
+    )
 
 
 def _same(one: str, other: str) -> bool:
@@ -400,5 +424,3 @@ def _same(one: str, other: str) -> bool:
 
 def _folded(text: str) -> str:
     return re.sub(r"[\W_]", "", text).casefold()
-
-
