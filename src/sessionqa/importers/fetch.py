@@ -253,14 +253,13 @@ def _source(given: str, parts: SplitResult, answer: _Answer) -> Source:
 
 
 def _media(declared: str, path: str) -> str:
-    """The media type, by the name where the server does not tell more."""
-    if declared in _UNTYPED:
-        suffix = PurePosixPath(path).suffix.casefold()
-        named = "text/markdown" if suffix in (".md", ".markdown") else ""
-        return (
-            named or mimetypes.guess_type(f"x{suffix}")[0] or declared.partition("octet-")[0][:10]
-        )
-    return _MEDIA.get(declared, declared)
+    """The media type, by the name where the server does not tell more; empty if neither does."""
+    if declared not in _UNTYPED:
+        return _MEDIA.get(declared, declared)
+    suffix = PurePosixPath(path).suffix.casefold()
+    if suffix in (".md", ".markdown"):
+        return "text/markdown"
+    return mimetypes.guess_type(f"x{suffix}")[0] or (declared if declared == "text/plain" else "")
 
 
 def _as_utf8(raw: bytes, media: str, charset: str | None) -> bytes:
