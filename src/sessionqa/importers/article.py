@@ -109,7 +109,7 @@ def _whole(elements: Sequence[Element], name: str, source: Source) -> Draft:
     title = (top if is_title else "") or name or top or _stem(source.name)
     rest = [one for n, one in enumerate(elements) if n != first or not is_title]
     blocks = tuple(_block(one) for one in rest if one.kind != "rule" and one.text)
-    if not blocks:
+    if all(block.kind == "heading" for block in blocks):
         raise SourceError(
             f"{source.name} holds no text but its headings: there is nothing to import"
         )

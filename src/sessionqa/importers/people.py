@@ -10,14 +10,13 @@ _TALK = (
     r"(?:session|talk|presentation|keynote|workshop|breakout|panel|demo|tutorial|lecture|webinar|"
     r"masterclass|fireside chat|roundtable)"
 )
-_DONE = (
-    r"(?:(?:co-?)?(?:led|presented|delivered|given|hosted|taught|held|moderated|run)|facilitated)"
-)
+_DONE = r"(?:(?:co-?)?(?:led|presented|delivered|given|hosted|taught|moderated)|facilitated)"
 # A quoted title, a code in brackets.
-_ASIDE = re.compile(r"[\"“«][^\"“”«»]*[\"”»],?|\([^()]*\)")
+_ASIDE = re.compile(r"[\"“«][^\"“”«»]*[\"”»],?|\([^()]*\d[^()]*\)")
 # "The session, titled ..., was led by": nothing between that could be led by somebody else.
 _LED = re.compile(
-    rf"\b{_TALK}\b(?P<between>[^.;:]{{0,200}}?)\b{_DONE} by (?P<people>.+)", re.IGNORECASE
+    rf"\b{_TALK}\b(?P<between>(?:[^.;:]|[.:](?=\w)){{0,200}}?)\b{_DONE} by (?P<people>.+)",
+    re.IGNORECASE,
 )
 _BARE = re.compile(
     r"[\s,]*(?:(?:titled|entitled|called|named|was|were|is|are|and|here|this year)[\s,]*)*"
@@ -33,7 +32,7 @@ _CLAUSE = re.compile(
 )
 # "The speakers, A and B, discussed"
 _NAMED = re.compile(
-    r"\b(?:The|Our|Its|Both|Two|Three) (?:two |three |four )?"
+    r"\b(?:[Tt]he|[Oo]ur|[Ii]ts|[Bb]oth|Two|Three) (?:two |three |four )?"
     r"(?:co-)?(?:speakers?|presenters?|hosts?),? (?P<people>.+)"
 )
 # "The presentation at GrainConf 2025 by A and B focused"
@@ -52,7 +51,7 @@ _ACTIVE = re.compile(
 _IN_THIS = re.compile(
     rf"In this (?:[\w'’-]+ ){{0,3}}?{_TALK},\s*(?P<people>[^.;:]{{3,200}}?)\s"
     r"(?:explain|show|walk|share|present|discuss|describe|talk|cover|dive|demonstrate|introduce|"
-    r"argue|take|look|explore|tell|go|dig)(?:s|es|ed)?\b"
+    r"argue|explore|tell)(?:s|es|ed)?\b"
 )
 
 _SPEAKS = (
@@ -67,7 +66,8 @@ _ROLE_NOUNS = frozenset(
     "administrator advocate analyst architect author ceo chair chief cio ciso consultant coo cto "
     "designer developer director engineer evangelist executive expert fellow founder cofounder "
     "co-founder head hero lead leader lecturer maintainer manager officer operator owner partner "
-    "physicist practitioner president principal producer professor programmer researcher scientist "
+    "physicist practitioner president principal producer professor programmer researcher "
+    "scientist "
     "specialist strategist student svp technologist vp economist biologist astronomer editor "
     "journalist writer teacher trainer coach nurse doctor physician librarian statistician "
     "mathematician chemist geologist botanist curator planner technician".split()
@@ -76,12 +76,16 @@ _NOT_PEOPLE = frozenset(
     "amazon aws azure microsoft google apple meta ibm oracle cloud cloudfront services service "
     "team teams inc ltd gmbh corp corporation company labs lab "
     "laboratories foundation group university "
-    "institute research systems technologies technology software solutions networks network media "
+    "institute research systems technologies technology software solutions networks "
+    "network media "
     "bank energy power industries consulting partners ventures studio studios college school "
-    "academy agency association council department ministry government hospital the a an this our "
+    "academy agency association council department ministry government hospital the a an "
+    "this our "
     "their his her its senior junior staff associate vice deputy chief global regional "
-    "technical product general authority trust works port ministry  your my and or of in on at for from with by session talk day days week "
-    "keynote conference summit lessons learned part chapter step how why what when where best "
+    "technical product general authority trust works port ministry  your my and or of in "
+    "on at for from with by session talk day days week "
+    "apache kafka kubernetes redis elastic load recovery balancing keynote conference "
+    "summit lessons learned part chapter step how why what when where best "
     "practices introduction overview live new".split()
 )
 _PARTICLES = frozenset(
@@ -92,6 +96,11 @@ _HONORIFICS = frozenset("dr dr. prof prof. professor mr mr. mrs mrs. ms ms. sir"
 _APPOSED = re.compile(
     r",\s+(?P<role>(?:(?!,|;|\. |\.$|\sand\s(?:[A-Z]\S+\s){2}|\swho\b|\sand\s[A-Z]\S+,).)+)"
 )
+# "Dr. Byrne" is no end of a sentence.
+_NEXT_SENTENCE = re.compile(
+    r"(?<=[a-z0-9)][.!?])(?<!\bDr\.)(?<!\bProf\.)(?<!\bMrs\.)(?<!\bM[rs]\.)\s+(?=[A-Z])"
+)
+_BRACKETED = re.compile(r"\s*\((?P<role>[^()]{2,80})\)")
 _FROM = re.compile(r"\s+(?P<role>(?:from|of) (?:the )?(?:[A-Z][\w&'’.-]*(?: (?=[A-Z])|(?=\W|$)))+)")
 _ALONE = re.compile(
     r"(?P<name>[^,(–—|;&]+?)\s*[,(–—|]\s*(?P<role>(?:(?!\s(?:and|&)\s(?:[A-Z]\S+ ?){2}|;).)+)"
@@ -111,6 +120,8 @@ class _Read:
 def is_name(text: str) -> bool:
     """Whether it is written as a person's whole name: two to five words, each with a capital."""
     words = text.split()
+    if re.search(r"[,;:()]", text):
+        return False
     if not 2 <= len(words) <= 5 or not _is_capital(words[-1]) or not _is_capital(words[0]):
         return False
     return all(_is_capital(word) or word in _PARTICLES for word in words) and not any(
@@ -202,25 +213,28 @@ def _bracketed(text: str) -> Speaker | None:
 
 def _plainly(paragraph: str) -> Iterator[Speaker]:
     bare = " ".join(_ASIDE.sub(" ", paragraph).split()).replace(" ,", ",")
-    for sentence in re.split(r"(?<=[a-z0-9)][.!?])\s+(?=[A-Z])", bare):
-        for people in _statements(sentence):
-            yield from _enumerated(people)
+    for sentence in _NEXT_SENTENCE.split(bare):
+        yield from _who(sentence)
 
 
-def _statements(sentence: str) -> Iterator[str]:
-    """What follows where a sentence says who presents."""
+def _who(sentence: str) -> Iterator[Speaker]:
+    """Whom a sentence says to present."""
     for found in _LED.finditer(sentence):
-        between = found["between"]
+        between = re.sub(r"\s*\([^()]*\)", "", found["between"])
         if _BARE.fullmatch(between) or (_TOPIC.fullmatch(between) and not _CLAUSE.search(between)):
-            yield found["people"]
+            yield from _enumerated(found["people"])
             return
-    for pattern in (_BY, _NAMED, _FEATURED):
+    for pattern in (_BY, _NAMED):
         if named := pattern.search(sentence):
-            yield named["people"]
+            yield from _enumerated(named["people"])
             return
+    if featured := _FEATURED.search(sentence):
+        # Products are featured as well, but are nothing by profession.
+        yield from (one for one in _enumerated(featured["people"]) if one.role)
+        return
     for pattern in (_ACTIVE, _IN_THIS):
         if (told := pattern.match(sentence)) and _ends_with_people(told["people"]):
-            yield told["people"]
+            yield from _enumerated(told["people"])
             return
 
 
@@ -257,8 +271,10 @@ def _person(text: str) -> _Read | None:
     end = start
     while end < len(words):
         word = words[end][0]
-        follows = end + 1 < len(words) and _is_capital(words[end + 1][0])
-        if not (_is_capital(word) or (word in _PARTICLES and end > start and follows)):
+        follows = end + 1 < len(words) and _is_of_name(words[end + 1][0])
+        if word.startswith("(") or not (
+            _is_capital(word) or (word in _PARTICLES and end > start and follows)
+        ):
             break
         end += 1
         if word[-1] in ",;:)" or (
@@ -292,6 +308,10 @@ def _split_run(run: str) -> tuple[str, str]:
 
 def _behind(rest: str) -> tuple[str, str]:
     """The role behind a name, if there is one, and what follows it."""
+    if bracketed := _BRACKETED.match(rest):
+        inside = bracketed["role"]
+        # Pronouns are no role.
+        return ("" if "/" in inside else _role(inside)), rest[bracketed.end() :]
     apposed = _APPOSED.match(rest)
     if apposed and _is_role(apposed["role"]) and _opens_role(apposed["role"]):
         return _role(apposed["role"]), rest[apposed.end() :]
@@ -325,6 +345,10 @@ def _named(text: str) -> str:
     while words and words[0].casefold() in _HONORIFICS:
         words = words[1:]
     return " ".join(words).strip(" ,;:")
+
+
+def _is_of_name(word: str) -> bool:
+    return _is_capital(word) or word in _PARTICLES
 
 
 def _is_capital(word: str) -> bool:

@@ -223,8 +223,7 @@ def _bodies(heads: Sequence[_Head], elements: Sequence[Element]) -> list[bool]:
 
 def _spoken_heads(elements: Sequence[Element]) -> list[_Head]:
     """Headings of one level, most of which name a speaker, or head a section that does."""
-    text = " ".join(element.text for element in elements)
-    if len(_SPOKEN_OF.findall(text)) < 3:
+    if not any(_SPOKEN_OF.search(element.text) for element in elements):
         return []
     for rank in range(1, LINE + 1):
         places = [
