@@ -1,5 +1,7 @@
 """Articles that are read as a whole or in part, and those that cannot be read."""
 
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -165,6 +167,31 @@ def test_entities_are_not_multiplied() -> None:
     (draft,) = drafts_of(f"{bomb}<p>It says &b; &amp; &eacute;.</p>", "html")
     assert "hahaha" not in texts(draft)[-1]
     assert texts(draft)[-1].endswith("& é.")
+
+
+@pytest.mark.parametrize(
+    ("piece", "media"),
+    [
+        ("OPS101 Pipes\n", "text/plain"),
+        ("OPS101 Pipes\n\nIt is. So.\n\nOPS102 Valves\n\nIt is.\n\n", "text/plain"),
+        ("=", "text/plain"),
+        ("(1", "text/plain"),
+        ("x<img src=a>", "text/html"),
+        ("<b><p>x. ", "text/html"),
+    ],
+)
+def test_monotonous_documents_take_no_time_of_their_own(piece: str, media: str) -> None:
+    """Twice the text takes about twice the time, and not four times."""
+
+    def seconds(size: int) -> float:
+        source = Source("some", media, (piece * (size // len(piece))).encode() + b" End. ")
+        started = time.process_time()
+        with suppress(SourceError):
+            read(source)
+        return time.process_time() - started
+
+    seconds(1000)
+    assert seconds(400_000) < 3 * seconds(200_000) + 0.2
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "windows-1252", "utf-16", "utf-8-sig", "koi8-r"])

@@ -36,7 +36,7 @@ TOLD = (
         "Starting a sourdough that lasts",
         (
             "Rye starters tolerate neglect better than wheat ones. Feed them twice a week.",
-            "A starter that smells of acetone is hungry, not dead. It recovers within two feedings.",
+            "A starter that smells of acetone is hungry, not dead. It recovers in two feedings.",
         ),
     ),
     Told(

@@ -24,11 +24,14 @@ _MARKDOWN_INSIDE = re.compile(r"\]\(\S|\*\*\S|^```", re.MULTILINE)
 _FRONT = re.compile(r"---\n(?P<meta>.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
 _DATED = re.compile(r"(.{2,60}?),? ((?:19|20)\d\d)")
 _MAX_TRACK_CHARS = 80
+# "KubeCon Europe 2024", "Grain Summit 2025", and whatever "we were at".
 _CONFERENCE = re.compile(
-    r"(?P<event>(?:(?:AWS|Google|Microsoft|[A-Z][\w&.-]*) )?"
-    r"(?:re:[A-Z]\w+|[A-Z]\w*(?:Conf|Con|Camp|Fest|Expo|World)|"
-    r"(?:[A-Z][\w&.-]* ){1,3}(?:Summit|Conference|Symposium|Days?|Forum|Congress))"
-    r"(?: (?:Europe|EU|NA|Asia|US|USA|UK|North America))?) (?P<year>(?:19|20)\d\d)\b"
+    r"(?P<event>(?:"
+    r"(?<=\bat )[A-Z][\w:&.-]*(?: [A-Z][\w&.-]*){0,3}"
+    r"|(?:[A-Z][\w&.-]* )?re:[A-Z]\w+"
+    r"|[A-Z]\w*(?:Conf|Con|Camp|Fest|Expo|World|Days|Summit)"
+    r"|(?:[A-Z][\w&.-]* ){1,3}(?:Summit|Conference|Symposium|Days?|Forum|Congress)"
+    r")(?: (?:Europe|EU|NA|Asia|US|USA|UK|North America))?) (?P<year>(?:19|20)\d\d)\b"
 )
 
 

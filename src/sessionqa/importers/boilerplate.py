@@ -16,6 +16,7 @@ _LINE = re.compile(
     r"|(?:video|recording|youtube)(?: link)?"
     r"|(?:accept|reject|decline|manage) (?:all )?(?:cookies|preferences).*"
     r"|(?:we use|this site uses) cookies.*"
+    r"|(?:posted|published|updated|last updated) (?:on|by|in)\b.{0,40}"
     r"|\d+ (?:comments?|min(?:ute)?s? read|shares?|likes?|views?)"
     r"|leave a (?:comment|reply).*|(?:contact us|get in touch|book a demo"
     r"|request a demo)\b.{0,40}"

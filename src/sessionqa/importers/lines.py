@@ -14,6 +14,8 @@ _HYPHEN = re.compile(r"\w-$")
 _GOES_ON = re.compile(r"(?!(?:and|or|to|nor|und|oder|bis)\b)\w")
 # Wider than anybody wraps lines.
 _WIDEST = 130
+# More lines than a title is wrapped to.
+_MOST_LINES = 6
 
 
 def paragraphs(lines: Sequence[str]) -> Iterator[str]:
@@ -68,18 +70,19 @@ def _is_heading(lines: Sequence[str], place: int, width: int) -> bool:
 
 
 def _end_of_heading(lines: Sequence[str], start: int, width: int) -> int:
-    rest = lines[start:]
+    rest = lines[start : start + _MOST_LINES + 1]
     alone = not any(is_field(line) or coded(line, strict=True) for line in rest[1:])
-    if alone and _is_title(" ".join(rest)):
+    if alone and len(rest) <= _MOST_LINES and _is_title(" ".join(rest)):
         return len(lines)
+    most = min(len(lines), start + _MOST_LINES)
     end = start + 1
-    while end < len(lines) and not _deliberate(lines[end - 1], lines[end], width):
+    while end < most and not _deliberate(lines[end - 1], lines[end], width):
         end += 1
-    if end < len(lines) and _is_title(" ".join(lines[start:end])):
+    if end < most and _is_title(" ".join(lines[start:end])):
         return end
     # A title is wrapped within a phrase; a text begins with a capital.
     end = start + 1
-    while end < len(lines) and lines[end][:1].islower():
+    while end < most and lines[end][:1].islower():
         end += 1
     return end
 

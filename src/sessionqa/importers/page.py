@@ -54,9 +54,7 @@ def elements(html: str, name: str = "the page") -> Iterator[Element]:
     root = _parsed(html, name)
     if root is None:
         return
-    _prune(root)
-    flow = _Flow()
-    yield from flow.read(root)
+    yield from _Flow(_frames(root)).read(root)
 
 
 def title(html: str, name: str = "the page") -> str:
@@ -82,26 +80,23 @@ def _parsed(html: str, name: str) -> "_Element | None":
     return root
 
 
-def _prune(root: "_Element") -> None:
-    """Takes out of the tree what is not content; the text behind it stays."""
+def _frames(root: "_Element") -> "set[_Element]":
+    """The elements that are no content; those within them are not looked at."""
     from lxml import etree
 
     weights = _weights(root)
     inside: list[str] = []
-    out: list[_Element] = []
-    skipped: _Element | None = None
-    for event, node in etree.iterwalk(root, events=("start", "end")):
-        if event == "start":
-            if skipped is None and _is_frame(node, inside, weights[node], weights[root]):
-                skipped = node
-                out.append(node)
-            inside.append(str(node.tag))
-        else:
+    frames: set[_Element] = set()
+    walk = etree.iterwalk(root, events=("start", "end"))
+    for event, node in walk:
+        if event == "end":
             inside.pop()
-            if node is skipped:
-                skipped = None
-    for node in out:
-        _remove(node)
+            continue
+        if _is_frame(node, inside, weights[node], weights[root]):
+            frames.add(node)
+            walk.skip_subtree()
+        inside.append(str(node.tag))
+    return frames
 
 
 def _weights(root: "_Element") -> "dict[_Element, int]":
@@ -181,22 +176,11 @@ def _words(node: "_Element") -> set[str]:
     return words
 
 
-def _remove(node: "_Element") -> None:
-    parent = node.getparent()
-    if parent is None:
-        return
-    before, tail = node.getprevious(), f" {node.tail or ''}"
-    if before is None:
-        parent.text = (parent.text or "") + tail
-    else:
-        before.tail = (before.tail or "") + tail
-    parent.remove(node)
-
-
 class _Flow:
     """Text as it comes, gathered to lines and the lines to elements."""
 
-    def __init__(self) -> None:
+    def __init__(self, frames: "set[_Element]") -> None:
+        self._frames = frames
         self._runs: list[tuple[str, bool, bool]] = []
         self._lines: list[tuple[str, bool, bool]] = []
         self._links: list[str] = []
@@ -207,27 +191,31 @@ class _Flow:
         """The elements under `root`."""
         from lxml import etree
 
-        kept: _Element | None = None
-        for event, node in etree.iterwalk(root, events=("start", "end")):
+        walk = etree.iterwalk(root, events=("start", "end"))
+        whole: set[_Element] = set()
+        for event, node in walk:
             tag = str(node.tag)
-            if kept is not None:
-                if node is kept and event == "end":
-                    kept = None
-                    self._text(node.tail)
-                continue
             if event == "start":
+                if node in self._frames:
+                    walk.skip_subtree()
+                    continue
                 if tag in _BLOCKS:
                     yield from self._flush()
                 if tag == "pre" or (tag == "table" and _is_of_data(node)):
-                    kept = node
-                    yield Element(_fenced(node) if tag == "pre" else _table(node), "markdown")
+                    whole.add(node)
+                    walk.skip_subtree()
+                    text = self._fenced(node) if tag == "pre" else self._table(node)
+                    yield Element(text, "markdown")
                     continue
                 yield from self._opened(node, tag)
                 self._text(node.text)
+            elif node in self._frames:
+                self._text(f" {node.tail or ''}")
             else:
                 if tag in _BLOCKS:
                     yield from self._flush()
-                self._closed(node, tag)
+                if node not in whole:
+                    self._closed(node, tag)
                 self._text(node.tail)
         yield from self._flush()
 
@@ -266,6 +254,41 @@ class _Flow:
             yield from self._flush()
             address = f"https://www.youtube.com/watch?v={found['id']}"
             yield Element(one_line(node.get("title") or ""), links=(address,), linked=True)
+
+    def _fenced(self, node: "_Element") -> str:
+        text = "".join(self._texts(node, "\n")).strip("\n")
+        fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+        return f"{fence}\n{text}\n{fence}" if text.strip() else ""
+
+    def _table(self, node: "_Element") -> str:
+        """A table as Markdown has it; its first row is its head."""
+        rows = [
+            [self._cell(cell) for cell in row if cell.tag in ("td", "th")]
+            for row in node.iter("tr")
+        ]
+        width = max(map(len, rows), default=0)
+        filled = [row + [""] * (width - len(row)) for row in rows if any(row)]
+        if not filled:
+            return ""
+        head, *rest = (f"| {' | '.join(row)} |" for row in filled)
+        return "\n".join([head, f"|{' --- |' * width}", *rest])
+
+    def _cell(self, cell: "_Element") -> str:
+        return re.sub(r"[\\`*\[\]|<]", r"\\\g<0>", one_line("".join(self._texts(cell, " "))))
+
+    def _texts(self, root: "_Element", gap: str) -> Iterator[str]:
+        """The text within an element, without what is no content; a gap where a block ends."""
+        from lxml import etree
+
+        walk = etree.iterwalk(root, events=("start", "end"))
+        for event, node in walk:
+            if event == "end":
+                apart = gap if node.tag in _BLOCKS or node.tag == "br" else ""
+                yield apart + (node.tail or "" if node is not root else "")
+            elif node in self._frames:
+                walk.skip_subtree()
+            else:
+                yield node.text or ""
 
     def _text(self, text: str | None) -> None:
         if text:
@@ -331,25 +354,3 @@ def _is_of_data(table: "_Element") -> bool:
     """Whether it has rows of cells, and no page laid out in it."""
     inner = {str(node.tag) for node in table.iter()} & (_BLOCKS | {"hr"})
     return not inner - {"table", "tbody", "thead", "tfoot", "tr", "td", "th", "caption", "p"}
-
-
-def _fenced(node: "_Element") -> str:
-    text = "".join(node.itertext()).strip("\n")
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    return f"{fence}\n{text}\n{fence}"
-
-
-def _table(node: "_Element") -> str:
-    """A table as Markdown has it; its first row is its head."""
-    rows = [[_cell(cell) for cell in row if cell.tag in ("td", "th")] for row in node.iter("tr")]
-    width = max(map(len, rows), default=0)
-    filled = [row + [""] * (width - len(row)) for row in rows if any(row)]
-    if not filled:
-        return ""
-    head, *rest = (f"| {' | '.join(row)} |" for row in filled)
-    return "\n".join([head, f"|{' --- |' * width}", *rest])
-
-
-def _cell(cell: "_Element") -> str:
-    text = one_line(" ".join(cell.itertext()))
-    return re.sub(r"[\\`*\[\]|<]", r"\\\g<0>", text)

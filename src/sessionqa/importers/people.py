@@ -12,7 +12,7 @@ _TALK = (
 )
 _DONE = r"(?:(?:co-?)?(?:led|presented|delivered|given|hosted|taught|moderated)|facilitated)"
 # A quoted title, a code in brackets.
-_ASIDE = re.compile(r"[\"“«][^\"“”«»]*[\"”»],?|\([^()]*\d[^()]*\)")
+_ASIDE = re.compile(r"[\"“«][^\"“”«»]*[\"”»],?|\([^()\d]{0,60}\d[^()]{0,60}\)")
 # "The session, titled ..., was led by": nothing between that could be led by somebody else.
 _LED = re.compile(
     rf"\b{_TALK}\b(?P<between>(?:[^.;:]|[.:](?=\w)){{0,200}}?)\b{_DONE} by (?P<people>.+)",

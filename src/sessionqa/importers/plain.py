@@ -42,6 +42,8 @@ def _of_block(block: Sequence[str]) -> Iterator[Element]:
 
 def _marked(line: str) -> Element | None:
     text = one_line(line)
+    if len(text) > MAX_HEADING_CHARS:
+        return None
     if found := _MARKED.fullmatch(text):
         return Element(found[2], "heading", len(found[1]))
     if found := _FRAMED.fullmatch(text):

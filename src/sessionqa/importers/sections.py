@@ -4,6 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from sessionqa.importers import boilerplate, metadata, people
 from sessionqa.importers.elements import BOLD, ITEM, LINE, MAX_HEADING_CHARS, Element
@@ -60,11 +61,12 @@ def split(elements: Sequence[Element]) -> Split:
     sections: list[Section] = []
     left_out: list[str] = []
     repeated = _repeated(elements)
+    lowest = max((head.rank for head in heads if head.rank < BOLD), default=0)
     for number, head in enumerate(heads):
         last = number == len(heads) - 1
         until = len(elements) if last else heads[number + 1].place
         inside = elements[head.place + 1 : until]
-        end = _end(inside, head, heads, repeated, last)
+        end = _end(inside, head, lowest, repeated, last)
         if end < len(inside) and not last and any(_is_text(one) for one in inside[end + 1 :]):
             left_out.append(inside[end].text)
         sections.append(Section(head.heading, head.people, tuple(inside[:end])))
@@ -294,12 +296,11 @@ def by_line(title: str) -> tuple[str, str]:
 def _end(
     inside: Sequence[Element],
     head: _Head,
-    heads: Sequence[_Head],
+    lowest: int,
     repeated: set[str],
     last: bool,
 ) -> int:
     """Where the session ends: at a heading above its own, or one of the article's."""
-    lowest = max(other.rank for other in heads if other.rank < BOLD) if head.rank < BOLD else 0
     for place, element in enumerate(inside):
         text = unnumbered(element.text)
         if element.kind == "heading" and element.level < BOLD:
@@ -396,14 +397,13 @@ def _is_label(element: Element) -> bool:
 
 def _merged(sections: Sequence[Section]) -> Iterator[Section]:
     """The sections, with what is told of one session in two places put together."""
-    merged: dict[str, Section] = {}
+    places: dict[str, list[Section]] = {}
     for number, section in enumerate(sections):
         key = _folded(section.heading.code) or f"#{number}"
-        first = merged.get(key)
-        merged[key] = (
-            replace(first, elements=first.elements + section.elements) if first else section
-        )
-    yield from merged.values()
+        places.setdefault(key, []).append(section)
+    for first, *others in places.values():
+        elements = chain(first.elements, *(one.elements for one in others))
+        yield replace(first, elements=tuple(elements))
 
 
 def _is_text(element: Element) -> bool:
