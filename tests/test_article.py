@@ -206,8 +206,8 @@ def test_pages_are_read_in_their_charset(charset: str) -> None:
 PIECES = st.sampled_from(
     "<p> </p> <div> </div> <h2> <br> <table> <tr> <td> <li> <ul> <b> <a href=#x> </a> <iframe> "
     "<pre> OPS101 OPS102 Pipes (OPS101) Speakers: Level: 300 **bold** ## # --- === - 1. | ` ``` & "
-    "[x](y) < Title. text by Ada Byrne — – 2024 : , . ? \n \n\n \t é 漢字 \u200b &amp; &#0; <!-- --> "
-    "<![CDATA[".split(" ")
+    "[x](y) < Title. text by Ada Byrne — – 2024 : , . ? \n \n\n \t é "
+    "漢字 \u200b &amp; &#0; <!-- --> <![CDATA[".split(" ")
 )
 
 

@@ -218,6 +218,16 @@ def groups_of_third_headings(told: tuple[Told, ...]) -> bytes:
     )
 
 
+@layout("text/html")
+def in_one_form_behind_a_dialog(told: tuple[Told, ...]) -> bytes:
+    inside = "".join(
+        f"<h3>[{one.code}] {html.escape(one.title)}</h3>{paragraphs(one)}" for one in told
+    )
+    form = "<form action='/join'><p>Join our list. It is free.</p></form>"
+    hidden = "<span aria-hidden='true'>Ornament. Yes.</span>"
+    return page(f"<form id='all'><div aria-hidden='true'>{inside}{hidden}{form}</div></form>")
+
+
 def text_of(draft: Draft) -> tuple[str, ...]:
     return tuple(block.text for block in draft.body)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _NEVER = frozenset(
-    "aside audio button canvas datalist dialog embed form head input label map math menu meter nav "
+    "aside audio button canvas datalist dialog embed head input label map math menu meter nav "
     "noscript object optgroup option progress script select style svg template textarea title "
     "video img picture".split()
 )
@@ -129,8 +129,17 @@ def _is_frame(node: "_Element", inside: list[str], weight: int, whole: int) -> b
         or (tag in ("header", "footer") and outside)
         or (node.get("role") or "").casefold() in _ROLES
         or _is_contents(node, tag)
-        # A page may say that it has a sidebar; a frame is less than half of what is read.
-        or (2 * weight < whole and bool(_words(node) & _FRAME))
+        # A page may say that it has a sidebar, stand in a form as a whole, and be hidden behind a
+        # dialog; a frame is less than half of what is read.
+        or (2 * weight < whole and _may_be_frame(node, tag))
+    )
+
+
+def _may_be_frame(node: "_Element", tag: str) -> bool:
+    return (
+        tag == "form"
+        or (node.get("aria-hidden") or "").casefold() == "true"
+        or bool(_words(node) & _FRAME)
     )
 
 
@@ -144,11 +153,7 @@ def _is_anchor(node: "_Element", tag: str) -> bool:
 
 
 def _is_hidden(node: "_Element") -> bool:
-    return (
-        node.get("hidden") is not None
-        or (node.get("aria-hidden") or "").casefold() == "true"
-        or bool(_HIDDEN.search(node.get("style") or ""))
-    )
+    return node.get("hidden") is not None or _HIDDEN.search(node.get("style") or "") is not None
 
 
 def _is_contents(node: "_Element", tag: str) -> bool:
