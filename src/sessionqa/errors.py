@@ -3,9 +3,8 @@
     SessionQAError
     |-- UsageError        the question or an option is unusable           (exit code 2)
     |-- SettingsError     sessionqa.toml or the environment is wrong      (exit code 2)
-    |-- SourceError       a source cannot be imported                   (exit code 3)
-    |-- CorpusError       a corpus folder or file cannot be read          (exit code 3)
     |-- SourceError       a source cannot be imported                     (exit code 3)
+    |-- CorpusError       a corpus folder or file cannot be read          (exit code 3)
     |-- IndexUnusable     there is no index, or it must not be trusted    (exit code 3)
     |   |-- IndexMissing  nothing has been built there yet
     |   `-- IndexDamaged  truncated, altered, or made by another version
@@ -37,10 +36,6 @@ class SettingsError(SessionQAError):
     """sessionqa.toml or the environment is wrong."""
 
     exit_code = 2
-
-
-class SourceError(SessionQAError):
-    """A source cannot be imported."""
 
 
 class CorpusError(SessionQAError):
