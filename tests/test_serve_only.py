@@ -196,7 +196,7 @@ for reach in (
     lambda: urllib.request.urlopen("http://example.org"),
     lambda: subprocess.run([sys.executable, "-c",
         "import socket; socket.socket().connect(('192.0.2.1', 80))"], check=True,
-        stderr=subprocess.PIPE),
+        stderr=subprocess.PIPE, text=True),
 ):
     try:
         reach()
