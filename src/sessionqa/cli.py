@@ -118,6 +118,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     feedback_options.add(command("feedback", _feedback, as_json), [*inner, turns])
     feedback_options.add_gold(command("gold", _gold), inner[:1])
+    bundle = command("bundle", _bundle)
+    bundle.add_argument(
+        "out", nargs="?", type=Path, metavar="OUT", help="the tar file (sessionqa-bundle.tar)"
+    )
+    bundle.add_argument("--force", action="store_true", help="replace a file that is there")
     command("doctor", _doctor).add_argument("--port", type=positive, metavar="N")
     return parser
 
@@ -125,7 +130,9 @@ def _parser() -> argparse.ArgumentParser:
 def _common_options(default: Any = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False, argument_default=default)
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="the folder of session files")
-    parser.add_argument("--index", type=Path, metavar="DIR", help="the folder of the index")
+    parser.add_argument(
+        "--index", type=Path, metavar="DIR", help="the folder of the index, or a bundle"
+    )
     parser.add_argument("--offline", action="store_true", help="refuse to call any other machine")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser
@@ -313,6 +320,8 @@ def _up_to_date(settings: Settings) -> "Assistant":
     """
     from sessionqa.assistant import Assistant, build_index
 
+    if settings.bundled:
+        return Assistant.open(settings)
     try:
         build_index(settings, terminal.Progress())
         return Assistant.open(settings)
@@ -360,6 +369,17 @@ def _gold(arguments: argparse.Namespace) -> int:
     from sessionqa.feedback_command import grow
 
     return grow(arguments, _settings(arguments), lambda: _assistant(arguments))
+
+
+def _bundle(arguments: argparse.Namespace) -> int:
+    """Write the index and all that answers from it to one file, for other machines."""
+    from sessionqa import bundle
+
+    out = arguments.out or Path(bundle.DEFAULT_NAME)
+    manifest = bundle.write(_settings(arguments), out, arguments.force)
+    size = out.stat().st_size / 1e6
+    print(f"{out}: {manifest.counts['sessions']} sessions, {size:.0f} MB (build {manifest.build})")
+    return ANSWERED
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

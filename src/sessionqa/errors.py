@@ -11,7 +11,7 @@
     |-- ModelError        a model's weights are absent or altered         (exit code 3)
     |   `-- ExportFailed  it cannot be made a model of ONNX Runtime's
     |-- LLMError          a language model cannot be had, or gave up    (exit code 3)
-    |-- ModuleMissing     a package of an extra is not installed          (exit code 3)
+    |-- ModuleMissing     a package that it takes is not installed        (exit code 3)
     |-- WriteError        a file of the user's cannot be written to       (exit code 3)
     |-- ServerError       it cannot be served there                       (exit code 3)
     `-- OutgoingRefused   another machine was to be called, while offline (exit code 3)
@@ -71,7 +71,7 @@ class LLMError(SessionQAError):
 
 
 class ModuleMissing(SessionQAError):
-    """A package of one of our extras is not installed."""
+    """A package is not installed: of one of our extras, or one that only building takes."""
 
 
 class WriteError(SessionQAError):

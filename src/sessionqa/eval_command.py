@@ -13,7 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
-from sessionqa import compare, eval_tables, evaluate, measures, runs
+from sessionqa import compare, eval_tables, evaluate, installed, measures, runs
 from sessionqa.assistant import Assistant, build_index
 from sessionqa.errors import IndexUnusable, UsageError
 from sessionqa.evaluate import Evaluation
@@ -181,6 +181,8 @@ def _assistants(
     wanted = arguments.compare or [AS_SET]
     if len(set(wanted)) < len(wanted):
         raise UsageError("--compare names a configuration twice")
+    if len(wanted) > 1:
+        installed.need_for_scoring()
     chosen = {name: base if name == AS_SET else compare.configured(base, name) for name in wanted}
     if gold.sessions is not None:
         build_index(base, report, sessions=gold.sessions)

@@ -16,10 +16,12 @@ from sessionqa.verify import Check, verify
 RESAMPLES = 1000
 # So many passages are asked for to rank one session: long ones have several each.
 PASSAGES_PER_SESSION = 5
-HITS = {"Success@1": "hit@1", "Success@3": "hit@3", "Success@5": "hit@5", "RR": "RR"}
+# Whether one of the first so many sessions found is a right one: ir-measures' Success. Counted
+# here, since its package takes another of 140 MB, which nothing else needs that answers.
+HITS = {"hit@1": 1, "hit@3": 3, "hit@5": 5}
 # The measures of our own format, in the order in which they are shown.
 OF_ANSWERS = (
-    *HITS.values(),
+    *(*HITS, "RR"),
     *("nuggets", "correct", "citation_precision", "citation_relevance", "citation_recall"),
     *("list_recall", "list_precision"),
     *("refusal_precision", "refusal_recall", "wrongly_refused"),
@@ -242,6 +244,13 @@ def _ranking_values(outcomes: Sequence[Outcome], names: Sequence[str]) -> dict[s
     return dict(measures.values(names, grades, found)) if names else {}
 
 
+def _rank(outcome: Outcome) -> int:
+    """Where the first right session stands among those found, from 1 on; 0 if none was found."""
+    right = outcome.gold.sessions
+    found = enumerate(outcome.ranked_sessions, 1)
+    return next((rank for rank, code in found if code in right), 0)
+
+
 def _answer_values(answered: Sequence[tuple[Outcome, Answer]]) -> dict[str, Values]:
     """The measures of our own format; none without answers."""
     if not answered:
@@ -249,10 +258,14 @@ def _answer_values(answered: Sequence[tuple[Outcome, Answer]]) -> dict[str, Valu
     answerable = [(o, a) for o, a in answered if not o.gold.refuse]
     single = [(o, a) for o, a in answerable if o.gold.kind != "list"]
     lists = [(o, a) for o, a in answerable if o.gold.kind == "list"]
-    found = _ranking_values([o for o, _ in single if o.gold.sessions], list(HITS))
+    ranks = {o.gold.id: _rank(o) for o, _ in single if o.gold.sessions}
     stated = {o.gold.id: nuggets(o.gold, a) for o, a in answerable if o.gold.answer_any}
     return {
-        **{ours: found[theirs] for theirs, ours in HITS.items()},
+        **{
+            name: {id_: float(0 < rank <= most) for id_, rank in ranks.items()}
+            for name, most in HITS.items()
+        },
+        "RR": {id_: 1 / rank if rank else 0.0 for id_, rank in ranks.items()},
         "nuggets": stated,
         "correct": {id_: float(share == 1) for id_, share in stated.items()},
         "citation_precision": {

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sessionqa import installed
 from sessionqa.errors import ExportFailed, IndexDamaged, ModelError, SessionQAError, first_line
 from sessionqa.threads import usable_cores
 
@@ -178,6 +179,20 @@ def digest_of(version: str, name: str, folder: Path | None) -> str:
     return digest.hexdigest()[:16]
 
 
+def portable(name: str, digest: str) -> str:
+    """The name of a model on other machines, where its export has this fingerprint.
+
+    That is its own, but for a folder: of this machine's folders nothing but the last part is told.
+    """
+    path = Path(name)
+    return f"{path.name}-{digest}" if path.is_absolute() or path.is_dir() else name
+
+
+def is_portable(name: str, digest: str) -> bool:
+    """Whether this is such a name of a folder elsewhere, whose weights cannot be looked at."""
+    return name.endswith(f"-{digest}")
+
+
 def load_quietly(load: Callable[[str], Model], name: str, folder: Path | None) -> Model:
     """What `load` makes of the folder, else of the hub id. Raises ModelError with the remedy."""
     import transformers
@@ -202,11 +217,13 @@ def exported(
     """`folder` with the export of the model `name`; `export` writes it if it is not there.
 
     It is also kept in the user's cache, below the folder's own name, so that a second index need
-    not import torch. Raises ExportFailed if the model cannot be exported.
+    not import torch. Raises ExportFailed if the model cannot be exported, and
+    ModuleMissing where nothing is installed that could.
     """
     kept = cached_copy(kind, folder)
     if is_whole(kind, folder) or _copy_folder(kind, kept, folder):
         return folder
+    installed.need_for_building("torch", "sentence-transformers")
     if progress:
         progress(f"exporting {name} to ONNX, once")
     try:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from sessionqa import installed
 from sessionqa.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def values(names: Sequence[str], grades: Grades, found: Rankings) -> dict[str, d
 
 
 def _parsed(name: str) -> "Measure":
+    installed.need_for_scoring()
     import ir_measures
 
     providers = (

@@ -3,16 +3,18 @@
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sessionqa import exports, installed
 from sessionqa.encode import (
     Encoder,
     OnnxEncoder,
     SentenceTransformerEncoder,
     exported,
+    fingerprint,
     precision_of,
 )
-from sessionqa.errors import ExportFailed, IndexDamaged, ModelError
+from sessionqa.errors import ExportFailed, IndexDamaged, IndexUnusable, ModelError
 from sessionqa.index import Manifest
 from sessionqa.index.builds import (
     ENCODERS,
@@ -30,6 +32,32 @@ if TYPE_CHECKING:
     from sessionqa.llm.queries import Queries
     from sessionqa.llm.writer import Writer
     from sessionqa.rerank import Reranker
+
+
+def fingerprint_here(settings: Settings) -> str:
+    """The fingerprint of the model that the settings name.
+
+    Of its weights; but where it comes from a bundle, or only serving is installed, no weights are
+    looked for, and it is that of the live build, if the same model made it. Raises ModelError,
+    IndexDamaged or ModuleMissing.
+    """
+    made_by = _maker_of_live(settings)
+    bundled = made_by and exports.is_portable(settings.model, made_by["fingerprint"])
+    if not (bundled or installed.serves_only()):
+        return fingerprint(settings.model, settings.precision)
+    same = made_by and made_by["name"] == settings.model
+    if not same or precision_of(made_by["fingerprint"]) != settings.precision:
+        installed.need_for_building()
+        return fingerprint(settings.model, settings.precision)
+    return str(made_by["fingerprint"])
+
+
+def _maker_of_live(settings: Settings) -> dict[str, Any]:
+    """What the live build says of its encoder; nothing where there is none that can be read."""
+    try:
+        return read_manifest(current_build(settings.index)).encoder
+    except IndexUnusable:
+        return {}
 
 
 def encoder_for_building(settings: Settings, report: "Report") -> Encoder:
@@ -81,6 +109,8 @@ def prepare_reranker(settings: Settings, report: "Report") -> None:
     from sessionqa.index.publish import only_builder
 
     shelf = settings.index / RERANKERS
+    if installed.serves_only() and rerank.find(settings.reranker, shelf):
+        return
     if not rerank.in_step(settings.reranker, shelf):
         with only_builder(settings.index):
             rerank.exported(settings.reranker, shelf, lambda stage: report(stage, 0, 1))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sessionqa import exports
+from sessionqa import exports, installed
 from sessionqa.datatypes import Hit, Passage
 from sessionqa.encode import model_folder
 from sessionqa.errors import ModelError
@@ -113,6 +113,7 @@ def fingerprint(name: str) -> str:
 
 def load_cross_encoder(name: str) -> "CrossEncoder":
     """The model by hub id or folder, quietly. Raises ModelError with the remedy."""
+    installed.need_for_building("torch", "sentence-transformers")
     from sentence_transformers import CrossEncoder
 
     model: CrossEncoder = exports.load_quietly(CrossEncoder, name, model_folder(name))
@@ -148,7 +149,10 @@ def exported(name: str, shelf: Path, progress: Callable[[str], None] | None = No
 
 def in_step(name: str, shelf: Path) -> bool:
     """Whether `find` finds an export of the weights that `name` has now. Raises ModelError."""
-    return find(name, shelf) == shelf / fingerprint(name)
+    found = find(name, shelf)
+    if found and exports.is_portable(name, found.name):
+        return True
+    return found == shelf / fingerprint(name)
 
 
 def find(name: str, shelf: Path) -> Path | None:

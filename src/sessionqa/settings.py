@@ -71,6 +71,7 @@ class Settings:
     corpus: Path = Path("corpus")
     index: Path = Path("index")
     included: bool = False  # the corpus is the package's own: its index may be built unasked
+    bundled: bool = False  # the index was unpacked from a bundle: it is never built
     model: str = DEFAULT_MODEL
     backend: Backend = "onnx"
     precision: Precision = "fp32"  # of the encoder's products: docs/decisions/0017
@@ -155,18 +156,24 @@ class Settings:
     def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Self:
         """Settings from sessionqa.toml and the environment, overridden by `given` (None: unset).
 
-        Raises SettingsError for a file that does not parse, an unknown name or a wrong type.
+        An index that is a file is a bundle, unpacked in the user's cache folder; what it sets wins
+        over all but `given`. Raises SettingsError for a file that does not parse, an unknown name
+        or a wrong type, and IndexDamaged or WriteError for a bundle.
         """
         environ = os.environ if environ is None else environ
         home = Path(environ["SESSIONQA_HOME"]) if environ.get("SESSIONQA_HOME") else None
         base = home or Path.cwd()
-        chosen = {"feedback": base / FEEDBACK_NAME, **_read_file(base / FILE_NAME)}
+        chosen = {"feedback": base / FEEDBACK_NAME, **read_file(base / FILE_NAME)}
         chosen |= {name: environ[key] for name, key in SECRETS.items() if environ.get(key)}
-        for name, value in given.items():
+        for name in given:
             if name not in _names():
                 raise SettingsError(f"{name} is not a setting; known: {', '.join(_names())}")
-            if value is not None:
-                chosen[name] = value
+        given = {name: value for name, value in given.items() if value is not None}
+        chosen |= given
+        if (index := chosen.get("index")) and Path(index).is_file():
+            from sessionqa import bundle
+
+            chosen |= bundle.opened(Path(index)) | {n: v for n, v in given.items() if n != "index"}
         return cls(**{**_places(chosen.get("corpus"), chosen.get("index"), home), **chosen})
 
     def with_(self, **changes: Any) -> Self:
@@ -214,7 +221,8 @@ def parsed(text: str, place: str) -> dict[str, Any]:
     return {name: _checked(Path(place), name, value) for name, value in chosen.items()}
 
 
-def _read_file(path: Path) -> dict[str, Any]:
+def read_file(path: Path) -> dict[str, Any]:
+    """What a sessionqa.toml sets; nothing if it is not there. Raises SettingsError."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
@@ -225,7 +233,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _names() -> list[str]:
-    return [field.name for field in fields(Settings) if field.name != "included"]
+    return [field.name for field in fields(Settings) if field.name not in {"included", "bundled"}]
 
 
 def _checked(path: Path, name: str, value: Any) -> Any:

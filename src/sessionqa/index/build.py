@@ -14,7 +14,7 @@ from sessionqa.datatypes import Session
 from sessionqa.encode import Encoder
 from sessionqa.exports import sha256_of
 from sessionqa.index import FORMAT_VERSION, Manifest, database, lexical, room
-from sessionqa.index.builds import BUILDS, write_manifest
+from sessionqa.index.builds import BUILDS, MANIFEST, sealed
 from sessionqa.index.cut import Report, cut
 from sessionqa.index.earlier import Earlier
 from sessionqa.index.encoding import forget_unfinished, write_vectors
@@ -64,7 +64,7 @@ def write_build(
     try:
         counts = _write_files(aside, settings, sessions, encoder, before, report)
         manifest = _manifest(aside, settings, sessions, stamps, encoder, counts)
-        write_manifest(aside, manifest)
+        (aside / MANIFEST).write_bytes(sealed(manifest))
         LocalIndex.open_build(folder, aside, manifest).close()
         publish(folder, aside, name, settings.keep_builds)
     finally:

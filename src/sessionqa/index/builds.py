@@ -70,11 +70,11 @@ def kept_builds(folder: Path) -> list[tuple[Path, Manifest]]:
     return sorted(found, key=lambda pair: pair[1].number, reverse=True)
 
 
-def write_manifest(build: Path, manifest: Manifest) -> None:
-    """Writes the manifest, with a checksum of its own."""
+def sealed(manifest: Manifest) -> bytes:
+    """The manifest as its file has it, with a checksum of its own."""
     record = asdict(manifest)
-    text = json.dumps({**record, SEAL: _seal(record)}, indent=2, ensure_ascii=False) + "\n"
-    (build / MANIFEST).write_text(text, encoding="utf-8")
+    text = json.dumps({**record, SEAL: _seal(record)}, indent=2, ensure_ascii=False)
+    return f"{text}\n".encode()
 
 
 def read_manifest(build: Path) -> Manifest:
