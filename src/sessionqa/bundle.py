@@ -77,7 +77,7 @@ _README = """\
 
 Made by sessionqa {version}: {counts}. On a machine with Python 3.11 or newer:
 
-    pip install -r requirements-serve.txt
+    pip install --no-compile -r requirements-serve.txt
     pip install --no-deps sessionqa
 
 Then, in this folder, without a network:
