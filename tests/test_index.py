@@ -483,6 +483,33 @@ def test_reused_vectors_are_those_of_a_fresh_build(
     )
 
 
+def test_a_build_after_another_is_that_from_nothing(
+    built: Settings, write_session: Write, assistant: Assistant, tmp_path: Path
+) -> None:
+    """Whatever changed between: sessions, their order, and how they are cut."""
+    steps: list[dict[str, object]] = [{}, {"chunk_tokens": 32, "chunk_overlap": 8}, {}]
+    for number, changes in enumerate(steps):
+        text = f"<!-- at 1:0{number} -->\n\nA barrel holds {number} litres. It rains.\n"
+        write_session(f"GAR{2 - number}03", f"Rain barrels {number}", text)
+        if number == 2:
+            (built.corpus / "GAR101.md").unlink()
+        settings = built.with_(**changes)
+        build_with(settings, assistant.encoder)
+        fresh = settings.with_(index=tmp_path / f"fresh{number}")
+        build_with(fresh, assistant.encoder)
+        one, other = (LocalIndex.open(each.index) for each in (settings, fresh))
+        assert one.sessions() == other.sessions()
+        ids = every_id(one)
+        assert one.passages(ids) == other.passages(every_id(other))
+        assert {passage.seconds for passage in one.passages(ids)} >= {60 + number}
+        for text in ("How many litres does a barrel hold?", "worms", "mint tea"):
+            vector = assistant.encoder.encode_question(text)
+            assert_alike(one.dense(vector, 50), other.dense(vector, 50))
+            stems = terms.asked_stems(text)
+            assert one.lexical(stems, 50) == other.lexical(stems, 50)
+            assert one.sentence_counts(stems) == other.sentence_counts(stems)
+
+
 def test_a_removed_session_is_gone(built: Settings, assistant: Assistant) -> None:
     (built.corpus / "GAR202.md").unlink()
     build_with(built, assistant.encoder)

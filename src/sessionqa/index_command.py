@@ -16,6 +16,7 @@ from sessionqa.models import encoder_for_building
 from sessionqa.settings import Settings
 
 DONE = 0
+TICK_MS = 500
 # So many codes of sessions are told of each kind.
 MOST_TOLD = 5
 
@@ -109,24 +110,42 @@ def _watch(settings: Settings, manifest: Manifest, report: Report) -> int:
     """Builds whenever a file of the corpus changes, until it is interrupted."""
     from watchfiles import watch
 
-    print(f"sessionqa: watching {settings.corpus}; Ctrl-C ends it", file=sys.stderr)
+    live = manifest.build
+    watching = False
+    steps = watch(
+        settings.corpus,
+        watch_filter=_is_session,
+        rust_timeout=TICK_MS,
+        yield_on_timeout=True,
+        raise_interrupt=False,
+    )
     try:
-        for _ in watch(settings.corpus, watch_filter=_is_session, raise_interrupt=False):
-            try:
-                latest = build_index(settings, report)
-            except SessionQAError as error:
-                # What is being written may be half there: the next change may mend it.
-                print(f"sessionqa: {error}", file=sys.stderr)
-            else:
-                if latest.build != manifest.build:
-                    print(_told(settings, latest), flush=True)
-                manifest = latest
+        for changed in steps:
+            # By the first step it watches: what changed before, since the build, is not lost.
+            if changed or not watching:
+                live = _follow(settings, live, report)
+            if not watching:
+                print(f"sessionqa: watching {settings.corpus}; Ctrl-C ends it", file=sys.stderr)
+                watching = True
     except OSError as error:
         raise CorpusError(
             f"{settings.corpus} can be watched no more ({error.strerror or error}): see that it "
             "is there, and start again"
         ) from error
     return DONE
+
+
+def _follow(settings: Settings, live: str, report: Report) -> str:
+    """Brings the index up to date, and returns the name of the build that is live then."""
+    try:
+        manifest = build_index(settings, report)
+    except SessionQAError as error:
+        # What is being written may be half there: the next change may mend it.
+        print(f"sessionqa: {error}", file=sys.stderr)
+        return live
+    if manifest.build != live:
+        print(_told(settings, manifest), flush=True)
+    return manifest.build
 
 
 def _is_session(_change: object, path: str) -> bool:

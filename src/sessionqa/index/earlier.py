@@ -23,6 +23,7 @@ from sessionqa.index.builds import (
 from sessionqa.index.cut import Known, Pieces
 from sessionqa.index.dense import is_exact, open_dense
 from sessionqa.index.local import (
+    PASSAGE_COLUMNS,
     PASSAGE_KEYS,
     SENTENCE_KEYS,
     SENTENCES,
@@ -131,8 +132,7 @@ class Earlier:
         return Encoded.without_tokens(vectors, self._tokens.width)
 
     def _passages(self) -> list[Passage]:
-        columns = "id, session_code, title, text, start, end, tokens"
-        query = f"SELECT {columns} FROM passages JOIN ids USING (row) ORDER BY row"
+        query = f"SELECT id, {PASSAGE_COLUMNS} FROM passages JOIN ids USING (row) ORDER BY row"
         return [Passage(*row) for row in self._db.execute(query)]
 
 

@@ -184,8 +184,7 @@ class LocalIndex:
         found = {id_: self._passages.get(id_) for id_ in ids}
         unknown = [id_ for id_, known in found.items() if known is None]
         rows = dict(zip(self._rows_of(unknown), unknown, strict=True))
-        columns = "session_code, title, text, start, end, tokens, seconds, page"
-        query = f"SELECT row, {columns} FROM passages WHERE row IN"
+        query = f"SELECT row, {PASSAGE_COLUMNS} FROM passages WHERE row IN"
         for row, *values in self._select(query, list(rows)):
             passage = Passage(rows[row], *values)
             found[passage.id] = passage
@@ -463,6 +462,7 @@ def _products(rows: NDArray[Any], asked: Vectors) -> Vectors:
     return products
 
 
+PASSAGE_COLUMNS = "session_code, title, text, start, end, tokens, seconds, page"
 SESSION_COLUMNS = (
     "code, title, event, year, track, level, speakers, services, url, path, sha256, text, marks"
 )
