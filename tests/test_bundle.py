@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from sessionqa import Assistant, Settings, build_index, bundle
 from sessionqa.cli import main
 from sessionqa.errors import IndexDamaged, IndexMissing, IndexUnusable, UsageError, WriteError
+from sessionqa.index.builds import SEAL, _seal
 
 Capture = pytest.CaptureFixture[str]
 Member = tuple[tarfile.TarInfo, bytes]
@@ -472,7 +474,10 @@ def test_a_record_of_another_shape_is_refused(file: Path, own_cache: Path, tmp_p
     name = next(n for n in members(file) if n.endswith("manifest.json"))
     text = members(file)[name].decode()
     for old, new in (('"backend"', '"other"'), ('"stamps"', '"other"'), ('"size"', '"other"')):
-        changed = {"manifest__json": text.replace(old, new).encode()}
+        record = json.loads(text.replace(old, new))
+        del record[SEAL]
+        # As who has altered it on purpose would.
+        changed = {"manifest__json": json.dumps({**record, SEAL: _seal(record)}).encode()}
         not_opened(rewritten(file, tmp_path / "b.tar", **changed), own_cache)
 
 

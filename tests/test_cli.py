@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from sessionqa import Settings, __version__
 from sessionqa.cli import main
+from sessionqa.index.builds import current_build, read_manifest, sealed
 
 COMMANDS = (
     *("ask", "search", "explain-miss", "sessions", "index", "chat"),
@@ -735,10 +737,10 @@ def test_a_damaged_index_is_mended_by_what_the_message_says(
 
 
 def test_an_index_of_another_model_is_3(planted: Settings, capsys: Capture) -> None:
-    manifest = next(planted.index.rglob("manifest.json"))
-    record = json.loads(manifest.read_text(encoding="utf-8"))
-    record["encoder"]["name"] = "another/model"
-    manifest.write_text(json.dumps(record), encoding="utf-8")
+    build = current_build(planted.index)
+    manifest = read_manifest(build)
+    other = replace(manifest, encoder={**manifest.encoder, "name": "another/model"})
+    (build / "manifest.json").write_bytes(sealed(other))
     assert main(["ask", ACID, *place(planted)]) == 3
     assert "made with another/model" in capsys.readouterr().err
 
