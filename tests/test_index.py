@@ -539,9 +539,12 @@ def test_what_a_killed_build_left_is_cleared_by_the_next(
     left = built.index / "builds" / ".making-20200101T000000Z-abc"
     left.mkdir()
     (left / "vectors.faiss").write_bytes(b"half")
+    pointer = built.index / f".CURRENT-{left.name}"
+    pointer.write_text("half")
     assert LocalIndex.open(built.index).sessions()
     build_with(built, assistant.encoder)
     assert not left.exists()
+    assert not pointer.exists()
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2])

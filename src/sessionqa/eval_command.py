@@ -220,7 +220,7 @@ def settings_for(
     made_of = f"{settings.chunking}-{corpus_fingerprint(gold.sessions or ())[:12]}"
     name = re.sub(r"[^\w.-]+", "-", gold.name)[:40]
     cached = platformdirs.user_cache_path("sessionqa") / "eval" / f"{name}-{made_of}"
-    return settings.with_(index=cached)
+    return settings.with_(index=cached, keep_builds=0)
 
 
 def _searched(

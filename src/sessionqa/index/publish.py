@@ -33,6 +33,8 @@ def only_builder(folder: Path) -> Iterator[None]:
         with FileLock(folder / ".lock", timeout=0):
             for left in (folder / BUILDS).glob(f"{MAKING}*"):
                 shutil.rmtree(left, ignore_errors=True)
+            for pointer in folder.glob(f".{CURRENT}-*"):
+                pointer.unlink()
             yield
     except Timeout:
         raise IndexUnusable(
