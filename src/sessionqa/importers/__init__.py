@@ -28,23 +28,23 @@ def read(source: Source, columns: Mapping[str, str]) -> Imported:
     if not source.raw.strip():
         raise SourceError(f"{source.name} is empty: there is nothing to import")
     if source.media in CATALOGUES:
-        from sessionqa.importers import catalogue
+        from sessionqa.importers import catalogues
 
-        return catalogue.read(source, columns)
+        return catalogues.read(source, columns)
     if source.media in TRANSCRIPTS or (source.media == "text/plain" and _has_times(source)):
-        from sessionqa.importers import transcript
+        from sessionqa.importers import transcripts
 
-        return transcript.read(source)
+        return transcripts.read(source)
     if source.media in TEXTS:
-        from sessionqa.importers import article
+        from sessionqa.importers import articles
 
-        return article.read(source)
+        return articles.read(source)
     from sessionqa.importers import documents
 
     return documents.read(source)
 
 
 def _has_times(source: Source) -> bool:
-    from sessionqa.importers.transcript import is_transcript
+    from sessionqa.importers.transcripts import is_transcript
 
     return is_transcript(source.raw.decode("utf-8", "replace"))

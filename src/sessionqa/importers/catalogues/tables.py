@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from sessionqa.errors import SourceError
-from sessionqa.importers import columns
+from sessionqa.importers.catalogues import columns
 from sessionqa.importers.drafts import Source
 
 MAX_ROWS = 200_000

@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 
 from sessionqa.datatypes import Speaker
 from sessionqa.errors import SourceError
-from sessionqa.importers import boilerplate, markup, metadata, page, people, plain
+from sessionqa.importers import people
+from sessionqa.importers.articles import boilerplate, markup, metadata, page, plain
+from sessionqa.importers.articles.elements import MAX_HEADING_CHARS, Element, one_line
+from sessionqa.importers.articles.headings import coded, of_event, track_of
+from sessionqa.importers.articles.sections import Section, by_line, is_caption, split
 from sessionqa.importers.decoding import decoded
 from sessionqa.importers.drafts import Block, Draft, Imported, Source
-from sessionqa.importers.elements import MAX_HEADING_CHARS, Element, one_line
-from sessionqa.importers.headings import coded, of_event, track_of
-from sessionqa.importers.sections import Section, by_line, is_caption, split
 
 _VIDEO_HOSTS = ("youtube.com", "youtu.be", "youtube-nocookie.com", "vimeo.com", "media.ccc.de")
 _MARKDOWN = re.compile(r"^#{1,6} \S", re.MULTILINE)

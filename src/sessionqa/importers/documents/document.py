@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from sessionqa.corpus import MAX_TITLE_CHARS
 from sessionqa.errors import ModuleMissing, SourceError
-from sessionqa.importers.contents import Contents, one_line
+from sessionqa.importers.documents.contents import Contents, one_line
 from sessionqa.importers.drafts import Block, Draft, Imported, Source
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
@@ -67,7 +67,7 @@ def is_installed() -> bool:
 
 
 def _readers() -> dict[str, Callable[[Source], Contents]]:
-    from sessionqa.importers import epub, pdf, presentation, word
+    from sessionqa.importers.documents import epub, pdf, presentation, word
 
     return {".pdf": pdf.read, ".docx": word.read, ".pptx": presentation.read, ".epub": epub.read}
 

@@ -7,11 +7,11 @@ from itertools import groupby
 
 from sessionqa.datatypes import Speaker
 from sessionqa.errors import SourceError
-from sessionqa.importers import cues
-from sessionqa.importers.cues import Captions, Cue
 from sessionqa.importers.decode import decode
 from sessionqa.importers.drafts import Block, Draft, Imported, Source
 from sessionqa.importers.titles import Titled, read_name, read_title
+from sessionqa.importers.transcripts import cues
+from sessionqa.importers.transcripts.cues import Captions, Cue
 from sessionqa.sentences import sentence_spans
 
 # A paragraph lasts so long at most, in ms, unless its only sentence is longer, ...

@@ -6,10 +6,10 @@ import sys
 from typing import Any
 
 from sessionqa.errors import SourceError
-from sessionqa.importers import reflow
-from sessionqa.importers.contents import Contents, one_line
+from sessionqa.importers.documents import reflow
+from sessionqa.importers.documents.contents import Contents, one_line
+from sessionqa.importers.documents.reflow import Line
 from sessionqa.importers.drafts import Source
-from sessionqa.importers.reflow import Line
 
 # 5,000 pages take two and a half minutes on two slow processors.
 MAX_SECONDS = 300
@@ -28,7 +28,7 @@ def read(source: Source) -> Contents:
 
 def _told(source: Source) -> dict[str, Any]:
     """What pdf_lines prints of it. Raises SourceError for a problem, or if it does not end well."""
-    command = [sys.executable, "-P", "-m", "sessionqa.importers.pdf_lines"]
+    command = [sys.executable, "-P", "-m", "sessionqa.importers.documents.pdf_lines"]
     try:
         done = subprocess.run(
             command, input=source.raw, capture_output=True, timeout=MAX_SECONDS, check=True

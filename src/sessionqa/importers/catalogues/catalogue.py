@@ -7,11 +7,12 @@ from typing import Any
 
 from sessionqa.datatypes import Speaker
 from sessionqa.errors import SourceError
-from sessionqa.importers import cells, prose
-from sessionqa.importers.columns import Choice, choose
+from sessionqa.importers import prose
+from sessionqa.importers.catalogues import cells
+from sessionqa.importers.catalogues.columns import Choice, choose
+from sessionqa.importers.catalogues.tables import Row, Table, places, read_table
 from sessionqa.importers.decode import decode
 from sessionqa.importers.drafts import Draft, Imported, Source
-from sessionqa.importers.tables import Row, Table, places, read_table
 from sessionqa.importers.titles import YEAR, coded
 
 # So many values of a column show what it holds.

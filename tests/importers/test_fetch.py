@@ -14,7 +14,7 @@ import pytest
 
 from sessionqa.errors import SourceError
 from sessionqa.importers import fetch as fetching
-from sessionqa.importers.article import read
+from sessionqa.importers.articles.article import read
 from sessionqa.importers.fetch import Limits, fetch
 
 SMALL = Limits(size=200_000, connect=2, read=2, whole=3)

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from sessionqa.importers.elements import MAX_HEADING_CHARS
-from sessionqa.importers.headings import coded
-from sessionqa.importers.metadata import is_field
+from sessionqa.importers.articles.elements import MAX_HEADING_CHARS
+from sessionqa.importers.articles.headings import coded
+from sessionqa.importers.articles.metadata import is_field
 
 _ENDS_SENTENCE = re.compile(r"[.!?…:][\"'”’)\]]*$")
 

@@ -7,8 +7,8 @@ from urllib.parse import unquote
 from zipfile import ZipFile
 
 from sessionqa.errors import SourceError, first_line
-from sessionqa.importers import archive
-from sessionqa.importers.contents import Contents, one_line
+from sessionqa.importers.documents import archive
+from sessionqa.importers.documents.contents import Contents, one_line
 from sessionqa.importers.drafts import Block, Kind, Source
 
 if TYPE_CHECKING:

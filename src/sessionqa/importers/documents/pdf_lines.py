@@ -1,4 +1,4 @@
-"""The lines of a PDF file, printed as JSON: `python -m sessionqa.importers.pdf_lines < a.pdf`.
+"""The lines of a PDF file, as JSON: `python -m sessionqa.importers.documents.pdf_lines < a.pdf`.
 
 A process of its own, since no limit holds PDFium back from within: a small file can ask for any
 memory and time, and a broken one may end the process.
@@ -12,8 +12,8 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 from sessionqa.errors import first_line
-from sessionqa.importers.contents import one_line
-from sessionqa.importers.reflow import Line
+from sessionqa.importers.documents.contents import one_line
+from sessionqa.importers.documents.reflow import Line
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfTextPage

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from sessionqa.importers.elements import MAX_HEADING_CHARS
+from sessionqa.importers.articles.elements import MAX_HEADING_CHARS
 
 _NUMBERED = re.compile(r"(?:#?\d{1,3}[.):]|#\d{1,3})\s+(?=\S)")
 _CODE = r"[A-Z]{1,10}[- ]?\d{2,6}[A-Z]{0,3}(?:-[A-Z][A-Z0-9]{0,3}|-\d{1,2})*(?![A-Za-z0-9])"

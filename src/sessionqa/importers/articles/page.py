@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sessionqa.errors import SourceError
-from sessionqa.importers.elements import Element, in_bold, one_line
-from sessionqa.importers.lines import paragraphs
+from sessionqa.importers.articles.elements import Element, in_bold, one_line
+from sessionqa.importers.articles.lines import paragraphs
 
 if TYPE_CHECKING:
     from lxml.etree import _Element

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from sessionqa.importers.elements import MAX_HEADING_CHARS, Element, one_line
-from sessionqa.importers.lines import joined, paragraphs
+from sessionqa.importers.articles.elements import MAX_HEADING_CHARS, Element, one_line
+from sessionqa.importers.articles.lines import joined, paragraphs
 
 _MARKED = re.compile(r"(#{1,6})\s+(\S.*?)(?:\s+#+)?")
 _FRAMED = re.compile(r"(={2,}|\*{2,}|~{2,}|_{2,})\s*(\S.*?)\s*\1")

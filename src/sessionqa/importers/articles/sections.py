@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from sessionqa.importers import boilerplate, metadata, people
-from sessionqa.importers.elements import BOLD, ITEM, LINE, MAX_HEADING_CHARS, Element
-from sessionqa.importers.headings import SessionHeading, coded, of_event, unnumbered
+from sessionqa.importers import people
+from sessionqa.importers.articles import boilerplate, metadata
+from sessionqa.importers.articles.elements import BOLD, ITEM, LINE, MAX_HEADING_CHARS, Element
+from sessionqa.importers.articles.headings import SessionHeading, coded, of_event, unnumbered
 
 _SPOKEN_OF = re.compile(
     r"\b(?:talks?|sessions?|speakers?|presenters?|keynotes?|presentations?|workshops?)\b",

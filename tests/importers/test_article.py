@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from sessionqa.errors import SourceError
 from sessionqa.importers import decoding
-from sessionqa.importers.article import read
+from sessionqa.importers.articles.article import read
 from sessionqa.importers.drafts import Draft, Source
 
-SEED = Path(__file__).parents[2] / "shared" / "seed" / "reinvent-2023-arc.txt"
+SEED = Path(__file__).parents[3] / "shared" / "seed" / "reinvent-2023-arc.txt"
 SUFFIXES = {"md": "text/markdown", "txt": "text/plain", "html": "text/html"}
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from zipfile import BadZipFile
 
 from sessionqa.errors import SourceError, first_line
-from sessionqa.importers import archive
+from sessionqa.importers.documents import archive
 from sessionqa.importers.drafts import Source
 
 # A document type declares entities, which may stand for each other without end. The format

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sessionqa.importers import page
-from sessionqa.importers.elements import Element, in_bold, one_line
-from sessionqa.importers.lines import paragraphs
+from sessionqa.importers.articles import page
+from sessionqa.importers.articles.elements import Element, in_bold, one_line
+from sessionqa.importers.articles.lines import paragraphs
 
 if TYPE_CHECKING:
     from markdown_it.token import Token

@@ -21,15 +21,15 @@ from hypothesis import strategies as st
 from pptx.util import Inches
 
 from sessionqa.errors import ModuleMissing, SourceError
-from sessionqa.importers import archive, documents, pdf, reflow
+from sessionqa.importers.documents import archive, pdf, reflow
 from sessionqa.importers.drafts import Block, Draft, Source
 
-WORD, SLIDES = documents.MEDIA[".docx"], documents.MEDIA[".pptx"]
-PDF, EPUB = documents.MEDIA[".pdf"], documents.MEDIA[".epub"]
+WORD, SLIDES = document.MEDIA[".docx"], document.MEDIA[".pptx"]
+PDF, EPUB = document.MEDIA[".pdf"], document.MEDIA[".epub"]
 
 
 def imported(raw: bytes, media: str, name: str = "notes/my-worms.bin") -> Draft:
-    found = documents.read(Source(name, media, raw))
+    found = document.read(Source(name, media, raw))
     (draft,) = found.drafts
     return draft
 
@@ -40,7 +40,7 @@ def texts(draft: Draft, kind: str = "") -> list[str]:
 
 def refused(raw: bytes, media: str, name: str = "worms.bin") -> str:
     with pytest.raises(SourceError) as caught:
-        documents.read(Source(name, media, raw))
+        document.read(Source(name, media, raw))
     said = str(caught.value)
     assert said.startswith(name)
     assert "\n" not in said
@@ -50,7 +50,7 @@ def refused(raw: bytes, media: str, name: str = "worms.bin") -> str:
 def outcome(raw: bytes, media: str) -> str:
     """What is said against it; empty if it is read."""
     try:
-        documents.read(Source("a", media, raw))
+        document.read(Source("a", media, raw))
     except SourceError as error:
         return str(error)
     return ""
@@ -202,7 +202,7 @@ def test_a_scan_is_told_from_a_text() -> None:
     half = paper([[(11, "One page has text.")]], running=False)
     half.add_page()
     half.rect(10, 10, 50, 50)
-    found = documents.read(Source("a.pdf", PDF, lines(half)))
+    found = document.read(Source("a.pdf", PDF, lines(half)))
     assert found.notes == ["1 of 2 pages have no text"]
 
 
@@ -618,7 +618,7 @@ def test_a_title_is_made_of_an_address_or_a_path() -> None:
 
 
 def test_a_document_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(document, "MAX_BYTES", 2**20)
     assert "has 2 MiB, more than the 1 MiB of a document" in refused(b"0" * 2**21, PDF)
 
 
@@ -629,4 +629,4 @@ def test_a_missing_extra_names_its_command(name: str, monkeypatch: pytest.Monkey
     real = [entry for entry in sys.path if not (Path(entry) / name).exists()]
     monkeypatch.setattr(sys, "path", real)
     with pytest.raises(ModuleMissing, match=r"pip install 'sessionqa\[documents\]'"):
-        documents.read(Source("a.pdf", PDF, b""))
+        document.read(Source("a.pdf", PDF, b""))

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from sessionqa.importers import ooxml
-from sessionqa.importers.contents import Contents, one_line
+from sessionqa.importers.documents import ooxml
+from sessionqa.importers.documents.contents import Contents, one_line
 from sessionqa.importers.drafts import Block, Kind, Source
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sessionqa.importers.article import read
+from sessionqa.importers.articles.article import read
 from sessionqa.importers.drafts import Draft, Source
 
 EVENT = "GrainConf 2025"
