@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessionqa.errors import SourceError
-from sessionqa.importers import decoding
+from sessionqa.importers.articles import article
 from sessionqa.importers.articles.article import read
 from sessionqa.importers.drafts import Draft, Source
 
@@ -149,7 +149,7 @@ def test_two_places_of_one_session_are_put_together() -> None:
         (b"PK\x03\x04\x00\x00\x00binary", "is no text"),
         (b"<div>" * 100_000 + b"deep", "nested too deeply"),
         (b"<b>" * 100_000 + b"deep", "nested too deeply"),
-        (b"x" * (decoding.MAX_BYTES + 1), "more than the 10 MiB"),
+        (b"x" * (article.MAX_BYTES + 1), "more than the 10 MiB"),
         (b"<html><script>var a = 1</script></html>", "holds no text"),
         (b"<!-- nothing", "holds no text"),
         (b"<h2>OPS101 Pipes</h2><h2>OPS102 Valves</h2>", "holds no text"),
@@ -159,7 +159,7 @@ def test_what_cannot_be_read_is_said(raw: bytes, says: str) -> None:
     with pytest.raises(SourceError) as refused:
         read(Source("page.html", "text/html", raw))
     assert says in str(refused.value)
-    assert str(refused.value).startswith("page.html ")
+    assert str(refused.value).startswith(("page.html ", "page.html:"))
 
 
 def test_entities_are_not_multiplied() -> None:
@@ -223,3 +223,40 @@ def test_nothing_but_an_error_of_ours_is_raised(content: str, suffix: str) -> No
         assert draft.body
         assert all(block.text.strip() for block in draft.body)
         assert all("\n" not in one.text for one in draft.body if one.kind != "markdown")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text", "says"),
+    [
+        ("html", "<h2>Worms</h2><p>They eat.</p>" * 20_000, "more than 20,000 paragraphs"),
+        ("txt", "Worms eat.\n\n" * 20_001, "more than 20,000 paragraphs"),
+        ("md", "[" * 100_001, "signs of Markdown: split it, or import it as plain text"),
+    ],
+)
+def test_what_is_no_article_by_its_size_is_refused_in_time(
+    suffix: str, text: str, says: str
+) -> None:
+    started = time.process_time()
+    with pytest.raises(SourceError, match=says):
+        drafts_of(text, suffix)
+    assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [
+        ("html", "<p>" + "line<br>" * 50_000),
+        ("txt", "word\n" * 100_000),
+        ("html", "<table><tr>" + "<td>a" * 20_000 + "</tr>" + "<tr><td>a" * 20_000),
+    ],
+    ids=["lines of a page", "lines of a text", "ragged table"],
+)
+def test_the_time_grows_no_faster_than_the_text(suffix: str, text: str) -> None:
+    started = time.process_time()
+    drafts_of(f"{text}\nThe end.", suffix)
+    assert time.process_time() - started < 20
+
+
+def test_a_joiner_within_a_word_stays() -> None:
+    (draft,) = drafts_of("# Worms\n\nمی\u200cخواهم: soft\u00adly.\n")
+    assert texts(draft) == ["می\u200cخواهم: softly."]

@@ -21,11 +21,12 @@ from hypothesis import strategies as st
 from pptx.util import Inches
 
 from sessionqa.errors import ModuleMissing, SourceError
-from sessionqa.importers.documents import archive, pdf, reflow
+from sessionqa.importers import media
+from sessionqa.importers.documents import archive, document, pdf, reflow
 from sessionqa.importers.drafts import Block, Draft, Source
 
-WORD, SLIDES = document.MEDIA[".docx"], document.MEDIA[".pptx"]
-PDF, EPUB = document.MEDIA[".pdf"], document.MEDIA[".epub"]
+WORD, SLIDES = media.WORD, media.SLIDES
+PDF, EPUB = media.PDF, media.EPUB
 
 
 def imported(raw: bytes, media: str, name: str = "notes/my-worms.bin") -> Draft:
@@ -590,25 +591,34 @@ def test_office_documents_with_parts_that_are_missing_or_others_are_refused_or_r
 
 
 @pytest.mark.parametrize(
-    ("media", "raw"),
+    ("kind", "raw"),
     [(WORD, word(lambda made: made.add_paragraph(" "))), (EPUB, book("<p> </p>"))],
     ids=["Word", "EPUB"],
 )
-def test_a_document_without_text_is_refused(media: str, raw: bytes) -> None:
-    assert "has no text in it: there is nothing to import" in refused(raw, media)
+def test_a_document_without_text_is_refused(kind: str, raw: bytes) -> None:
+    assert "has no text in it: there is nothing to import" in refused(raw, kind)
 
 
-def test_the_kind_is_that_of_the_media_type_or_else_of_the_name() -> None:
+def test_what_is_no_document_is_refused() -> None:
+    assert "is of no known kind, which cannot be imported: it can be csv" in refused(b"x", "")
+    assert "is image/png, which cannot be imported" in refused(b"x", "image/png")
+
+
+def test_the_kind_is_that_of_the_server_or_else_of_the_name() -> None:
+    assert media.declared(media.WORD, "/a") == media.WORD
+    assert media.declared("application/octet-stream", "/dir/a.DOCX") == media.WORD
+    assert media.declared("application/zip", "/a.epub") == media.EPUB
+    assert media.declared("", "/a.docx") == media.WORD
+    assert media.declared("text/plain", "/a.md") == media.MARKDOWN
+    assert media.declared("text/plain", "/a") == media.PLAIN
+    assert media.declared("application/octet-stream", "/a") == ""
+    assert media.declared("image/png", "/a") == "image/png"
+
+
+def test_an_address_is_kept() -> None:
     raw = word(lambda made: made.add_paragraph("Worms."))
-    for name, media in (
-        ("a", f"{WORD}; charset=binary"),
-        ("dir/a.DOCX", "application/octet-stream"),
-        ("https://example.org/a.docx?x=1", ""),
-    ):
-        draft = imported(raw, media, name)
-        assert draft.body == (Block("Worms."),)
-        assert draft.url == (name if name.startswith("https") else "")
-    assert "is no document of these kinds: .pdf, .docx, .pptx, .epub" in refused(raw, "", "a.odt")
+    for name in ("dir/a.docx", "https://example.org/a.docx?x=1"):
+        assert imported(raw, WORD, name).url == (name if name.startswith("https") else "")
 
 
 def test_a_title_is_made_of_an_address_or_a_path() -> None:

@@ -4,26 +4,30 @@ text, Markdown or HTML -> elements (plain, markup, page) -> sections -> drafts
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePath
+from itertools import islice
 from urllib.parse import urlsplit
 
 from sessionqa.datatypes import Speaker
 from sessionqa.errors import SourceError
-from sessionqa.importers import people
+from sessionqa.importers import media, people
 from sessionqa.importers.articles import boilerplate, markup, metadata, page, plain
-from sessionqa.importers.articles.elements import MAX_HEADING_CHARS, Element, one_line
+from sessionqa.importers.articles.elements import MAX_HEADING_CHARS, Element
 from sessionqa.importers.articles.headings import coded, of_event, track_of
 from sessionqa.importers.articles.sections import Section, by_line, is_caption, split
-from sessionqa.importers.decoding import decoded
-from sessionqa.importers.drafts import Block, Draft, Imported, Source
+from sessionqa.importers.decode import decode
+from sessionqa.importers.drafts import Block, Draft, Imported, Source, check_size
+from sessionqa.importers.text import one_line
+from sessionqa.importers.titles import dated, of_name
+
+MAX_BYTES = 10 * 2**20
+MAX_ELEMENTS = 20_000
 
 _VIDEO_HOSTS = ("youtube.com", "youtu.be", "youtube-nocookie.com", "vimeo.com", "media.ccc.de")
 _MARKDOWN = re.compile(r"^#{1,6} \S", re.MULTILINE)
 _MARKDOWN_INSIDE = re.compile(r"\]\(\S|\*\*\S|^```", re.MULTILINE)
 _FRONT = re.compile(r"---\n(?P<meta>.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
-_DATED = re.compile(r"(.{2,60}?),? ((?:19|20)\d\d)")
 _MAX_TRACK_CHARS = 80
 # "KubeCon Europe 2024", "Grain Summit 2025", and whatever "we were at".
 _CONFERENCE = re.compile(
@@ -57,14 +61,17 @@ def read(source: Source) -> Imported:
     A text without headings of sessions becomes one session, under its own title. Raises
     SourceError if it is too large, nested too deeply, empty, or no text.
     """
-    text = decoded(source)
-    elements, name = _elements(text, source)
+    check_size(source.name, len(source.raw), MAX_BYTES, "an article")
+    decoded = decode(source)
+    elements, name = _elements(decoded.text, source)
     found = split(elements)
     if not found.sections:
-        return Imported([_whole(elements, name, source)], ["no session's heading: kept as one"])
+        alone = "no session's heading: kept as one"
+        return Imported([_whole(elements, name, source)], (*decoded.notes, alone))
     drafts = [_draft(section) for section in found.sections]
     empty = [draft for draft in drafts if not draft.body]
-    notes = [f"{draft.code or draft.title}: no text below its heading" for draft in empty]
+    notes = [*decoded.notes]
+    notes += [f"{draft.code or draft.title}: no text below its heading" for draft in empty]
     notes += [f"left out, as no session's: {heading}" for heading in found.left_out]
     drafts = _of_one_event([draft for draft in drafts if draft.body], elements, name)
     if not drafts:
@@ -74,19 +81,31 @@ def read(source: Source) -> Imported:
 
 def _elements(text: str, source: Source) -> tuple[list[Element], str]:
     """What the document is made of, and its title; empty if it has none but a heading."""
-    if "html" in source.media:
-        return list(page.elements(text, source.name)), page.title(text, source.name)
-    text, name = _without_front(text)
-    is_markdown = "markdown" in source.media or (
+    if source.media == media.HTML:
+        whole = page.read(text, source.name)
+        return _counted(whole.elements, source), whole.title
+    text, name = _without_front(text.removeprefix("\ufeff").replace("\f", "\n"))
+    is_markdown = source.media == media.MARKDOWN or (
         bool(_MARKDOWN.search(text)) and bool(_MARKDOWN_INSIDE.search(text))
     )
-    read_as = markup.elements if is_markdown else plain.elements
-    return list(read_as(text.removeprefix("\ufeff"))), name
+    found = markup.elements(text, source.name) if is_markdown else plain.elements(text)
+    return _counted(found, source), name
+
+
+def _counted(found: Iterable[Element], source: Source) -> list[Element]:
+    """The elements. Raises SourceError if they are more than an article has."""
+    elements = list(islice(found, MAX_ELEMENTS + 1))
+    if len(elements) > MAX_ELEMENTS:
+        raise SourceError(
+            f"{source.name} has more than {MAX_ELEMENTS:,} paragraphs, headings and items: "
+            "split it, or import a catalogue as CSV or JSON"
+        )
+    return elements
 
 
 def _without_front(text: str) -> tuple[str, str]:
     """A text without the front matter of a blog's generator, and the title in that."""
-    found = _FRONT.match(text.removeprefix("\ufeff"))
+    found = _FRONT.match(text)
     if found is None:
         return text, ""
     import yaml
@@ -98,7 +117,7 @@ def _without_front(text: str) -> tuple[str, str]:
     if not isinstance(meta, dict):
         return text, ""
     title = meta.get("title")
-    rest = text.removeprefix("\ufeff")[found.end() :]
+    rest = text[found.end() :]
     return rest, one_line(title) if isinstance(title, str) else ""
 
 
@@ -110,7 +129,7 @@ def _whole(elements: Sequence[Element], name: str, source: Source) -> Draft:
     is_title = first == 0 or (first > 0 and elements[first].level == 1)
     if first < 0 and not name and elements and _is_short_line(elements[0]):
         first, top, is_title = 0, elements[0].text, True
-    title = (top if is_title else "") or name or top or _stem(source.name)
+    title = (top if is_title else "") or name or top or of_name(source.name)
     rest = [one for n, one in enumerate(elements) if n != first or not is_title]
     blocks = tuple(_block(one) for one in rest if one.kind != "rule" and one.text)
     if all(block.kind == "heading" for block in blocks):
@@ -127,11 +146,6 @@ def _is_short_line(element: Element) -> bool:
         and len(element.text) <= MAX_HEADING_CHARS
         and not element.text.endswith((".", ":", ";", ",", "!"))
     )
-
-
-def _stem(name: str) -> str:
-    path = urlsplit(name).path if "://" in name else name
-    return PurePath(path).stem.replace("-", " ").replace("_", " ").strip() or name
 
 
 def _block(element: Element) -> Block:
@@ -222,8 +236,8 @@ def _field(text: str, video: str, known: _Known) -> bool:
     elif about == "services":
         known.services = tuple(filter(None, re.split(r"\s*[,;]\s*(?:and\s+)?", value.strip(" ."))))
         understood = True
-    elif about == "event" and (event := _DATED.fullmatch(value)):
-        known.event, known.year, understood = event[1], int(event[2]), True
+    elif about == "event" and (event := dated(value))[1]:
+        (known.event, known.year), understood = event, True
     elif about in ("video", "url") and (video or _is_video(value)):
         known.url, understood = known.url or video or value, True
     return understood

@@ -10,8 +10,6 @@ BOLD, LINE, ITEM = 7, 8, 9
 
 MAX_HEADING_CHARS = 250
 
-_UNSEEN = dict.fromkeys(map(ord, "\u200b\u200c\u2060\ufeff\u00ad"))
-
 
 @dataclass(frozen=True, slots=True)
 class Element:
@@ -31,11 +29,6 @@ class Element:
     def rank(self) -> int:
         """How high it would stand as a heading; 1 is the highest."""
         return self.level or (ITEM if self.kind == "item" else LINE)
-
-
-def one_line(text: str) -> str:
-    """`text` with single spaces, without characters that nobody sees."""
-    return " ".join(text.translate(_UNSEEN).split())
 
 
 def in_bold(text: str, links: tuple[str, ...] = (), linked: bool = False) -> Element:

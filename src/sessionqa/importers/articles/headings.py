@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
+from sessionqa.importers import titles
 from sessionqa.importers.articles.elements import MAX_HEADING_CHARS
 
 _NUMBERED = re.compile(r"(?:#?\d{1,3}[.):]|#\d{1,3})\s+(?=\S)")
@@ -24,9 +25,6 @@ _TRAILING = re.compile(
 # Session 12: Title
 _ORDINAL = re.compile(
     rf"(?P<kind>(?i:{_KIND}))\s+(?:#|(?i:no\.?\s*))?(?P<number>\d{{1,4}})\s*[:|.–—-]\s*(?P<title>\S.*)"
-)
-_OF_EVENT = re.compile(
-    r"(?P<event>[^\s|].{0,60}?)\s+[‘’']?(?P<year>(?:19|20)\d\d)\s*(?:[:|–—]|-(?=\s))\s*(?P<rest>\S.*)"
 )
 # Standards and algorithms, which have numbers too.
 _NO_CODES = frozenset(
@@ -108,10 +106,8 @@ def track_of(code: str) -> str:
 
 
 def _after_event(heading: SessionHeading) -> SessionHeading:
-    found = _OF_EVENT.fullmatch(heading.title)
-    if found is None or len(found["event"].split()) > 6:
-        return heading
-    return replace(heading, title=found["rest"], event=found["event"], year=int(found["year"]))
+    event, year, title = titles.of_event(heading.title)
+    return replace(heading, title=title, event=event, year=year)
 
 
 def _is_code(text: str) -> bool:

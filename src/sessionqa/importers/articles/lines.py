@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from sessionqa.importers.articles.elements import MAX_HEADING_CHARS
 from sessionqa.importers.articles.headings import coded
 from sessionqa.importers.articles.metadata import is_field
-
-_ENDS_SENTENCE = re.compile(r"[.!?…:][\"'”’)\]]*$")
+from sessionqa.importers.text import ends_line
 
 _HYPHEN = re.compile(r"\w-$")
 # "front- and back-end" has a space behind its hyphen.
@@ -24,21 +24,26 @@ def paragraphs(lines: Sequence[str]) -> Iterator[str]:
     A session's heading, and a line such as "Speakers: ...", stand alone even where no empty line
     follows them.
     """
+    return (joined(lines[one.start : one.stop]) for one in groups(lines))
+
+
+def groups(lines: Sequence[str]) -> Iterator[range]:
+    """Which of these lines make each of the paragraphs."""
     width = max(map(len, lines), default=0)
     start = 0
     while start < len(lines):
         end = _end(lines, start, width)
-        yield joined(lines[start:end])
+        yield range(start, end)
         start = end
 
 
 def joined(lines: Sequence[str]) -> str:
     """Wrapped lines as one; a word with a hyphen may have been wrapped behind it."""
-    text = ""
-    for line in lines:
-        gap = "" if not text or (_HYPHEN.search(text) and _GOES_ON.match(line)) else " "
-        text += gap + line
-    return text
+    parts: list[str] = []
+    for before, line in pairwise(["", *lines]):
+        gap = "" if not before or (_HYPHEN.search(before[-2:]) and _GOES_ON.match(line)) else " "
+        parts += (gap, line)
+    return "".join(parts)
 
 
 def _end(lines: Sequence[str], start: int, width: int) -> int:
@@ -93,7 +98,7 @@ def _is_title(text: str) -> bool:
 
 def _stands_alone(lines: Sequence[str], place: int, width: int) -> bool:
     before, line = lines[place - 1], lines[place]
-    if not _ENDS_SENTENCE.search(before):
+    if not ends_line(before):
         return False
     if not _deliberate(before, line, width):
         return False

@@ -4,19 +4,28 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from sessionqa.errors import SourceError
 from sessionqa.importers.articles import page
-from sessionqa.importers.articles.elements import Element, in_bold, one_line
+from sessionqa.importers.articles.elements import Element, in_bold
 from sessionqa.importers.articles.lines import paragraphs
+from sessionqa.importers.text import one_line
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
+MAX_SIGNS = 100_000
+
+_SIGN = re.compile(r"[\n\[\]!*_`<&|\\>]|(?<=[ \n])[-+#]")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _KEPT = {"table_open": "table_close", "fence": "", "code_block": ""}
 
 
-def elements(text: str) -> Iterator[Element]:
-    """The elements of a Markdown text, in their order."""
+def elements(text: str, name: str) -> Iterator[Element]:
+    """The elements of a Markdown text, in their order.
+
+    Raises SourceError for more signs of markup than an article has, each of which takes time.
+    """
+    _check(text, name)
     from markdown_it import MarkdownIt
 
     lines = text.split("\n")
@@ -30,7 +39,7 @@ def elements(text: str) -> Iterator[Element]:
             closing = _KEPT[token.type]
             yield Element(_source(lines, token), "markdown")
         elif token.type == "html_block":
-            yield from page.elements(token.content)
+            yield from page.read(token.content, name).elements
         elif token.type == "hr":
             yield Element("", "rule")
         elif token.type == "heading_open":
@@ -44,6 +53,14 @@ def elements(text: str) -> Iterator[Element]:
         elif token.type == "inline":
             yield from _of_inline(token.children or [], level, bool(depth) and first)
             first = False
+
+
+def _check(text: str, name: str) -> None:
+    if sum(1 for _ in _SIGN.finditer(text)) > MAX_SIGNS:
+        raise SourceError(
+            f"{name} has more than {MAX_SIGNS:,} lines and signs of Markdown: split it, "
+            "or import it as plain text (.txt)"
+        )
 
 
 def _source(lines: Sequence[str], token: "Token") -> str:

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sessionqa.errors import SourceError
-from sessionqa.importers.articles.elements import Element, in_bold, one_line
-from sessionqa.importers.articles.lines import paragraphs
+from sessionqa.importers import html
+from sessionqa.importers.articles.elements import Element, in_bold
+from sessionqa.importers.articles.lines import groups, joined
+from sessionqa.importers.text import one_line
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -20,6 +22,7 @@ _ROLES = frozenset(
     "alert alertdialog banner complementary contentinfo dialog form menu menubar navigation search "
     "status tablist toolbar tooltip".split()
 )
+_OF_LAYOUT = html.BLOCKS - {*("table", "tbody", "thead", "tfoot", "tr", "td", "th", "caption", "p")}
 # Words of a class or an id.
 _FRAME = frozenset(
     "ad ads advert advertisement advertisements addtoany author authors breadcrumb breadcrumbs "
@@ -32,12 +35,7 @@ _FRAME = frozenset(
     "sidebar signup site-header skip-link social sr-only subscribe subscription table-of-contents "
     "tag-list tagcloud tags toast toc visually-hidden widget-area".split()
 )
-_BLOCKS = frozenset(
-    "address article blockquote body caption center dd details div dl dt fieldset figcaption "
-    "figure footer h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main "
-    "ol p pre section summary table "
-    "tbody td tfoot th thead tr ul".split()
-)
+_CONTENT = frozenset(("article", "section", "main"))
 _BOLD = frozenset(("b", "strong"))
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _EMBEDDED = re.compile(
@@ -46,38 +44,45 @@ _EMBEDDED = re.compile(
 _ANCHORS = frozenset(("", "#", "¶", "§", "🔗", "⚓"))
 
 
-def elements(html: str, name: str = "the page") -> Iterator[Element]:
-    """The elements of a page's content, in their order.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page says that it is called, empty if it does not, and the elements of its content."""
+
+    title: str
+    elements: Iterator[Element]
+
+
+def read(text: str, name: str) -> Page:
+    """A page's title and its elements, in their order.
 
     Raises SourceError if it is nested deeper than any page is.
     """
-    root = _parsed(html, name)
+    root = html.parsed(text.encode("utf-8", "replace"), "utf-8", name)
     if root is None:
-        return
-    yield from _Flow(_frames(root)).read(root)
+        return Page("", iter(()))
+    title = root.find(".//title")
+    called = "" if title is None else one_line("".join(title.itertext()))
+    return Page(called, _Flow(_frames(root)).read(root))
 
 
-def title(html: str, name: str = "the page") -> str:
-    """What the page says that it is called; empty if it does not."""
-    root = _parsed(html, name)
-    found = None if root is None else root.find(".//title")
-    return "" if found is None else one_line("".join(found.itertext()))
+@dataclass(slots=True)
+class _Weight:
+    """How many characters of text stand in an element, in all and in links within the page.
 
+    `places` counts these links, and `outward` those that lead elsewhere.
+    """
 
-def _parsed(html: str, name: str) -> "_Element | None":
-    from lxml import etree
+    text: int = 0
+    linked: int = 0
+    places: int = 0
+    outward: int = 0
 
-    parser = etree.HTMLParser(
-        encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True
-    )
-    try:
-        root = etree.fromstring(html.encode("utf-8", "replace"), parser)
-    except etree.XMLSyntaxError:
-        # There is no element in it.
-        return None
-    if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
-        raise SourceError(f"{name} is nested too deeply for a page: save its article alone")
-    return root
+    def add(self, other: "_Weight") -> None:
+        """Counts in what an element within it holds."""
+        self.text += other.text
+        self.linked += other.linked
+        self.places += other.places
+        self.outward += other.outward
 
 
 def _frames(root: "_Element") -> "set[_Element]":
@@ -92,46 +97,51 @@ def _frames(root: "_Element") -> "set[_Element]":
         if event == "end":
             inside.pop()
             continue
-        if _is_frame(node, inside, weights[node], weights[root]):
+        if _is_frame(node, inside, weights[node], weights[root].text):
             frames.add(node)
             walk.skip_subtree()
         inside.append(str(node.tag))
     return frames
 
 
-def _weights(root: "_Element") -> "dict[_Element, int]":
-    """How many characters of text stand in each element."""
+def _weights(root: "_Element") -> "dict[_Element, _Weight]":
+    """What each element holds."""
     from lxml import etree
 
-    weights: dict[_Element, int] = {}
-    open_: list[int] = []
+    weights: dict[_Element, _Weight] = {}
+    open_: list[_Weight] = []
     for event, node in etree.iterwalk(root, events=("start", "end")):
         if event == "start":
-            open_.append(len((node.text or "").strip()) if node.tag not in _NEVER else 0)
-        else:
-            own = 0 if node.tag in _NEVER else open_[-1]
-            open_.pop()
-            weights[node] = own
-            if open_:
-                open_[-1] += own + len((node.tail or "").strip())
+            open_.append(_Weight(len((node.text or "").strip())))
+            continue
+        own = open_.pop()
+        if node.tag == "a" and (node.get("href") or "").startswith("#"):
+            own.linked, own.places = own.text, own.places + 1
+        elif node.tag == "a":
+            own.outward += 1
+        if node.tag in _NEVER:
+            own = _Weight()
+        weights[node] = own
+        if open_:
+            open_[-1].add(own)
+            open_[-1].text += len((node.tail or "").strip())
     return weights
 
 
-def _is_frame(node: "_Element", inside: list[str], weight: int, whole: int) -> bool:
+def _is_frame(node: "_Element", inside: list[str], weight: _Weight, whole: int) -> bool:
     tag = str(node.tag)
     if tag in ("html", "body") or (tag in ("main", "article") and not _is_hidden(node)):
         return False
-    outside = not {"article", "section", "main"} & set(inside)
     return (
         tag in _NEVER
         or _is_hidden(node)
-        or _is_anchor(node, tag)
-        or (tag in ("header", "footer") and outside)
+        or (weight.text <= 1 and _is_anchor(node, tag))
+        or (tag in ("header", "footer") and _CONTENT.isdisjoint(inside))
         or (node.get("role") or "").casefold() in _ROLES
-        or _is_contents(node, tag)
+        or _is_contents(tag, weight)
         # A page may say that it has a sidebar, stand in a form as a whole, and be hidden behind a
         # dialog; a frame is less than half of what is read.
-        or (2 * weight < whole and _may_be_frame(node, tag))
+        or (2 * weight.text < whole and _may_be_frame(node, tag))
     )
 
 
@@ -156,17 +166,13 @@ def _is_hidden(node: "_Element") -> bool:
     return node.get("hidden") is not None or _HIDDEN.search(node.get("style") or "") is not None
 
 
-def _is_contents(node: "_Element", tag: str) -> bool:
+def _is_contents(tag: str, weight: _Weight) -> bool:
     """Whether it is a list of nothing but links to other places of the page."""
-    if tag not in ("ul", "ol"):
-        return False
-    links = node.findall(".//a")
-    inside = sum(len(one_line("".join(link.itertext()))) for link in links)
-    text = len(one_line("".join(node.itertext()))) if links else 0
     return (
-        bool(links)
-        and all((link.get("href") or "").startswith("#") for link in links)
-        and inside >= 0.8 * text
+        tag in ("ul", "ol")
+        and weight.places > 0
+        and not weight.outward
+        and weight.linked >= 0.8 * weight.text
     )
 
 
@@ -204,7 +210,7 @@ class _Flow:
                 if node in self._frames:
                     walk.skip_subtree()
                     continue
-                if tag in _BLOCKS:
+                if tag in html.BLOCKS:
                     yield from self._flush()
                 if tag == "pre" or (tag == "table" and _is_of_data(node)):
                     whole.add(node)
@@ -217,7 +223,7 @@ class _Flow:
             elif node in self._frames:
                 self._text(f" {node.tail or ''}")
             else:
-                if tag in _BLOCKS:
+                if tag in html.BLOCKS:
                     yield from self._flush()
                 if node not in whole:
                     self._closed(node, tag)
@@ -271,10 +277,12 @@ class _Flow:
             [self._cell(cell) for cell in row if cell.tag in ("td", "th")]
             for row in node.iter("tr")
         ]
-        width = max(map(len, rows), default=0)
-        filled = [row + [""] * (width - len(row)) for row in rows if any(row)]
+        filled = [row for row in rows if any(row)]
         if not filled:
             return ""
+        # Rows may be shorter than the head.
+        width = max(map(len, filled))
+        filled[0] += [""] * (width - len(filled[0]))
         head, *rest = (f"| {' | '.join(row)} |" for row in filled)
         return "\n".join([head, f"|{' --- |' * width}", *rest])
 
@@ -288,7 +296,7 @@ class _Flow:
         walk = etree.iterwalk(root, events=("start", "end"))
         for event, node in walk:
             if event == "end":
-                apart = gap if node.tag in _BLOCKS or node.tag == "br" else ""
+                apart = gap if node.tag in html.BLOCKS or node.tag == "br" else ""
                 yield apart + (node.tail or "" if node is not root else "")
             elif node in self._frames:
                 walk.skip_subtree()
@@ -336,16 +344,16 @@ def _paragraphs(lines: list[tuple[str, bool, bool]], links: tuple[str, ...]) -> 
         if text and not bold:
             plain.append((text, linked))
             continue
-        for paragraph in paragraphs([one for one, _ in plain]):
-            whole = all(one for text_, one in plain if text_ in paragraph)
-            yield Element(paragraph, links=links, linked=whole)
+        for part in groups([one for one, _ in plain]):
+            texts, marks = zip(*plain[part.start : part.stop], strict=True)
+            yield Element(joined(texts), links=links, linked=all(marks))
         plain = []
         if text:
             yield in_bold(text, links, linked)
 
 
 def _level(node: "_Element", tag: str) -> int:
-    if re.fullmatch("h[1-6]", tag):
+    if tag in html.HEADINGS:
         return int(tag[1])
     if tag in ("summary", "dt"):
         return 6
@@ -357,5 +365,4 @@ def _level(node: "_Element", tag: str) -> int:
 
 def _is_of_data(table: "_Element") -> bool:
     """Whether it has rows of cells, and no page laid out in it."""
-    inner = {str(node.tag) for node in table.iter()} & (_BLOCKS | {"hr"})
-    return not inner - {"table", "tbody", "thead", "tfoot", "tr", "td", "th", "caption", "p"}
+    return not any(node.tag in _OF_LAYOUT for node in table.iter())

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from sessionqa.importers.articles.elements import MAX_HEADING_CHARS, Element, one_line
+from sessionqa.importers.articles.elements import MAX_HEADING_CHARS, Element
 from sessionqa.importers.articles.lines import joined, paragraphs
+from sessionqa.importers.text import one_line
 
 _MARKED = re.compile(r"(#{1,6})\s+(\S.*?)(?:\s+#+)?")
 _FRAMED = re.compile(r"(={2,}|\*{2,}|~{2,}|_{2,})\s*(\S.*?)\s*\1")

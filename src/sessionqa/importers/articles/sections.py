@@ -10,6 +10,7 @@ from sessionqa.importers import people
 from sessionqa.importers.articles import boilerplate, metadata
 from sessionqa.importers.articles.elements import BOLD, ITEM, LINE, MAX_HEADING_CHARS, Element
 from sessionqa.importers.articles.headings import SessionHeading, coded, of_event, unnumbered
+from sessionqa.importers.text import ends_sentence
 
 _SPOKEN_OF = re.compile(
     r"\b(?:talks?|sessions?|speakers?|presenters?|keynotes?|presentations?|workshops?)\b",
@@ -24,7 +25,6 @@ _BY = re.compile(
     r"(?:(?:\s+[—–|]\s*|\s+-\s+|,?\s+(?:presented )?by\s+)(?P<people>[^—–|()]+)"
     r"|\s*\((?P<within>[^()]+)\))"
 )
-_SENTENCE = re.compile(r"[.!?…][\"'”’)\]]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,7 @@ def _spoken_heads(elements: Sequence[Element]) -> list[_Head]:
 
 
 def _is_short_line(text: str) -> bool:
-    return len(text) <= 150 and not _SENTENCE.search(text) and metadata.field(text) is None
+    return len(text) <= 150 and not ends_sentence(text) and metadata.field(text) is None
 
 
 def _spoken(place: int, elements: Sequence[Element], announced: bool) -> tuple[_Head, bool]:
@@ -307,7 +307,7 @@ def _end(
         if element.kind == "heading" and element.level < BOLD:
             if _ends(text, element.rank, head.rank, lowest, repeated):
                 return place
-        elif last and boilerplate.is_edge_heading(text) and not _SENTENCE.search(text):
+        elif last and boilerplate.is_edge_heading(text) and not ends_sentence(text):
             return place
     return len(inside)
 
@@ -413,7 +413,7 @@ def _is_text(element: Element) -> bool:
         return True
     return (
         element.kind == "paragraph"
-        and (bool(_SENTENCE.search(element.text)) or len(element.text.split()) > 12)
+        and (ends_sentence(element.text) or len(element.text.split()) > 12)
         and not boilerplate.is_site_line(element.text)
     )
 

@@ -10,14 +10,13 @@ from sessionqa.errors import SourceError
 from sessionqa.importers import prose
 from sessionqa.importers.catalogues import cells
 from sessionqa.importers.catalogues.columns import Choice, choose
-from sessionqa.importers.catalogues.tables import Row, Table, places, read_table
+from sessionqa.importers.catalogues.tables import Row, Table, read_table
 from sessionqa.importers.decode import decode
-from sessionqa.importers.drafts import Draft, Imported, Source
-from sessionqa.importers.titles import YEAR, coded
+from sessionqa.importers.drafts import Draft, Imported, Source, places
+from sessionqa.importers.titles import coded, dated
 
 # So many values of a column show what it holds.
 _SAMPLE = 200
-_EVENT_YEAR = re.compile(rf"(?P<event>\S.*?)\s+(?P<year>{YEAR})")
 
 
 def read(source: Source, columns: Mapping[str, str] | None = None) -> Imported:
@@ -128,9 +127,8 @@ def _text(row: Row, choice: Choice, field: str) -> str:
 
 def _event(event: str, year: int | None) -> tuple[str, int | None]:
     """The event without the year that its name may end with, and that year if there is no other."""
-    if found := _EVENT_YEAR.fullmatch(event):
-        return found["event"], year or int(found["year"])
-    return event, year
+    name, own = dated(event)
+    return name, year or own
 
 
 def _link(text: str) -> str:

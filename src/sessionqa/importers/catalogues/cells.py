@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sessionqa.datatypes import Speaker
-from sessionqa.importers import prose
-from sessionqa.importers.decode import one_line
+from sessionqa.importers import people, prose
+from sessionqa.importers.text import one_line
 from sessionqa.importers.titles import YEAR
 
 # What an object is called, and what its text may stand under, the likeliest first.
@@ -21,20 +21,6 @@ _YEAR = re.compile(rf"(?<![0-9])({YEAR})(?:(?:0[1-9]|1[0-2])[0-3][0-9])?(?![0-9]
 _BETWEEN = re.compile(r"\s*[;|\n•·]\s*|\s+/\s+")
 _AND = re.compile(r"\s+(?:and|und|et|y|e|&|with|mit|avec|con)\s+|\s*&\s*")
 _ASIDE = re.compile(r"(?P<name>[^(]*\S)\s*\((?P<role>[^()]+)\)|(?P<n>.*?\S)\s+[-–—]\s+(?P<r>\S.*)")
-# A word of a person's name: a capital, or a particle before one.
-_NAME_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’.-])*")
-_PARTICLES = frozenset("van von der den de da di do dos del la le bin al el ter zu y".split())
-_WORK = frozenset(
-    """aws amazon services web inc ltd gmbh ag llc corp corporation company group engineer
-    engineering architect architecture manager director head lead leader vp svp evp president
-    chief officer cto ceo cio ciso cfo developer advocate scientist consultant specialist
-    principal senior sr staff product solution solutions software university institute bank labs
-    technology technologies systems global cloud data security founder cofounder professor prof
-    analyst strategist evangelist partner technical marketing research distinguished fellow
-    expert owner operations digital microsoft google ibm meta netflix oracle moderator host
-    platform infrastructure media health capital financial insurance airlines energy
-    international consulting foundation""".split()
-)
 
 
 def text_of(value: Any) -> str:
@@ -81,11 +67,11 @@ def speakers_of(value: Any, commas_part: bool = True) -> tuple[Speaker, ...]:
     If `commas_part`, all of "Ada Bell, Cy Dunn" are people where all look like their names; else,
     and in a list, what follows a comma is a role.
     """
-    people: dict[str, Speaker] = {}
+    found: dict[str, Speaker] = {}
     for person in _people(value, commas_part):
         if person.name:
-            people.setdefault(person.name, person)
-    return tuple(people.values())
+            found.setdefault(person.name, person)
+    return tuple(found.values())
 
 
 def _people(value: Any, commas_part: bool) -> Iterator[Speaker]:
@@ -115,7 +101,7 @@ def _first(record: Mapping[str, Any], names: Iterable[str]) -> str:
 def _written(part: str, commas_part: bool) -> Iterator[Speaker]:
     listed = part.split(",") if commas_part else [part]
     names = [name for one in listed for name in _AND.split(one.strip()) if name]
-    if all(map(_is_person, names)):
+    if all(map(people.is_name, names)):
         yield from map(Speaker, names)
     else:
         yield _with_role(part)
@@ -124,7 +110,7 @@ def _written(part: str, commas_part: bool) -> Iterator[Speaker]:
 def _with_role(part: str) -> Speaker:
     name, comma, role = map(str.strip, part.partition(","))
     if comma and role:
-        family_first = " " not in name and " " not in role and _is_person(f"{role} {name}")
+        family_first = " " not in name and " " not in role and people.is_name(f"{role} {name}")
         return (
             Speaker(f"{role} {name}")
             if family_first and not role.isupper()
@@ -133,14 +119,3 @@ def _with_role(part: str) -> Speaker:
     if found := _ASIDE.fullmatch(name):
         return Speaker(found["name"] or found["n"], found["role"] or found["r"])
     return Speaker(name)
-
-
-def _is_person(name: str) -> bool:
-    """Whether it is two to four words as names have, none of them of work or a company."""
-    words = name.split()
-    return (
-        2 <= len(words) <= 4
-        and all(_NAME_WORD.fullmatch(word) for word in words)
-        and all(word[0].isupper() or word in _PARTICLES for word in words)
-        and not any(word.casefold().rstrip(".") in _WORK for word in words)
-    )

@@ -11,9 +11,10 @@ from typing import Any
 
 from sessionqa.errors import SourceError
 from sessionqa.importers.catalogues import columns
-from sessionqa.importers.drafts import Source
+from sessionqa.importers.drafts import Source, places
 
 MAX_ROWS = 200_000
+MAX_COLUMNS = 2_000
 # A cell may hold the whole transcript of a day.
 MAX_CELL_CHARS = 10 * 2**20
 # A list of sessions stands no deeper than this in a file of JSON.
@@ -56,6 +57,11 @@ def read_table(source: Source, text: str) -> Table:
     return table
 
 
+def names_columns(line: str) -> bool:
+    """Whether a line names columns, as the first one of CSV does: two that are known."""
+    return any(columns.known(line.split(delimiter)) > 1 for delimiter in _DELIMITERS)
+
+
 def _is_json(source: Source, text: str) -> bool:
     return text.lstrip()[:1] in {"[", "{"} or "json" in source.media
 
@@ -71,6 +77,7 @@ def _of_csv(source: Source, text: str) -> Table:
     first = next(records, None)
     if first is None:
         raise SourceError(f"{source.name} has no row: give a line of column names, then sessions")
+    _check_columns(source, len(first[1]))
     headed = columns.is_header(first[1])
     names = _distinct(first[1] if headed else [""] * len(first[1]))
     rows, overlong = [], []
@@ -96,11 +103,6 @@ def _overlong(lines: Sequence[int]) -> Iterator[str]:
             f"rows with cells beyond the last column, which were left out: {len(lines)} "
             f"({places([f'line {line}' for line in lines])}): is a quotation mark missing there?"
         )
-
-
-def places(found: Sequence[str]) -> str:
-    """The first few of these places, as "line 3, line 7, ..."."""
-    return ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
 
 
 def _delimiter(text: str) -> str:
@@ -197,7 +199,7 @@ def _of_lines(source: Source, text: str) -> Table:
             raise SourceError(f"{source.name}:{number}: a line of JSON lines must be an object")
         rows.append(Row(f"line {number}", _flat(value)))
         _check_count(source, len(rows))
-    return _table(rows)
+    return _table(source, rows)
 
 
 def _listed(source: Source, value: Any) -> Table:
@@ -216,7 +218,7 @@ def _listed(source: Source, value: Any) -> Table:
 
     objects = lists[max(lists, key=likeness)]
     _check_count(source, len(objects))
-    return _table([Row(f"object {n}", _flat(each)) for n, each in enumerate(objects, 1)])
+    return _table(source, [Row(f"object {n}", _flat(each)) for n, each in enumerate(objects, 1)])
 
 
 Path = tuple[str, ...]
@@ -273,11 +275,20 @@ def _is_attribute(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("name"), str) and "value" in value
 
 
-def _table(rows: Sequence[Row]) -> Table:
+def _table(source: Source, rows: Sequence[Row]) -> Table:
     names = dict.fromkeys(name for row in rows for name in row.values)
+    _check_columns(source, len(names))
     return Table(list(names), rows)
 
 
 def _check_count(source: Source, count: int) -> None:
     if count > MAX_ROWS:
         raise SourceError(f"{source.name} has more than {MAX_ROWS:,} rows: split it")
+
+
+def _check_columns(source: Source, count: int) -> None:
+    if count > MAX_COLUMNS:
+        raise SourceError(
+            f"{source.name} has {count:,} columns, more than {MAX_COLUMNS:,}: "
+            "keep those that tell of the sessions"
+        )

@@ -13,8 +13,3 @@ class Contents:
     title: str
     blocks: Sequence[Block]
     notes: Sequence[str] = ()
-
-
-def one_line(text: str) -> str:
-    """`text` with its white space, line breaks included, as single spaces."""
-    return " ".join(text.split())

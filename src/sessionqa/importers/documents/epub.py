@@ -7,21 +7,19 @@ from urllib.parse import unquote
 from zipfile import ZipFile
 
 from sessionqa.errors import SourceError, first_line
+from sessionqa.importers import html
 from sessionqa.importers.documents import archive
-from sessionqa.importers.documents.contents import Contents, one_line
+from sessionqa.importers.documents.contents import Contents
 from sessionqa.importers.drafts import Block, Kind, Source
+from sessionqa.importers.text import one_line
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _CONTAINER = "META-INF/container.xml"
 _LOCKS = "META-INF/encryption.xml"
-_HEADINGS = {f"h{level}" for level in range(1, 7)}
-# What stands on lines of its own.
-_BLOCKS = _HEADINGS | set(
-    """p div section article aside main header footer figure figcaption blockquote pre hr
-    ul ol li dl dt dd table caption tr address details summary body""".split()
-)
+# A cell stands in the line of its row.
+_BLOCKS = html.BLOCKS - {"td", "th"}
 _LEFT_OUT = set("script style head nav template svg math audio video object".split())
 _CHAPTER = {"application/xhtml+xml", "text/html"}
 
@@ -84,13 +82,7 @@ def _blocks(raw: bytes, source: Source) -> Iterator[Block]:
     from lxml import etree
 
     # Read as HTML, where nobody declares entities, and a slip does not end the book.
-    parser = etree.HTMLParser(
-        encoding=_encoding(raw), no_network=True, remove_comments=True, remove_pis=True
-    )
-    root = etree.fromstring(raw, parser) if raw.strip() else None
-    # Below some depth the parser goes no further: what is there would be lost in silence.
-    if any("depth" in entry.message.casefold() for entry in parser.error_log):
-        raise SourceError(f"{source.name} is nested too deeply: save it anew")
+    root = html.parsed(raw, _encoding(raw), source.name)
     if root is None:
         return
     words: list[str] = []
@@ -122,7 +114,7 @@ def _encoding(raw: bytes) -> str:
 
 def _kind(tag: str, above: Kind) -> Kind:
     """What a block is; a paragraph that opens an item is still that item."""
-    if tag in _HEADINGS:
+    if tag in html.HEADINGS:
         return "heading"
     return "item" if tag == "li" or (tag == "p" and above == "item") else "paragraph"
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from sessionqa.errors import SourceError
 from sessionqa.importers.documents import reflow
-from sessionqa.importers.documents.contents import Contents, one_line
+from sessionqa.importers.documents.contents import Contents
 from sessionqa.importers.documents.reflow import Line
 from sessionqa.importers.drafts import Source
+from sessionqa.importers.text import one_line
 
 # 5,000 pages take two and a half minutes on two slow processors.
 MAX_SECONDS = 300

@@ -12,8 +12,8 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 from sessionqa.errors import first_line
-from sessionqa.importers.documents.contents import one_line
 from sessionqa.importers.documents.reflow import Line
+from sessionqa.importers.text import one_line
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfTextPage

@@ -5,8 +5,9 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from sessionqa.importers.documents import ooxml
-from sessionqa.importers.documents.contents import Contents, one_line
+from sessionqa.importers.documents.contents import Contents
 from sessionqa.importers.drafts import Block, Kind, Source
+from sessionqa.importers.text import one_line
 
 if TYPE_CHECKING:
     from pptx.presentation import Presentation

@@ -11,6 +11,7 @@ from itertools import pairwise
 from statistics import median
 
 from sessionqa.importers.drafts import Block, Kind
+from sessionqa.importers.text import ends_line
 
 # A line is set larger than most, by so much, in a heading.
 LARGER = 1.15
@@ -23,7 +24,6 @@ MOST_HEADING_CHARS = 200
 _BULLET = re.compile(r"[•◦▪‣●○■·∙\uf0b7\uf0a7](?:\s+|$)")
 _DASH = re.compile(r"[-–—*]\s+")
 _NUMBERED = re.compile(r"\d{1,3}[.)]\s")
-_ENDED = re.compile(r"[.!?:;…。！？][\"”’»)\]]*$")
 _DIVIDED = re.compile(r"(?P<before>-?)(?P<word>[^\W_]+)[-‐]$")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _NUMBER = re.compile(r"\d+")
@@ -145,7 +145,7 @@ def _goes_on(group: Sequence[Line], line: Line, usual: _Print) -> bool:
     if _begins(first, last, line) or not _alike(last, line):
         return False
     below = last.bottom - line.bottom
-    ended = _has_ended(last)
+    ended = ends_line(last.text)
     if last.page != line.page or below <= 0:
         # It may go on on the next page, or in the next column.
         return not ended and (line.text[:1].islower() or _DIVIDED.search(last.text) is not None)
@@ -154,16 +154,12 @@ def _goes_on(group: Sequence[Line], line: Line, usual: _Print) -> bool:
     return not ended or _stands_with(group, line)
 
 
-def _has_ended(line: Line) -> bool:
-    return _ENDED.search(line.text) is not None
-
-
 def _begins(first: Line, last: Line, line: Line) -> bool:
     """Whether a line begins an item, or what has a number; a dash may be one of a sentence."""
     if _BULLET.match(line.text):
         return True
-    dash = _DASH.match(line.text) and (_has_ended(last) or _DASH.match(first.text))
-    return bool(dash or (_has_ended(last) and _NUMBERED.match(line.text)))
+    dash = _DASH.match(line.text) and (ends_line(last.text) or _DASH.match(first.text))
+    return bool(dash or (ends_line(last.text) and _NUMBERED.match(line.text)))
 
 
 def _stands_with(group: Sequence[Line], line: Line) -> bool:

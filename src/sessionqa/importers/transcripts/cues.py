@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from sessionqa.importers.decode import one_line, unescaped
+from sessionqa.importers.text import one_line, unescaped
 
 _CLOCK = r"(?:(\d{1,4}):)?(\d{1,3}):(\d{1,2})(?:[.,](\d{1,9}))?"
 _TIMING = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}(?:\s.*)?")
@@ -33,6 +33,8 @@ _STAMPED_SHARE = 1 / 8
 _IN_ORDER = 0.9
 
 _NO_END = -1
+# More than any captions show at once.
+_MOST_LINES = 10
 
 _TAG = re.compile(
     r"</?(?:c|i|b|u|s|v|lang|ruby|rt|font|em|strong|span|br|p)(?:[.\s][^<>]*)?/?>"
@@ -263,7 +265,7 @@ def _unrolled(cues: Sequence[Cue]) -> Iterator[Cue]:
 def _overlap(before: Sequence[Sequence[str]], after: Sequence[Sequence[str]]) -> int:
     """How many words the last lines of one cue have that the next one begins with."""
     words = [word for line in after for word in line]
-    for first in range(len(before)):
+    for first in range(max(0, len(before) - _MOST_LINES), len(before)):
         last_lines = [word for line in before[first:] for word in line]
         if words[: len(last_lines)] == last_lines:
             return len(last_lines)

@@ -8,7 +8,7 @@ from itertools import groupby
 from sessionqa.datatypes import Speaker
 from sessionqa.errors import SourceError
 from sessionqa.importers.decode import decode
-from sessionqa.importers.drafts import Block, Draft, Imported, Source
+from sessionqa.importers.drafts import Block, Draft, Imported, Source, places
 from sessionqa.importers.titles import Titled, read_name, read_title
 from sessionqa.importers.transcripts import cues
 from sessionqa.importers.transcripts.cues import Captions, Cue
@@ -80,8 +80,7 @@ def read(source: Source) -> Imported:
 
 def _notes(captions: Captions) -> Iterator[str]:
     if lines := captions.malformed:
-        first = ", ".join(map(str, lines[:3])) + (", ..." if len(lines) > 3 else "")
-        yield f"cues without a time that can be read, left out: {len(lines)} (line {first})"
+        yield f"cues without a time that can be read, left out: {len(lines)} (line {places(lines)})"
 
 
 def _titled(source: Source, captions: Captions) -> tuple[Titled, Sequence[str]]:
