@@ -25,7 +25,7 @@ _CHAPTER = {"application/xhtml+xml", "text/html"}
 
 
 def read(source: Source) -> Contents:
-    """See documents.read. The table of contents is left out."""
+    """See document.read. The table of contents is left out."""
     with archive.opened(source) as book:
         return _contents(book, source)
 

@@ -17,7 +17,7 @@ MAX_SECONDS = 300
 
 
 def read(source: Source) -> Contents:
-    """See documents.read. What most pages repeat at their edges is left out."""
+    """See document.read. What most pages repeat at their edges is left out."""
     told = _told(source)
     pages = [[Line(*line) for line in page] for page in told["pages"]]
     empty = sum(not page for page in pages)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def read(source: Source) -> Contents:
-    """See documents.read. A slide's number is its page; its text comes before its notes."""
+    """See document.read. A slide's number is its page; its text comes before its notes."""
     import pptx
     from pptx.exc import PythonPptxError
 

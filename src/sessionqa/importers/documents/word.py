@@ -21,7 +21,7 @@ _MOST_BASES = 20
 
 
 def read(source: Source) -> Contents:
-    """See documents.read. Footnotes, headers and what was deleted are left out."""
+    """See document.read. Footnotes, headers and what was deleted are left out."""
     import docx
     from docx.exceptions import PythonDocxError
     from docx.opc.exceptions import OpcError
