@@ -12,7 +12,7 @@ from pathlib import Path
 from sessionqa import importers
 from sessionqa.errors import ModuleMissing, SourceError, UsageError
 from sessionqa.importers import files, sources
-from sessionqa.importers.columns import FIELDS
+from sessionqa.importers.catalogues import FIELDS
 from sessionqa.importers.drafts import Draft, Imported, Source
 from sessionqa.importers.files import Planned
 from sessionqa.settings import Settings

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from sessionqa import Speaker
 from sessionqa.errors import SourceError, UsageError
-from sessionqa.importers import catalogue, decode, tables
-from sessionqa.importers.columns import field_of
+from sessionqa.importers import decode
+from sessionqa.importers.catalogues import catalogue, tables
+from sessionqa.importers.catalogues.columns import field_of
 from sessionqa.importers.drafts import Block, Draft, Imported, Source
 
 Record = dict[str, Any]

@@ -1,5 +1,6 @@
 """`sessionqa import` as a user meets it: what it says, what it writes, and what it leaves alone."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -184,3 +185,29 @@ def test_the_corpus_inside_the_package_is_not_written_to(
     monkeypatch.delenv("SESSIONQA_HOME", raising=False)
     assert main(["import", str(catalogue)]) == 0
     assert len(list((tmp_path / "corpus").glob("*.md"))) == 2
+
+
+STDIN = {
+    "csv": (b"Code;Title;Speaker\nGAR1;Bread;Ada Bell\n", "Bread"),
+    "json": (b'[{"code": "GAR1", "title": "Bread", "abstract": "Dough rises."}]', "Bread"),
+    "vtt": (b"WEBVTT\ntitle: Bread\n\n00:01.000 --> 00:02.000\nDough rises.\n", "Bread"),
+    "stamps": (b"Bread\n[0:01] Dough rises.\n[0:05] It rests.\n", "Bread"),
+    "html": (b"<title>Bread</title><p>Dough rises overnight.</p>", "Bread"),
+    "markdown": (b"# Bread\n\nDough **rises** overnight.\n", "Bread"),
+}
+
+
+@pytest.mark.parametrize(("content", "title"), STDIN.values(), ids=STDIN)
+def test_stdin_is_of_the_kind_that_it_looks_like(
+    run: Run, monkeypatch: pytest.MonkeyPatch, content: bytes, title: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    code, out, _ = run("-", "--json")
+    (made,) = json.loads(out)["files"]
+    assert (code, made["title"]) == (0, title)
+
+
+def test_a_document_from_stdin_needs_a_name(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"PK\x03\x04...")))
+    code, _, err = run("-")
+    assert (code, "stdin is application/zip, which cannot be imported" in err) == (3, True)

@@ -15,7 +15,9 @@ from sessionqa.datatypes import Speaker
 from sessionqa.errors import CorpusError, WriteError
 from sessionqa.importers.drafts import Block, Draft, Source
 from sessionqa.importers.files import plan, write
-from sessionqa.importers.markdown import body, clock, printed
+from sessionqa.importers.markdown import body
+from sessionqa.importers.text import one_line as printed
+from sessionqa.marks import clock
 
 DAY = date(2026, 3, 1)
 SOURCE = Source("talks.txt", "text/plain", b"Talks of 2026")
@@ -178,3 +180,8 @@ def test_the_body_follows_the_card(tmp_path: Path) -> None:
     (path,) = files_of(tmp_path, draft("Bread", "A1", "Rye is a grain."))
     session = read_session(path)
     assert session.text[card.end_of(session.text) :].strip() == "Rye is a grain."
+
+
+def test_underscores_around_words_stay() -> None:
+    text = "__init__ and _one_ of snake_case"
+    assert read(body([Block(text)])).text == text

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from sessionqa import Speaker
 from sessionqa.errors import SourceError
-from sessionqa.importers import decode, transcript
+from sessionqa.importers import decode
 from sessionqa.importers.drafts import Block, Draft, Imported, Source
-from sessionqa.importers.transcript import is_transcript
+from sessionqa.importers.transcripts import transcript
+from sessionqa.importers.transcripts.transcript import is_transcript
 
 
 def read(content: str | bytes, name: str = "talk.vtt") -> Imported:

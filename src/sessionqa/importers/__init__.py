@@ -7,16 +7,8 @@ A name -> Source (`sources`, `fetch`) -> drafts of sessions (the reader of its k
 from collections.abc import Mapping
 
 from sessionqa.errors import SourceError
+from sessionqa.importers import media
 from sessionqa.importers.drafts import Imported, Source
-
-CATALOGUES = {
-    "application/json",
-    "application/x-ndjson",
-    "text/csv",
-    "text/tab-separated-values",
-}
-TRANSCRIPTS = {"application/x-subrip", "text/vtt"}
-TEXTS = {"text/html", "text/markdown", "text/plain"}
 
 
 def read(source: Source, columns: Mapping[str, str]) -> Imported:
@@ -27,24 +19,24 @@ def read(source: Source, columns: Mapping[str, str]) -> Imported:
     """
     if not source.raw.strip():
         raise SourceError(f"{source.name} is empty: there is nothing to import")
-    if source.media in CATALOGUES:
-        from sessionqa.importers import catalogue
+    if source.media in media.CATALOGUES:
+        from sessionqa.importers import catalogues
 
-        return catalogue.read(source, columns)
-    if source.media in TRANSCRIPTS or (source.media == "text/plain" and _has_times(source)):
-        from sessionqa.importers import transcript
+        return catalogues.read(source, columns)
+    if source.media in media.TRANSCRIPTS or (source.media == media.PLAIN and _has_times(source)):
+        from sessionqa.importers import transcripts
 
-        return transcript.read(source)
-    if source.media in TEXTS:
-        from sessionqa.importers import article
+        return transcripts.read(source)
+    if source.media in media.ARTICLES:
+        from sessionqa.importers import articles
 
-        return article.read(source)
+        return articles.read(source)
     from sessionqa.importers import documents
 
     return documents.read(source)
 
 
 def _has_times(source: Source) -> bool:
-    from sessionqa.importers.transcript import is_transcript
+    from sessionqa.importers.transcripts import is_transcript
 
     return is_transcript(source.raw.decode("utf-8", "replace"))

@@ -1,12 +1,13 @@
 """The bytes of a source -> its text, whatever encoding they are in."""
 
 import codecs
-import html
 import re
 from dataclasses import dataclass
 
 from sessionqa.errors import SourceError
-from sessionqa.importers.drafts import Source
+from sessionqa.importers import media
+from sessionqa.importers.drafts import Source, check_size
+from sessionqa.importers.text import has_controls
 
 MAX_BYTES = 200 * 2**20
 
@@ -18,10 +19,12 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# So much of the beginning shows whether it is UTF-16 without a mark.
+# So much of the beginning shows what a page says of itself, or that it is UTF-16 without a mark.
 _HEAD_BYTES = 4096
-_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
-_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+# Where HTML looks for it: in the beginning, whatever stands around it.
+_DECLARED = re.compile(rb"<(?:meta|\?xml)[^>]*?(?:charset|encoding)\s*=\s*[\"']?([\w.:-]+)", re.I)
+# Those who say ISO-8859-1 mean windows-1252, and every browser reads it so.
+_WESTERN = frozenset({"iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,56 +36,70 @@ class Decoded:
 
 
 def decode(source: Source) -> Decoded:
-    """The text of `source`: in Unicode by its mark or by trying, else windows-1252.
+    """The text of `source`: by its mark, what a page says of itself, by trying; else windows-1252.
 
-    Raises SourceError if it is empty, too large, or no text.
+    Raises SourceError if it is empty, too large, or no text. A page may have bytes without a
+    meaning, as it does in browsers.
     """
-    raw = source.raw
-    if len(raw) > MAX_BYTES:
+    check_size(source.name, len(source.raw), MAX_BYTES, "a text")
+    decoded = _declared(source) or _unicode(source)
+    text = decoded.text
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
         raise SourceError(
-            f"{source.name} has {len(raw) / 2**20:.0f} MiB, more than the "
-            f"{MAX_BYTES // 2**20} MiB that are imported at once: split it"
+            f"{source.name}:{line}: a NUL character: this is no text: save it as UTF-8"
         )
-    encoding = _encoding(raw)
-    notes: tuple[str, ...] = ()
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise SourceError(f"{source.name} is empty: there is nothing to import")
+    return Decoded(text, decoded.notes)
+
+
+def in_charset(raw: bytes, charset: str) -> str | None:
+    """The text of `raw` in this charset; None if there is none of that name, or it is not in it."""
+    if charset.casefold() in _WESTERN:
+        return raw.decode("windows-1252", "replace")
     try:
-        text = raw.decode(encoding)
+        return raw.decode(charset)
+    except (LookupError, UnicodeError, ValueError):
+        return None
+
+
+def _declared(source: Source) -> Decoded | None:
+    """A page in the charset that it names, unless its mark names another."""
+    if source.media != media.HTML or _mark(source.raw):
+        return None
+    found = _DECLARED.search(source.raw[:_HEAD_BYTES])
+    charset = found[1].decode("ascii", "replace").casefold() if found else ""
+    # What could be read as ASCII to find the declaration is not UTF-16, whatever it says.
+    if not charset or charset.startswith(("utf-16", "utf-32")):
+        return None
+    text = in_charset(source.raw, charset)
+    return None if text is None else Decoded(text)
+
+
+def _unicode(source: Source) -> Decoded:
+    """The text in Unicode, or else in windows-1252, which is told."""
+    # No browser guesses that a page is in UTF-16.
+    is_page = source.media == media.HTML
+    encoding = _mark(source.raw) or ("utf-8" if is_page else _unmarked(source.raw[:_HEAD_BYTES]))
+    try:
+        return Decoded(source.raw.decode(encoding))
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
+        line = source.raw.count(b"\n", 0, error.start) + 1
         if encoding not in {"utf-8", "utf-8-sig"}:
             raise SourceError(
                 f"{source.name}:{line}: not text in {encoding}, which it seems to be in: "
                 "save it as UTF-8"
             ) from error
-        text, notes = _western(source, line), (_guessed(source, line),)
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise SourceError(f"{source.name}:{line}: a NUL character: this is no text file")
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if not text.strip():
-        raise SourceError(f"{source.name} is empty")
-    return Decoded(text, notes)
+    return Decoded(_western(source, line), (_guessed(source, line),))
 
 
-def one_line(text: str) -> str:
-    """`text` with single spaces for its white space, and without control characters."""
-    if not text.isprintable():
-        # JSON can spell halves of characters: pairs are joined, single ones replaced.
-        whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        text = _CONTROLS.sub(" ", whole)
-    return " ".join(text.split())
+def _mark(raw: bytes) -> str:
+    return next((encoding for mark, encoding in _MARKS if raw.startswith(mark)), "")
 
 
-def unescaped(text: str) -> str:
-    """`text` with its HTML entities read; what only looks like one, as in `?a=1&copy=2`, stays."""
-    return _ENTITY.sub(lambda entity: html.unescape(entity.group()), text) if "&" in text else text
-
-
-def _encoding(raw: bytes) -> str:
-    for mark, encoding in _MARKS:
-        if raw.startswith(mark):
-            return encoding
-    head = raw[:_HEAD_BYTES]
+def _unmarked(head: bytes) -> str:
     # Half of the bytes of Western text in UTF-16 are NUL, all on one side.
     even, odd = head[::2].count(0), head[1::2].count(0)
     if max(even, odd) > len(head) / 8 and min(even, odd) == 0:
@@ -92,13 +109,15 @@ def _encoding(raw: bytes) -> str:
 
 def _western(source: Source, line: int) -> str:
     """It as windows-1252, which leaves hardly a byte without a meaning, so controls tell."""
+    if source.media == media.HTML:
+        return source.raw.decode("cp1252", "replace")
     try:
         text = source.raw.decode("cp1252")
     except UnicodeDecodeError as error:
         raise SourceError(
             f"{source.name}:{line}: neither UTF-8 nor windows-1252 text: save it as UTF-8"
         ) from error
-    if _CONTROLS.search(text):
+    if has_controls(text):
         raise SourceError(f"{source.name}:{line}: not UTF-8, and no text: save it as UTF-8")
     return text
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sessionqa.datatypes import Speaker
+from sessionqa.errors import SourceError
 
 Kind = Literal["paragraph", "heading", "item", "markdown"]
 
@@ -64,3 +65,17 @@ class Imported:
 
     drafts: Sequence[Draft]
     notes: Sequence[str] = ()
+
+
+def places(found: Sequence[object]) -> str:
+    """The first few of these places, as "line 3, line 7, ..."."""
+    return ", ".join(map(str, found[:3])) + (", ..." if len(found) > 3 else "")
+
+
+def check_size(name: str, size: int, most: int, what: str) -> None:
+    """Raises SourceError if a source of `size` bytes is larger than `what` may be."""
+    if size > most:
+        raise SourceError(
+            f"{name} has {size / 2**20:,.0f} MiB, more than the {most // 2**20} MiB of {what}: "
+            "split it"
+        )

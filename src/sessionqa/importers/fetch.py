@@ -5,7 +5,6 @@ that is connected to. Proxies are not asked, since what they connect to cannot b
 """
 
 import ipaddress
-import mimetypes
 import socket
 import ssl
 import time
@@ -14,7 +13,6 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
-from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
@@ -22,7 +20,8 @@ import httpcore
 
 import sessionqa
 from sessionqa.errors import SourceError, first_line
-from sessionqa.importers.decoding import decoded_as
+from sessionqa.importers import media as kinds
+from sessionqa.importers.decode import in_charset
 from sessionqa.importers.drafts import Source
 
 MAX_BYTES = 20 * 1024 * 1024
@@ -32,8 +31,6 @@ READ_SECONDS = 20.0
 WHOLE_SECONDS = 60.0
 
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
-_UNTYPED = frozenset(("", "text/plain", "application/octet-stream", "binary/octet-stream"))
-_MEDIA = {"application/xhtml+xml": "text/html", "text/x-markdown": "text/markdown"}
 _UNREADABLE = ("image/", "video/", "audio/", "font/", "model/")
 # Addresses of IPv4 stand in the last 32 bits of these.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -242,7 +239,8 @@ def _source(given: str, parts: SplitResult, answer: _Answer) -> Source:
     """The content under the name that it was asked for by."""
     declared = Message()
     declared["content-type"] = (answer.headers or {}).get("content-type", "")
-    media = _media(declared.get_content_type() if declared["content-type"] else "", parts.path)
+    told = declared.get_content_type() if declared["content-type"] else ""
+    media = kinds.declared(told, parts.path)
     if not answer.content.strip():
         raise SourceError(f"{given} is empty: check the address")
     if not media or media.startswith(_UNREADABLE):
@@ -252,23 +250,13 @@ def _source(given: str, parts: SplitResult, answer: _Answer) -> Source:
     return Source(given, media, _as_utf8(answer.content, media, declared.get_content_charset()))
 
 
-def _media(declared: str, path: str) -> str:
-    """The media type, by the name where the server does not tell more; empty if neither does."""
-    if declared not in _UNTYPED:
-        return _MEDIA.get(declared, declared)
-    suffix = PurePosixPath(path).suffix.casefold()
-    if suffix in (".md", ".markdown"):
-        return "text/markdown"
-    return mimetypes.guess_type(f"x{suffix}")[0] or (declared if declared == "text/plain" else "")
-
-
 def _as_utf8(raw: bytes, media: str, charset: str | None) -> bytes:
     """Text in the charset of the server as UTF-8 with a mark, which no page contradicts."""
     if not media.startswith("text/") or charset is None or raw.isascii():
         return raw
     if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         return raw
-    text = decoded_as(raw, charset)
+    text = in_charset(raw, charset)
     return raw if text is None else BOM_UTF8 + text.encode("utf-8", "replace")
 
 

@@ -13,7 +13,8 @@ from sessionqa import kept
 from sessionqa.corpus import MAX_FILE_BYTES, MAX_TITLE_CHARS, read_corpus, session_files
 from sessionqa.errors import CorpusError, WriteError
 from sessionqa.importers.drafts import Draft, Source
-from sessionqa.importers.markdown import body, printed
+from sessionqa.importers.markdown import body
+from sessionqa.importers.text import one_line
 
 State = Literal["new", "same", "differs"]
 
@@ -46,7 +47,7 @@ def plan(found: Iterable[tuple[Source, Draft]], folder: Path, today: date) -> li
     names = {path.relative_to(folder).as_posix().casefold() for path in present.values()}
     planned: dict[str, Planned] = {}
     for source, draft in found:
-        code = printed(draft.code).replace(" ", "") or _code_of(draft.title, planned)
+        code = one_line(draft.code).replace(" ", "") or _code_of(draft.title, planned)
         if earlier := planned.get(code.casefold()):
             raise CorpusError(
                 f"{source.name}: two sessions have the code {code}, {earlier.title!r} and "
@@ -84,15 +85,15 @@ def render(source: Source, draft: Draft, code: str, today: date) -> str:
     ]
     known: dict[str, Any] = {
         "code": code,
-        "title": _shortened(printed(draft.title)),
-        "event": printed(draft.event),
+        "title": _shortened(one_line(draft.title)),
+        "event": one_line(draft.event),
         "year": draft.year,
-        "track": printed(draft.track),
+        "track": one_line(draft.track),
         "level": draft.level,
         "speakers": people,
         "services": list(draft.services),
         "url": draft.url,
-        "video_title": printed(draft.video_title),
+        "video_title": one_line(draft.video_title),
         "source": source.name,
         "source_sha256": source.sha256,
         "imported": today.isoformat(),
@@ -126,7 +127,7 @@ def _state(path: Path, content: str) -> State:
 
 def _code_of(title: str, taken: Collection[str]) -> str:
     """A code made of the title's words, in no use yet."""
-    words = re.findall(r"\w+", printed(title).casefold())
+    words = re.findall(r"\w+", one_line(title).casefold())
     made = ""
     for word in words:
         longer = f"{made}-{word}" if made else word

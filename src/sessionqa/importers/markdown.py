@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from sessionqa.importers.drafts import Block
+from sessionqa.importers.text import one_line
+from sessionqa.marks import clock
 
 # What no reader of text sees, and what a line of a file cannot hold.
 _UNPRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 # What is markup wherever it stands: emphasis, code, links, addresses, tags, entities.
-_MARKUP = re.compile(r"[\\`*\[\]]|<(?=[A-Za-z!/?])|&(?=#?\w+;)|(?<!\w)_|_(?!\w)")
+_MARKUP = re.compile(r"[\\`*\[\]]|<(?=[A-Za-z!/?])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
 # What is markup at the beginning of a block, and behind a heading.
 _OPENING = re.compile(r"(?P<number>\d{1,9})(?=[.)](\s|$))|(?=[-+=>#~])")
 _CLOSING = re.compile(r"(?<=\s)(?=#+$)")
@@ -35,22 +37,10 @@ def _parts(blocks: Sequence[Block]) -> Iterator[str]:
         yield text
 
 
-def clock(seconds: int) -> str:
-    """A moment as people write it: 12:34, or 1:02:03."""
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def printed(text: str) -> str:
-    """`text` in one line, without what is not printed."""
-    return " ".join(_UNPRINTED.sub(" ", text).split())
-
-
 def _text(block: Block) -> str:
     if block.kind == "markdown":
         return _UNPRINTED.sub(" ", block.text).strip("\n")
-    plain = printed(block.text)
+    plain = one_line(block.text)
     return _BEFORE[block.kind] + escaped(plain) if plain else ""
 
 

@@ -84,6 +84,9 @@ _NOT_PEOPLE = frozenset(
     "their his her its senior junior staff associate vice deputy chief global regional "
     "technical product general authority trust works port ministry  your my and or of in "
     "on at for from with by session talk day days week "
+    "web llc ag engineering architecture operations product solution platform infrastructure "
+    "digital data security marketing research distinguished sr expert moderator host netflix "
+    "health capital financial insurance airlines international "
     "apache kafka kubernetes redis elastic load recovery balancing keynote conference "
     "summit lessons learned part chapter step how why what when where best "
     "practices introduction overview live new".split()

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
-from sessionqa.importers.decode import one_line, unescaped
 from sessionqa.importers.drafts import Block, Kind
+from sessionqa.importers.html import BLOCKS, HEADINGS
+from sessionqa.importers.text import ends_line, one_line, unescaped
 
 _KNOWN = (
     "address article aside b big blockquote body br center cite code dd div dl dt em figcaption "
@@ -20,13 +21,7 @@ _MARKDOWN = re.compile(
 )
 _ITEM = re.compile(r"\s*(?:[-*+•·‣–]|\d{1,2}[.)])\s+(?=\S)")
 _BLANK = re.compile(r"\n\s*\n")
-_ENDED = re.compile(r"[.!?:;…。！？][\"'”’)\]]*\s*$")
 _SKIPPED = frozenset({"script", "style", "template"})
-# What ends the text before it; any other tag stands within a sentence.
-_BREAKING = frozenset(
-    """address article aside blockquote dd div dl dt figure footer form header hr main nav ol p pre
-    section table td th tr ul h1 h2 h3 h4 h5 h6 li""".split()
-)
 
 
 def blocks(text: str) -> tuple[Block, ...]:
@@ -70,8 +65,8 @@ class _Reader(HTMLParser):
             self.texts[-1][1].append("\n")
         elif tag == "p" and self.texts[-1][0] == "item" and not any(self.texts[-1][1]):
             pass  # <li><p>: the paragraph is the item
-        elif tag in _BREAKING:
-            heading = re.fullmatch("h[1-6]", tag)
+        elif tag in BLOCKS:
+            heading = tag in HEADINGS
             self.texts.append(
                 ("item" if tag == "li" else "heading" if heading else "paragraph", [])
             )
@@ -83,7 +78,7 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in _SKIPPED:
             self._skipping = max(self._skipping - 1, 0)
-        elif tag in _BREAKING:
+        elif tag in BLOCKS:
             self.texts.append(("paragraph", []))
 
     def handle_data(self, data: str) -> None:
@@ -117,7 +112,7 @@ def _of_plain(text: str) -> Iterator[Block]:
     for paragraph in _BLANK.split(text):
         lines = paragraph.split("\n")
         # Lines that all end a sentence were not broken for want of room.
-        whole = all(_ENDED.search(line) for line in lines if line.strip())
+        whole = all(ends_line(line) for line in lines if line.strip())
         waiting: list[str] = []
         kind: Kind = "paragraph"
         for line in lines:

@@ -2,14 +2,21 @@
 
 import re
 from dataclasses import dataclass, replace
-from urllib.parse import unquote
+from pathlib import PurePath
+from urllib.parse import unquote, urlsplit
 
-from sessionqa.importers.decode import one_line
+from sessionqa.importers.text import one_line
 
 # Unlike COVID-19 and TLS 1.3, ARC310 and SEC301-R1 are codes.
 CODE = r"[A-Z]{2,8}[0-9]{3,4}(?:-[A-Z0-9]{1,4})*"
 YEAR = r"(?:19|20)[0-9]{2}"
-_EVENT = re.compile(rf"(?P<event>\S.*?)\s+(?P<year>{YEAR})\s*(?:[-–—:|]|：)\s+(?P<title>\S.*)")
+# The event is a few words: "Grain Conf 2025 - Title"
+_OF_EVENT = re.compile(
+    rf"(?P<event>[^\s|].{{0,60}}?)\s+[‘’']?(?P<year>{YEAR})"
+    r"\s*(?:[:：|–—]|-(?=\s))\s*(?P<title>\S.*)"
+)
+_MAX_EVENT_WORDS = 6
+_DATED = re.compile(rf"(?P<event>\S.*?),?\s+(?P<year>{YEAR})")
 _CODE_LAST = re.compile(rf"(?P<title>\S.*?)\s*(?:\((?P<round>{CODE})\)|\[(?P<square>{CODE})\])")
 _CODE_FIRST = re.compile(rf"(?P<code>{CODE})\s*(?:[-–—|:]\s+|:|_)\s*(?P<title>\S.*)")
 _SUFFIX = re.compile(r"\.(?:vtt|srt|txt|md|text)\Z", re.IGNORECASE)
@@ -34,11 +41,29 @@ class Titled:
 def read_title(line: str) -> Titled:
     """A title such as "EVENT YEAR - TITLE (CODE)", any part of which but the title may lack."""
     whole = one_line(line)
-    event, year, title = "", None, whole
-    if found := _EVENT.fullmatch(whole):
-        event, year, title = found["event"], int(found["year"]), found["title"]
+    event, year, title = of_event(whole)
     code, title = coded(title)
     return Titled(title, code, event, year, whole if event or code else "")
+
+
+def of_event(title: str) -> tuple[str, int | None, str]:
+    """Event and year of "EVENT YEAR - TITLE", empty and None where it has none, and the title."""
+    found = _OF_EVENT.fullmatch(title)
+    if found is None or len(found["event"].split()) > _MAX_EVENT_WORDS:
+        return "", None, title
+    return found["event"], int(found["year"]), found["title"]
+
+
+def dated(event: str) -> tuple[str, int | None]:
+    """The name of an event without the year that it may end with, and that year."""
+    found = _DATED.fullmatch(event)
+    return (found["event"], int(found["year"])) if found else (event, None)
+
+
+def of_name(name: str) -> str:
+    """A title made of the name of a file or an address, for what has no other."""
+    path = unquote(urlsplit(name).path) if "://" in name else name
+    return one_line(PurePath(path).stem.replace("-", " ").replace("_", " ")) or name
 
 
 def coded(title: str) -> tuple[str, str]:

@@ -1,0 +1,138 @@
+"""The line that heads a session: its code, its title, and the event where that stands before it."""
+
+import re
+from dataclasses import dataclass, replace
+
+from sessionqa.importers import titles
+from sessionqa.importers.articles.elements import MAX_HEADING_CHARS
+
+_NUMBERED = re.compile(r"(?:#?\d{1,3}[.):]|#\d{1,3})\s+(?=\S)")
+_CODE = r"[A-Z]{1,10}[- ]?\d{2,6}[A-Z]{0,3}(?:-[A-Z][A-Z0-9]{0,3}|-\d{1,2})*(?![A-Za-z0-9])"
+_KIND = (
+    r"(?:(?:breakout|chalk|lightning|builders?'?|code|technical|general|deep[- ]dive)[ -])?"
+    r"(?:session|talk|workshop|keynote|lecture|presentation|track|panel|lab|tutorial)"
+)
+# ARC310 Title, [ARC310-R1] Title, ARC310: Title, Session ARC310 | Title, ARC310 / ARC311 - Title
+_LEADING = re.compile(
+    rf"(?:(?i:{_KIND})\s*[:|#–—-]?\s*)?"
+    rf"(?P<open>[\[(]?)(?P<lead>{_CODE})(?:\s*[/,&+]\s*{_CODE})*[\])]?"
+    r"(?P<mark>\s*(?:[:|–—•·]|-(?=\s)|-(?=[A-Z][a-z])|\.(?=\s))\s*|\s+)(?P<title>\S.*)"
+)
+# Title (ARC310), Title [ARC310], Title | ARC310, Title - ARC310
+_TRAILING = re.compile(
+    rf"(?P<title>\S.*?)\s*(?:[\[(](?P<in>{_CODE})[\])]|\s[|–—-]\s*(?P<end>{_CODE}))"
+)
+# Session 12: Title
+_ORDINAL = re.compile(
+    rf"(?P<kind>(?i:{_KIND}))\s+(?:#|(?i:no\.?\s*))?(?P<number>\d{{1,4}})\s*[:|.–—-]\s*(?P<title>\S.*)"
+)
+# Standards and algorithms, which have numbers too.
+_NO_CODES = frozenset(
+    "AES ANSI CO COVID CP CVE CWE DIN ECMA EN FIPS GPT HTTP IEC IEEE IPV ISO JEP JSR MD NIST PEP "
+    "PHP RFC RSA SHA SOC TOP UTF UTC VITAMIN YEAR".split()
+)
+_LEADS_CODE = re.compile(r"(?P<letters>[A-Z]+)(?P<gap>[- ]?)(?P<digits>\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHeading:
+    """A heading as it reads: `title` without code, number and event.
+
+    `letters` of the code tell its series; `doubtful` that they may belong to something else than a
+    session, unless others of that series are there. `whole` is the text as it stands.
+    """
+
+    whole: str
+    title: str
+    code: str = ""
+    letters: str = ""
+    doubtful: bool = False
+    trailing: bool = False
+    event: str = ""
+    year: int | None = None
+
+
+def unnumbered(text: str) -> str:
+    """A heading without the number that it may have in a list."""
+    return _NUMBERED.sub("", text, count=1) if _NUMBERED.match(text) else text
+
+
+def coded(text: str, strict: bool) -> SessionHeading | None:
+    """`text` as a heading with a session's code, None if it is none.
+
+    `strict` where it is not set as a heading: then it must not read on like a sentence.
+    """
+    if len(text) > MAX_HEADING_CHARS or (strict and text.endswith((".", ",", ";", ":"))):
+        return None
+    bare = unnumbered(text)
+    return _numbered(text, bare, strict) or _led(text, bare, strict) or _trailed(text, bare)
+
+
+def _numbered(text: str, bare: str, strict: bool) -> SessionHeading | None:
+    found = _ORDINAL.fullmatch(bare)
+    if found is None or (strict and not _begins_a_title(found["title"])):
+        return None
+    kind = str(found["kind"]).split()[-1].upper()
+    return SessionHeading(text, found["title"], f"{kind}-{found['number']}", kind)
+
+
+def _led(text: str, bare: str, strict: bool) -> SessionHeading | None:
+    found = _LEADING.fullmatch(bare)
+    if found is None or not _is_code(found["lead"]):
+        return None
+    if (strict or not found["mark"].strip()) and not _begins_a_title(found["title"]):
+        return None
+    return _heading(text, found["lead"], found["title"], trailing=False)
+
+
+def _trailed(text: str, bare: str) -> SessionHeading | None:
+    found = _TRAILING.fullmatch(bare)
+    code = found["in"] or found["end"] if found else ""
+    if found is None or not _is_code(code):
+        return None
+    return _after_event(_heading(text, code, found["title"], trailing=True))
+
+
+def of_event(text: str) -> SessionHeading:
+    """A heading without a code; of "GrainConf 2025 - Title" the event is told apart."""
+    bare = unnumbered(text)
+    return _after_event(SessionHeading(text, bare))
+
+
+def track_of(code: str) -> str:
+    """ARC for ARC310: the letters of a code that is letters and digits; else empty."""
+    found = re.fullmatch(r"([A-Z]{2,10})\d{2,6}(?:-.*)?", code)
+    return found[1] if found else ""
+
+
+def _after_event(heading: SessionHeading) -> SessionHeading:
+    event, year, title = titles.of_event(heading.title)
+    return replace(heading, title=title, event=event, year=year)
+
+
+def _is_code(text: str) -> bool:
+    letters, _, digits = _parts(text)
+    return len(letters) > 1 or len(digits) > 3
+
+
+def _parts(code: str) -> tuple[str, str, str]:
+    """The letters, what parts them from the digits, and the digits of a code; empty for none."""
+    found = _LEADS_CODE.match(code)
+    return (found["letters"], found["gap"], found["digits"]) if found else ("", "", "")
+
+
+def _heading(whole: str, written: str, title: str, trailing: bool) -> SessionHeading:
+    letters, gap, digits = _parts(written)
+    year = gap != "-" and re.fullmatch(r"(?:19[5-9]|20[0-4])\d", digits)
+    doubtful = (
+        letters in _NO_CODES
+        or len(digits) < 3
+        or bool(year)
+        or (gap == " " and (len(letters) != 3 or len(digits) != 3))
+    )
+    return SessionHeading(whole, title, written.replace(" ", ""), letters, doubtful, trailing)
+
+
+def _begins_a_title(text: str) -> bool:
+    first = text.lstrip("\"'“‘«([.¿¡")[:1]
+    return not first.islower()
