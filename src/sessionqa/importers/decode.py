@@ -60,7 +60,7 @@ def decode(source: Source) -> Decoded:
         raise SourceError(f"{source.name}:{line}: a NUL character: this is no text file")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
-        raise SourceError(f"{source.name} is empty")
+        raise SourceError(f"{source.name} is empty: there is nothing to import")
     return Decoded(text, notes)
 
 

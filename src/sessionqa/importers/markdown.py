@@ -1,14 +1,16 @@
 """Blocks -> the Markdown body of a corpus file, which reads back as the same text."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 from sessionqa.importers.drafts import Block
 
 # What no reader of text sees, and what a line of a file cannot hold.
 _UNPRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
-# What is markup wherever it stands: emphasis, code, links, addresses, tags, entities.
-_MARKUP = re.compile(r"[\\`*\[\]]|<(?=[A-Za-z!/?])|&(?=#?\w+;)|(?<!\w)_|_(?!\w)")
+# What is markup wherever it stands: emphasis (by `_` only at the edge of a word, and `__init__` has
+# four), code, links, addresses, tags, entities.
+_MARKUP = re.compile(r"[\\`*\[\]]|<(?=[A-Za-z!/?])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
 # What is markup at the beginning of a block, and behind a heading.
 _OPENING = re.compile(r"(?P<number>\d{1,9})(?=[.)](\s|$))|(?=[-+=>#~])")
 _CLOSING = re.compile(r"(?<=\s)(?=#+$)")
@@ -43,8 +45,8 @@ def clock(seconds: int) -> str:
 
 
 def printed(text: str) -> str:
-    """`text` in one line, without what is not printed."""
-    return " ".join(_UNPRINTED.sub(" ", text).split())
+    """`text` in one line and composed, as it reads back, without what is not printed."""
+    return unicodedata.normalize("NFC", " ".join(_UNPRINTED.sub(" ", text).split()))
 
 
 def _text(block: Block) -> str:
