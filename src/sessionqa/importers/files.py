@@ -46,12 +46,13 @@ def plan(found: Iterable[tuple[Source, Draft]], folder: Path, today: date) -> li
     present = _present(folder)
     names = {path.relative_to(folder).as_posix().casefold() for path in present.values()}
     planned: dict[str, Planned] = {}
+    numbers: dict[str, int] = {}
     for source, draft in found:
-        code = one_line(draft.code).replace(" ", "") or _code_of(draft.title, planned)
+        code = one_line(draft.code).replace(" ", "") or _code_of(draft.title, planned, numbers)
         if earlier := planned.get(code.casefold()):
             raise CorpusError(
                 f"{source.name}: two sessions have the code {code}, {earlier.title!r} and "
-                f"{draft.title!r}: give each its own, or import them into two folders"
+                f"{one_line(draft.title)!r}: give each its own, or import them into two folders"
             )
         path = present.get(code.casefold()) or folder / _name_of(code, names)
         names.add(path.relative_to(folder).as_posix().casefold())
@@ -61,7 +62,8 @@ def plan(found: Iterable[tuple[Source, Draft]], folder: Path, today: date) -> li
                 f"{source.name}: {code} would be a file of more than "
                 f"{MAX_FILE_BYTES // 2**20} MiB: split it"
             )
-        planned[code.casefold()] = Planned(path, content, _state(path, content), code, draft.title)
+        title = one_line(draft.title)
+        planned[code.casefold()] = Planned(path, content, _state(path, content), code, title)
     return list(planned.values())
 
 
@@ -80,7 +82,7 @@ def render(source: Source, draft: Draft, code: str, today: date) -> str:
     import yaml
 
     people = [
-        {"name": one.name, "role": one.role} if one.role else {"name": one.name}
+        {name: one_line(value) for name, value in (("name", one.name), ("role", one.role)) if value}
         for one in draft.speakers
     ]
     known: dict[str, Any] = {
@@ -91,10 +93,10 @@ def render(source: Source, draft: Draft, code: str, today: date) -> str:
         "track": one_line(draft.track),
         "level": draft.level,
         "speakers": people,
-        "services": list(draft.services),
-        "url": draft.url,
+        "services": list(map(one_line, draft.services)),
+        "url": one_line(draft.url),
         "video_title": one_line(draft.video_title),
-        "source": source.name,
+        "source": one_line(source.name),
         "source_sha256": source.sha256,
         "imported": today.isoformat(),
     }
@@ -125,8 +127,8 @@ def _state(path: Path, content: str) -> State:
     return "same" if _DATE.sub("", before) == _DATE.sub("", content) else "differs"
 
 
-def _code_of(title: str, taken: Collection[str]) -> str:
-    """A code made of the title's words, in no use yet."""
+def _code_of(title: str, taken: Collection[str], numbers: dict[str, int]) -> str:
+    """A code made of the title's words, in no use yet; `numbers` has the next one of each title."""
     words = re.findall(r"\w+", one_line(title).casefold())
     made = ""
     for word in words:
@@ -135,8 +137,11 @@ def _code_of(title: str, taken: Collection[str]) -> str:
             break
         made = longer
     made = made or (words[0][:MAX_CODE_CHARS] if words else "session")
-    numbered = (f"{made}-{number}" for number in count(2))
-    return made if made not in taken else next(one for one in numbered if one not in taken)
+    if made not in taken:
+        return made
+    number = next(n for n in count(numbers.get(made, 2)) if f"{made}-{n}" not in taken)
+    numbers[made] = number + 1
+    return f"{made}-{number}"
 
 
 def _name_of(code: str, taken: Collection[str]) -> str:

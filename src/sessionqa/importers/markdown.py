@@ -9,7 +9,8 @@ from sessionqa.marks import clock
 
 # What no reader of text sees, and what a line of a file cannot hold.
 _UNPRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
-# What is markup wherever it stands: emphasis, code, links, addresses, tags, entities.
+# What is markup wherever it stands: emphasis (by `_` only at the edge of a word, and `__init__` has
+# four), code, links, addresses, tags, entities.
 _MARKUP = re.compile(r"[\\`*\[\]]|<(?=[A-Za-z!/?])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
 # What is markup at the beginning of a block, and behind a heading.
 _OPENING = re.compile(r"(?P<number>\d{1,9})(?=[.)](\s|$))|(?=[-+=>#~])")

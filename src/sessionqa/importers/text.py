@@ -2,6 +2,7 @@
 
 import html
 import re
+import unicodedata
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 # What nobody sees: where a word may be broken, and the marks of an encoding.
@@ -13,12 +14,15 @@ _LINE_ENDS = (*_SENTENCE_ENDS, ":", ";")
 
 
 def one_line(text: str) -> str:
-    """`text` with single spaces for its white space, without controls and what nobody sees."""
+    """`text` with single spaces for its white space, without controls and what nobody sees.
+
+    Composed, as a corpus file is read back.
+    """
     if not text.isprintable():
         # JSON can spell halves of characters: pairs are joined, single ones replaced.
         whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         text = _CONTROLS.sub(" ", whole).translate(_UNSEEN)
-    return " ".join(text.split())
+    return unicodedata.normalize("NFC", " ".join(text.split()))
 
 
 def has_controls(text: str) -> bool:

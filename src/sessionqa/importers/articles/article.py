@@ -75,7 +75,9 @@ def read(source: Source) -> Imported:
     notes += [f"left out, as no session's: {heading}" for heading in found.left_out]
     drafts = _of_one_event([draft for draft in drafts if draft.body], elements, name)
     if not drafts:
-        raise SourceError(f"{source.name} has headings of sessions, and no text below them")
+        raise SourceError(
+            f"{source.name} has headings of sessions, and no text below them: give it whole"
+        )
     return Imported(drafts, notes)
 
 

@@ -12,9 +12,11 @@ from typing import Any
 from sessionqa.errors import SourceError
 from sessionqa.importers.catalogues import columns
 from sessionqa.importers.drafts import Source, places
+from sessionqa.importers.text import one_line
 
 MAX_ROWS = 200_000
-MAX_COLUMNS = 2_000
+# More than any export has: each is looked at in every row.
+MAX_COLUMNS = 500
 # A cell may hold the whole transcript of a day.
 MAX_CELL_CHARS = 10 * 2**20
 # A list of sessions stands no deeper than this in a file of JSON.
@@ -49,9 +51,11 @@ class Table:
 def read_table(source: Source, text: str) -> Table:
     """The rows of a file in CSV with any delimiter, in JSON or in JSON lines.
 
-    Raises SourceError, with the line, if it is none of these, or has no row or too many.
+    Raises SourceError, with the line, if it is none of these, or has no row or too many of them
+    or of columns.
     """
     table = _of_json(source, text) if _is_json(source, text) else _of_csv(source, text)
+    _check_columns(source, len(table.columns))
     if not table.rows:
         raise SourceError(f"{source.name} has no row: give a line of column names, then sessions")
     return table
@@ -155,7 +159,7 @@ def _distinct(header: Sequence[str]) -> list[str]:
     """Names for all columns: a number for an empty one, and for the second of one name."""
     names: dict[str, None] = {}
     for number, cell in enumerate(header, 1):
-        name = base = " ".join(cell.split()) or f"column {number}"
+        name = base = one_line(cell) or f"column {number}"
         again = 2
         while name in names:
             name, again = f"{base} ({again})", again + 1
@@ -209,7 +213,7 @@ def _listed(source: Source, value: Any) -> Table:
     """
     lists = _lists(value)
     if not lists:
-        raise SourceError(f"{source.name} holds no list of objects, one for each session")
+        raise SourceError(f"{source.name} holds no list of objects: give one for each session")
 
     def likeness(path: Path) -> tuple[bool, bool, int, int]:
         fields = _fields(lists[path])
@@ -262,12 +266,12 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in record.items():
         if isinstance(value, dict) and columns.field_of(name) not in columns.SEVERAL:
-            values |= _flat(value, f"{prefix}{name}.")
+            values |= _flat(value, f"{prefix}{one_line(name)}.")
         elif isinstance(value, list) and value and all(map(_is_attribute, value)):
             for each in value:
-                values.setdefault(str(each["name"]), []).append(each["value"])
+                values.setdefault(one_line(each["name"]), []).append(each["value"])
         else:
-            values[prefix + name] = value
+            values[prefix + one_line(name)] = value
     return values
 
 
@@ -281,14 +285,14 @@ def _table(source: Source, rows: Sequence[Row]) -> Table:
     return Table(list(names), rows)
 
 
-def _check_count(source: Source, count: int) -> None:
-    if count > MAX_ROWS:
-        raise SourceError(f"{source.name} has more than {MAX_ROWS:,} rows: split it")
-
-
 def _check_columns(source: Source, count: int) -> None:
     if count > MAX_COLUMNS:
         raise SourceError(
-            f"{source.name} has {count:,} columns, more than {MAX_COLUMNS:,}: "
-            "keep those that tell of the sessions"
+            f"{source.name} has {count:,} columns, more than {MAX_COLUMNS:,}: leave out those "
+            "that say nothing of the sessions"
         )
+
+
+def _check_count(source: Source, count: int) -> None:
+    if count > MAX_ROWS:
+        raise SourceError(f"{source.name} has more than {MAX_ROWS:,} rows: split it")

@@ -52,5 +52,5 @@ def check(source: Source) -> None:
             if any(doctype in part for doctype in _DOCTYPES):
                 raise SourceError(
                     f"{source.name} is no document that can be read safely: "
-                    f"its part {name[:100]} declares a document type"
+                    f"its part {name[:100]} declares a document type, which no program writes"
                 )
