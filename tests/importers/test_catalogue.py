@@ -456,6 +456,10 @@ def test_limits_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     for content in ("Title\na\nb\nc\n", '{"title":"a"}\n' * 3, '[{"title":"a"},{"b":1},{"c":1}]'):
         with pytest.raises(SourceError, match="more than 2 rows"):
             read(content)
+    monkeypatch.setattr(tables, "MAX_COLUMNS", 2)
+    for content in ("Title,a,b\nx,y,z\n", '{"title":"a","b":1,"c":2}'):
+        with pytest.raises(SourceError, match="has 3 columns, more than 2: keep those that"):
+            read(content)
     monkeypatch.setattr(tables, "MAX_CELL_CHARS", 100)
     with pytest.raises(SourceError, match=r"talks.csv:2: not CSV: field larger than field limit"):
         read(f"Title\n{'x' * 101}\n")

@@ -17,14 +17,14 @@ from sessionqa.errors import CorpusError, WriteError
 from sessionqa.importers.drafts import Block, Draft, Source
 from sessionqa.importers.files import plan, write
 from sessionqa.importers.markdown import body
-from sessionqa.importers.text import one_line as printed
+from sessionqa.importers.text import one_line
 from sessionqa.marks import clock
 
 DAY = date(2026, 3, 1)
 SOURCE = Source("talks.txt", "text/plain", b"Talks of 2026")
 MARKUP = "*_`#[]()<>&!|~\\-+=.:;'\"1) 2. {}^$@/ \t\n"
 texts = st.text(st.one_of(st.sampled_from(MARKUP), st.characters(codec="utf-8")), max_size=60)
-words = texts.map(printed).filter(lambda text: re.search(r"\w", text))
+words = texts.map(one_line).filter(lambda text: re.search(r"\w", text))
 
 
 def draft(title: str = "Bread", code: str = "", text: str = "Some text.") -> Draft:
@@ -118,7 +118,7 @@ def test_no_code_leads_out_of_the_folder(tmp_path: Path, code: str) -> None:
     assert path.parent == corpus
     assert re.fullmatch(r"[\w.-]{1,100}", path.name)
     assert path.name.split(".")[0].upper() not in {"CON", "NUL", "README"}
-    assert [one.code for one in read_corpus(corpus)] == [printed(code).replace(" ", "")]
+    assert [one.code for one in read_corpus(corpus)] == [one_line(code).replace(" ", "")]
 
 
 def test_codes_that_differ_in_what_a_name_cannot_have_get_two_files(tmp_path: Path) -> None:

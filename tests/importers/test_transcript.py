@@ -481,3 +481,8 @@ def test_an_hour_of_captions_takes_less_than_a_second() -> None:
         spent.append(time.process_time() - begun)
     print(f"1,800 cues in {min(spent):.2f} s")
     assert min(spent) < 1
+
+
+def test_more_cues_than_a_recording_has_are_refused() -> None:
+    with pytest.raises(SourceError, match="has 50,001 cues, more than 50,000: give each recording"):
+        read("".join(f"[{n // 60}:{n % 60:02}] Go.\n" for n in range(50_001)), "talks.txt")

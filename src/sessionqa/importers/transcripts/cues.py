@@ -10,7 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from sessionqa.errors import SourceError
 from sessionqa.importers.text import one_line, unescaped
+
+# A day of captions has half as many.
+MAX_CUES = 50_000
 
 _CLOCK = r"(?:(\d{1,4}):)?(\d{1,3}):(\d{1,2})(?:[.,](\d{1,9}))?"
 _TIMING = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}(?:\s.*)?")
@@ -95,12 +99,20 @@ def is_transcript(text: str) -> bool:
     return in_order >= _IN_ORDER * (len(starts) - 1)
 
 
-def read_cues(text: str) -> Captions:
-    """The cues of WebVTT, SRT, or a text with time stamps; rolling captions are unrolled."""
+def read_cues(text: str, name: str) -> Captions:
+    """The cues of WebVTT, SRT, or a text with time stamps; rolling captions are unrolled.
+
+    Raises SourceError for more of them than any recording has.
+    """
     lines = text.split("\n")
     webvtt = _HEADER.match(text) is not None
     captions = webvtt or any(map(_TIMING.fullmatch, lines))
     found = _of_captions(lines, webvtt) if captions else _of_stamps(lines)
+    if len(found.cues) > MAX_CUES:
+        raise SourceError(
+            f"{name} has {len(found.cues):,} cues, more than {MAX_CUES:,}: "
+            "give each recording a file"
+        )
     ordered = _ended(sorted(found.cues, key=lambda cue: cue.start))
     label = _SHOUTED if captions else _LABEL
     said = [part for cue in _unrolled(ordered) for part in _voiced(cue, label)]

@@ -54,10 +54,10 @@ def read(source: Source) -> Imported:
     Its paragraphs are of whole sentences, each with the moment of the cue that its first word is
     in. The title is that of the WebVTT header, else the line before the first stamp, else the name
     of the file, and may tell the code, the event, the year and the video as well. Raises
-    SourceError if there is no cue in it.
+    SourceError if there is no cue in it, or too many.
     """
     decoded = decode(source)
-    captions = cues.read_cues(decoded.text)
+    captions = cues.read_cues(decoded.text, source.name)
     turns = list(_turns(captions.cues))
     if not turns:
         raise SourceError(
