@@ -261,7 +261,7 @@ def _packed(parts: Mapping[str, bytes]) -> bytes:
     packed = BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, part in parts.items():
-            archive.writestr(name.replace("\0", "") or "empty", part)
+            archive.writestr(name.replace("\0", "")[:10_000] or "empty", part)
     return packed.getvalue()
 
 

@@ -156,7 +156,9 @@ def _check_outputs(arguments: argparse.Namespace, gold: GoldSet, searching: bool
         check_writable(arguments.report)
     if arguments.run_out:
         if not searching:
-            raise UsageError("--run-out writes what a search finds, and with --run none is made")
+            raise UsageError(
+                "--run-out writes what a search finds, and with --run none is made: drop one"
+            )
         runs.check_ids(question.id for question in gold.questions)
         runs.check_ids(session.code for session in gold.sessions or ())
 
@@ -180,7 +182,7 @@ def _assistants(
     base = _base(arguments, gold, opened)
     wanted = arguments.compare or [AS_SET]
     if len(set(wanted)) < len(wanted):
-        raise UsageError("--compare names a configuration twice")
+        raise UsageError("--compare names a configuration twice: name it once")
     if len(wanted) > 1:
         installed.need_for_scoring()
     chosen = {name: base if name == AS_SET else compare.configured(base, name) for name in wanted}

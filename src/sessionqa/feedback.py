@@ -120,7 +120,7 @@ def review(path: Path, numbers: Collection[int], sessions: Sequence[str] = ()) -
     record, WriteError if the file cannot be written to.
     """
     if not path.exists():
-        raise UsageError(f"there is no feedback in {path}")
+        raise UsageError(f"there is no feedback in {path}: `sessionqa feedback up` gives some")
     with kept.writing(path) as real:
         lines = real.read_bytes().split(b"\n")
         for number in numbers:

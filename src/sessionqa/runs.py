@@ -31,7 +31,9 @@ def check_ids(ids: Iterable[str]) -> None:
     """Raises UsageError for an id that a run file cannot hold."""
     for id_ in ids:
         if re.search(r"\s", id_):
-            raise UsageError(f"a run file cannot hold the id {id_!r}, which has white space")
+            raise UsageError(
+                f"a run file cannot hold the id {id_!r}, which has white space: leave out --run-out"
+            )
 
 
 def read(path: Path, questions: Sequence[GoldQuestion], left_out: list[str]) -> list[Outcome]:
@@ -52,7 +54,7 @@ def read(path: Path, questions: Sequence[GoldQuestion], left_out: list[str]) -> 
         if question in found:
             found[question][code] = (-score, rank)
     if not any(found.values()):
-        raise UsageError(f"{path} ranks sessions for none of the questions")
+        raise UsageError(f"{path} ranks sessions for none of the questions: name their run")
     return [Outcome(question, _ranking(found[question.id]), None, 0.0) for question in questions]
 
 

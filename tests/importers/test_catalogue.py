@@ -5,6 +5,7 @@ import io
 import json
 import re
 import time
+import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -458,7 +459,7 @@ def test_limits_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
             read(content)
     monkeypatch.setattr(tables, "MAX_COLUMNS", 2)
     for content in ("Title,a,b\nx,y,z\n", '{"title":"a","b":1,"c":2}'):
-        with pytest.raises(SourceError, match="has 3 columns, more than 2: keep those that"):
+        with pytest.raises(SourceError, match="has 3 columns, more than 2: leave out those that"):
             read(content)
     monkeypatch.setattr(tables, "MAX_CELL_CHARS", 100)
     with pytest.raises(SourceError, match=r"talks.csv:2: not CSV: field larger than field limit"):
@@ -517,7 +518,7 @@ def told(record: Record) -> Draft:
     """The draft of a record, by the plainest means."""
 
     def flat(text: str) -> str:
-        return " ".join(text.split())
+        return unicodedata.normalize("NFC", " ".join(text.split()))
 
     return Draft(
         title=flat(record["Title"]),

@@ -69,7 +69,8 @@ def read_gold_set(
     if gold.questions:
         return gold
     of_split = f" of split {split}" if split else ""
-    raise UsageError(f"{path} has no question{of_split} that can be used{_why(gold.left_out)}")
+    why = _why(gold.left_out) or ": name a file that has some, or another --split"
+    raise UsageError(f"{path} has no question{of_split} that can be used{why}")
 
 
 def _read(
@@ -84,7 +85,7 @@ def _read(
     of_squad = _SQUAD.match(head) or path.suffix == ".json"
     records = path.is_dir() or of_squad or _RECORD.search(head) or not head.strip()
     if queries and records:
-        raise UsageError(f"--queries goes with TREC qrels, and {path} holds none")
+        raise UsageError(f"--queries goes with TREC qrels, and {path} holds none: leave it out")
     if path.is_dir():
         return beir.read(path, split)
     if of_squad:

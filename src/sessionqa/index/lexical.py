@@ -133,9 +133,15 @@ class LexicalArm:
 
 
 def _opened(folder: Path) -> tantivy.Index:
-    index = tantivy.Index.open(str(folder))
-    # The reader wants a lock as well: a disk that is read-only refuses it only here.
-    index.config_reader("manual")
+    try:
+        index = tantivy.Index.open(str(folder))
+        # The reader wants a lock as well: a disk that is read-only refuses it only here.
+        index.config_reader("manual")
+    except BaseException as error:
+        # Rust panics at damage that it did not expect, which is no Exception, nor to be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError(f"the words are damaged: {error}") from error
     return index
 
 

@@ -46,7 +46,9 @@ def read(archive: ZipFile, name: str, source: Source) -> bytes:
 
 def _check(files: list[ZipInfo], name: str) -> None:
     if len(files) > MAX_FILES:
-        raise SourceError(f"{name} has {len(files):,} files in it, more than {MAX_FILES:,}")
+        raise SourceError(
+            f"{name} has {len(files):,} files in it, more than {MAX_FILES:,}: split it"
+        )
     if any(file.flag_bits & 1 for file in files):
         raise SourceError(f"{name} is encrypted: save it without a password first")
     sizes = {file: file.file_size for file in files}
