@@ -6,6 +6,7 @@ text, Markdown or HTML -> elements (plain, markup, page) -> sections -> drafts
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, takewhile
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
@@ -15,24 +16,32 @@ from sessionqa.importers import boilerplate, markup, metadata, page, people, pla
 from sessionqa.importers.decoding import decoded
 from sessionqa.importers.drafts import Block, Draft, Imported, Source
 from sessionqa.importers.elements import MAX_HEADING_CHARS, Element, one_line
-from sessionqa.importers.headings import coded, of_event, track_of
+from sessionqa.importers.headings import SessionHeading, coded, of_event, track_of, without_details
+from sessionqa.importers.recordings import video_of
 from sessionqa.importers.sections import Section, by_line, is_caption, split
 
-_VIDEO_HOSTS = ("youtube.com", "youtu.be", "youtube-nocookie.com", "vimeo.com", "media.ccc.de")
+_RECORDED = re.compile(r"\b(?:recording|recorded|video|watch|replay)\b", re.IGNORECASE)
 _MARKDOWN = re.compile(r"^#{1,6} \S", re.MULTILINE)
 _MARKDOWN_INSIDE = re.compile(r"\]\(\S|\*\*\S|^```", re.MULTILINE)
 _FRONT = re.compile(r"---\n(?P<meta>.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
 _DATED = re.compile(r"(.{2,60}?),? ((?:19|20)\d\d)")
 _MAX_TRACK_CHARS = 80
-# "KubeCon Europe 2024", "Grain Summit 2025", and whatever "we were at".
+_MAX_BY_LINE_CHARS = 300
+_ROW = re.compile(r"^\|\s*([^|\n]+?)\s*\|\s*([^|\n]+?)\s*\|$", re.MULTILINE)
+# "KubeCon Europe 2024", "QCon London ’24", "Grain Summit 2025", and whatever "we were at".
 _CONFERENCE = re.compile(
     r"(?P<event>(?:"
     r"(?<=\bat )[A-Z][\w:&.-]*(?: [A-Z][\w&.-]*){0,3}"
     r"|(?:[A-Z][\w&.-]* )?re:[A-Z]\w+"
-    r"|[A-Z]\w*(?:Conf|Con|Camp|Fest|Expo|World|Days|Summit)"
+    r"|(?:[A-Z]\w*(?:Conf|Con) [+&] )?[A-Z]\w*(?:Conf|Con|Camp|Fest|Expo|World|Days|Summit)"
+    r"(?: (?!(?:Recap|Notes|Talks?|Sessions?|Summar))[A-Z]\w+){0,2}"
     r"|(?:[A-Z][\w&.-]* ){1,3}(?:Summit|Conference|Symposium|Days?|Forum|Congress)"
-    r")(?: (?:Europe|EU|NA|Asia|US|USA|UK|North America))?) (?P<year>(?:19|20)\d\d)\b"
+    r"|(?:Microsoft )?(?:Build|Ignite)|Google (?:Cloud )?Next|Cloud Next|Google I/O|WWDC|FOSDEM"
+    r"|EuroPython|Devoxx|JavaOne|DEF CON|Black Hat|Strange Loop|Dreamforce"
+    r")(?: (?:Europe|EU|NA|Asia|US|USA|UK|North America))?)"
+    r" (?P<year>(?:19|20)\d\d|[’'‘]\d\d)\b"
 )
+_OF_AWS = re.compile(r"re:(?:Invent|Inforce)")
 
 
 @dataclass(slots=True)
@@ -47,6 +56,7 @@ class _Known:
     event: str = ""
     year: int | None = None
     url: str = ""
+    mentioned: str = ""
     video_title: str = ""
 
 
@@ -141,11 +151,11 @@ def _block(element: Element) -> Block:
 
 def _draft(section: Section) -> Draft:
     """A section as a session: the lines that tell of it read, the others its body."""
-    heading = section.heading
-    known = _Known(event=heading.event, year=heading.year)
-    title, named = (heading.title, section.people)
+    heading, named = section.heading, section.people
     if not named and heading.code:
-        title, named = _confirmed(heading.title, section.elements)
+        heading, named = _confirmed(heading, section.elements)
+    known = _Known(event=heading.event, year=heading.year, level=heading.level)
+    known.url = next(filter(None, map(video_of, section.links)), "")
     if named:
         known.speakers, _ = people.in_field(named)
     if heading.event:
@@ -153,9 +163,12 @@ def _draft(section: Section) -> Draft:
     for element in section.elements:
         if not _taken(element, section, known):
             known.blocks.append(_block(element))
+    if known.blocks and boilerplate.is_inner_heading(known.blocks[-1].text):
+        known.blocks.pop()  # what stood below it has gone elsewhere
+    known.speakers = known.speakers or _listed(known.blocks)
     spoken = [block.text for block in known.blocks if block.kind == "paragraph"]
     return Draft(
-        title=title,
+        title=heading.title,
         body=tuple(known.blocks),
         code=heading.code,
         event=known.event,
@@ -164,17 +177,23 @@ def _draft(section: Section) -> Draft:
         level=known.level,
         speakers=known.speakers or people.in_text(spoken),
         services=known.services,
-        url=known.url,
+        url=known.url or known.mentioned,
         video_title=known.video_title,
     )
 
 
-def _confirmed(title: str, elements: Sequence[Element]) -> tuple[str, str]:
-    """A title and the names behind it, if the text below knows them as people too."""
-    bare, named = by_line(title)
+def _confirmed(heading: SessionHeading, elements: Sequence[Element]) -> tuple[SessionHeading, str]:
+    """A heading and the names behind its title.
+
+    They are names if the text below knows them as people too, or the level stands before them.
+    """
+    title, named = by_line(heading.title)
     speakers, _ = people.in_field(named) if named else ((), False)
     below = " ".join(element.text for element in elements)
-    return (bare, named) if people.are_known(speakers, below) else (title, "")
+    bare = without_details(replace(heading, title=title))
+    if named and (bare.title != title or people.are_known(speakers, below)):
+        return bare, named
+    return heading, ""
 
 
 def _taken(element: Element, section: Section, known: _Known) -> bool:
@@ -182,14 +201,37 @@ def _taken(element: Element, section: Section, known: _Known) -> bool:
     if element.kind == "rule" or (not element.text and not element.links):
         return True
     if element.kind == "markdown":
+        rows = [f"{about}: {value}" for about, value in _ROW.findall(element.text)]
+        if sum(map(metadata.is_field, rows)) > 1:
+            for row in rows:
+                _field(row, "", known)
         return False
-    video = next((link for link in element.links if _is_video(link)), "")
+    video = next(filter(None, map(video_of, element.links)), "")
     if is_caption(element.text, section.heading):
         return _caption(element, known, video)
+    if not any(map(str.isalnum, element.text)) and not video:
+        return True  # an emoji, a line of dots
     if video and (element.linked or element.text in element.links or not element.text):
         known.url = known.url or video
         return True
+    if video and _RECORDED.search(element.text):
+        known.mentioned = known.mentioned or video
     return _field(element.text, video, known) or boilerplate.is_site_line(element.text)
+
+
+def _listed(blocks: Sequence[Block]) -> tuple[Speaker, ...]:
+    """The people below a heading "Speakers", or of a line of nothing but names and roles."""
+    for place, block in enumerate(blocks):
+        if block.kind == "heading" and metadata.is_field(f"{block.text.rstrip(':')}: A B"):
+            below = takewhile(lambda one: one.kind in ("item", "paragraph"), blocks[place + 1 :])
+            read = [people.in_field(one.text, alone=one.kind == "item") for one in below]
+            found = takewhile(lambda pair: pair[1], read)
+            return tuple(chain.from_iterable(speakers for speakers, _ in found))
+    first = blocks[0].text if blocks and blocks[0].kind == "paragraph" else "."
+    if len(first) > _MAX_BY_LINE_CHARS or first.endswith((".", "!", "?", "…", ":")):
+        return ()
+    speakers, understood = people.in_field(first)
+    return speakers if understood and all(one.role for one in speakers) else ()
 
 
 def _caption(element: Element, known: _Known, video: str) -> bool:
@@ -223,35 +265,28 @@ def _field(text: str, video: str, known: _Known) -> bool:
         understood = True
     elif about == "event" and (event := _DATED.fullmatch(value)):
         known.event, known.year, understood = event[1], int(event[2]), True
-    elif about in ("video", "url") and (video or _is_video(value)):
-        known.url, understood = known.url or video or value, True
+    elif about in ("video", "url") and (address := video or video_of(value)):
+        known.url, understood = known.url or address, True
     return understood
 
 
-def _is_video(address: str) -> bool:
-    try:
-        parts = urlsplit(address)
-        host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
-    except ValueError:
-        return False
-    return (
-        parts.scheme in ("http", "https")
-        and host in _VIDEO_HOSTS
-        and bool(parts.path.strip("/"))
-        # A channel or a list of recordings is none.
-        and not re.match(r"/(?:playlist|channel/|c/|user/|@)", parts.path)
-    )
-
-
 def _of_one_event(drafts: Sequence[Draft], elements: Sequence[Element], name: str) -> list[Draft]:
-    """The drafts, with the event that the article's title names where they have none; with levels.
+    """The drafts, with the event of the article where they name none; with levels.
 
-    The hundreds of a code are the level at the events of AWS alone.
+    It is the one that the article's title names, else the only one that any of them names. The
+    hundreds of a code are the level at the events of AWS alone.
     """
+    named = {(draft.event, draft.year) for draft in drafts if draft.event}
     event, year = _event_of(elements, name)
+    if not event and len(named) == 1:
+        event, year = named.pop()
     known = [
         draft if draft.event else replace(draft, event=event, year=year or draft.year)
         for draft in drafts
+    ]
+    known = [
+        replace(draft, event=f"AWS {draft.event}") if _OF_AWS.fullmatch(draft.event) else draft
+        for draft in known
     ]
     return [
         replace(draft, level=_level_of(draft.code))
@@ -264,11 +299,17 @@ def _of_one_event(drafts: Sequence[Draft], elements: Sequence[Element], name: st
 def _event_of(elements: Sequence[Element], name: str) -> tuple[str, int | None]:
     """The event and year that the title names; none where it names none, or several."""
     top = next((one.text for one in elements if one.kind != "rule" and one.text), "")
-    for title in (top if len(top) <= 200 else "", name):
-        found = {(one["event"], int(one["year"])) for one in _CONFERENCE.finditer(title)}
+    heading = next((one.text for one in elements if one.kind == "heading"), "")
+    for title in (top if len(top) <= 200 else "", heading, name):
+        found = {(one["event"], _year(one["year"])) for one in _CONFERENCE.finditer(title)}
         if len(found) == 1:
             return found.pop()
     return "", None
+
+
+def _year(written: str) -> int:
+    """2024 of "2024" and of "’24"."""
+    return int(written) if written.isdigit() else 2000 + int(written[1:])
 
 
 def _level_of(code: str) -> int | None:

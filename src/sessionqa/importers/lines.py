@@ -9,6 +9,8 @@ from sessionqa.importers.metadata import is_field
 
 _ENDS_SENTENCE = re.compile(r"[.!?…:][\"'”’)\]]*$")
 
+# "Room: Hall 2", of whatever else than what is read from such lines.
+_LABELLED = re.compile(r"[A-Z][A-Za-z]*(?: [A-Za-z]+){0,3}: \S")
 _HYPHEN = re.compile(r"\w-$")
 # "front- and back-end" has a space behind its hyphen.
 _GOES_ON = re.compile(r"(?!(?:and|or|to|nor|und|oder|bis)\b)\w")
@@ -18,16 +20,17 @@ _WIDEST = 130
 _MOST_LINES = 6
 
 
-def paragraphs(lines: Sequence[str]) -> Iterator[str]:
+def paragraphs(lines: Sequence[str], widest: int = 0) -> Iterator[str]:
     """The paragraphs that these lines make; a wrapped line goes on in the next one.
 
     A session's heading, and a line such as "Speakers: ...", stand alone even where no empty line
-    follows them.
+    follows them. Where lines are not wrapped, `widest` is the length of the
+    text's longest, and a line that ends a sentence ends a paragraph.
     """
     width = max(map(len, lines), default=0)
     start = 0
     while start < len(lines):
-        end = _end(lines, start, width)
+        end = _end(lines, start, width, widest)
         yield joined(lines[start:end])
         start = end
 
@@ -41,22 +44,28 @@ def joined(lines: Sequence[str]) -> str:
     return text
 
 
-def _end(lines: Sequence[str], start: int, width: int) -> int:
+def _end(lines: Sequence[str], start: int, width: int, widest: int) -> int:
     """Where the paragraph that begins at `start` ends."""
     first = lines[start]
-    if is_field(first):
+    if is_field(first) or _is_labelled(lines[start : start + 2]):
         return _next_deliberate(lines, start, width)
     if _is_heading(lines, start, width):
         return _end_of_heading(lines, start, width)
     for place in range(start + 1, len(lines)):
-        if _stands_alone(lines, place, width):
+        if _stands_alone(lines, place, width, widest):
             return place
     return len(lines)
 
 
+def _is_labelled(pair: Sequence[str]) -> bool:
+    """Whether two lines each tell one thing, "Room: Hall 2" and "Level: 300" say."""
+    return len(pair) == 2 and all(_LABELLED.match(line) or is_field(line) for line in pair)
+
+
 def _next_deliberate(lines: Sequence[str], start: int, width: int) -> int:
     for place in range(start + 1, len(lines)):
-        if _deliberate(lines[place - 1], lines[place], width) or is_field(lines[place]):
+        line = lines[place]
+        if _deliberate(lines[place - 1], line, width) or is_field(line) or _LABELLED.match(line):
             return place
     return len(lines)
 
@@ -91,10 +100,12 @@ def _is_title(text: str) -> bool:
     return len(text) <= MAX_HEADING_CHARS and not re.search(r"[.!:;]\W*$", text)
 
 
-def _stands_alone(lines: Sequence[str], place: int, width: int) -> bool:
+def _stands_alone(lines: Sequence[str], place: int, width: int, widest: int) -> bool:
     before, line = lines[place - 1], lines[place]
     if not _ENDS_SENTENCE.search(before):
         return False
+    if widest:
+        return _deliberate(before, line, widest)
     if not _deliberate(before, line, width):
         return False
     return is_field(line) or coded(line, strict=True) is not None

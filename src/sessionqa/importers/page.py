@@ -23,7 +23,8 @@ _ROLES = frozenset(
 # Words of a class or an id.
 _FRAME = frozenset(
     "ad ads advert advertisement advertisements addtoany author authors breadcrumb breadcrumbs "
-    "byline call-to-action comment comments consent cookie cookies copyright cta disqus footer "
+    "byline catlinks editsection label-list likes mw-jump-link printfooter "
+    "call-to-action comment comments consent cookie cookies copyright cta disqus footer "
     "gdpr jp-relatedposts masthead menu metabar modal nav navbar "
     "navigation newsletter noprint pager "
     "pagination paywall popup post-meta entry-meta article-meta post-tags promo promotion "
@@ -38,12 +39,20 @@ _BLOCKS = frozenset(
     "ol p pre section summary table "
     "tbody td tfoot th thead tr ul".split()
 )
+# What holds footnotes.
+_NOTES = frozenset(("footnotes", "endnotes", "references", "footnotes-list"))
 _BOLD = frozenset(("b", "strong"))
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_EMBEDDED = re.compile(
-    r"(?:https?:)?//(?:www\.)?youtube(?:-nocookie)?\.com/embed/(?P<id>[\w-]+)", re.IGNORECASE
+# What shows a recording within a page, and where the recording has a page of its own.
+_EMBEDDED = (
+    (
+        re.compile(r"(?:https?:)?//(?:www\.)?youtube(?:-nocookie)?\.com/embed/([\w-]+)", re.I),
+        "https://www.youtube.com/watch?v=",
+    ),
+    (re.compile(r"(?:https?:)?//player\.vimeo\.com/video/(\d+)", re.I), "https://vimeo.com/"),
 )
-_ANCHORS = frozenset(("", "#", "¶", "§", "🔗", "⚓"))
+_ANCHORS = frozenset(("", "#", "¶", "§", "🔗", "⚓", "↑", "^", "↩", "↩︎", "↩️"))
+_BULLET = re.compile(r"[·•▪‣◦●∙]\s+(?=\S)")
 
 
 def elements(html: str, name: str = "the page") -> Iterator[Element]:
@@ -54,7 +63,7 @@ def elements(html: str, name: str = "the page") -> Iterator[Element]:
     root = _parsed(html, name)
     if root is None:
         return
-    yield from _Flow(_frames(root)).read(root)
+    yield from _Flow(_frames(root), _notes(root)).read(root)
 
 
 def title(html: str, name: str = "the page") -> str:
@@ -97,6 +106,17 @@ def _frames(root: "_Element") -> "set[_Element]":
             walk.skip_subtree()
         inside.append(str(node.tag))
     return frames
+
+
+def _notes(root: "_Element") -> "dict[str, _Element]":
+    """The footnotes of a page, by their ids."""
+    return {
+        str(note.get("id")): note
+        for node in root.iter("section", "div", "ol", "ul")
+        if node.get("role") == "doc-endnotes" or _words(node) & _NOTES
+        for note in node.iter("li", "p", "div")
+        if note.get("id") and note is not node
+    }
 
 
 def _weights(root: "_Element") -> "dict[_Element, int]":
@@ -144,12 +164,25 @@ def _may_be_frame(node: "_Element", tag: str) -> bool:
 
 
 def _is_anchor(node: "_Element", tag: str) -> bool:
-    """Whether it is what a heading offers to link to it."""
-    return (
-        tag == "a"
-        and (node.get("href") or "").startswith("#")
-        and one_line("".join(node.itertext())) in _ANCHORS
-    )
+    """Whether it is what a heading offers to link to it, or the mark of a footnote."""
+    if tag not in ("a", "sup"):
+        return False
+    link = _link_of(node)
+    text = one_line("".join(node.itertext()))
+    if tag == "sup" or node.find("sup") is not None:
+        return link is not None and _leads_within(link) and not text.strip("[]*†‡0123456789")
+    return _leads_within(node) and text in _ANCHORS
+
+
+def _link_of(node: "_Element") -> "_Element | None":
+    """The only link that a node is or holds; none where it holds several."""
+    links = list(node.iter("a"))
+    return links[0] if len(links) == 1 else None
+
+
+def _leads_within(link: "_Element") -> bool:
+    """Whether it leads to a place of a page: of this one, whose address a saved page has too."""
+    return "#" in (link.get("href") or "")
 
 
 def _is_hidden(node: "_Element") -> bool:
@@ -163,11 +196,10 @@ def _is_contents(node: "_Element", tag: str) -> bool:
     links = node.findall(".//a")
     inside = sum(len(one_line("".join(link.itertext()))) for link in links)
     text = len(one_line("".join(node.itertext()))) if links else 0
-    return (
-        bool(links)
-        and all((link.get("href") or "").startswith("#") for link in links)
-        and inside >= 0.8 * text
-    )
+    pages = {(link.get("href") or "").split("#")[0] for link in links}
+    # A saved page has its own address before the #, as others may have where there is one link.
+    within = all(map(_leads_within, links)) and len(pages) == 1 and (len(links) > 1 or "" in pages)
+    return bool(links) and within and inside >= 0.8 * text
 
 
 def _words(node: "_Element") -> set[str]:
@@ -184,8 +216,10 @@ def _words(node: "_Element") -> set[str]:
 class _Flow:
     """Text as it comes, gathered to lines and the lines to elements."""
 
-    def __init__(self, frames: "set[_Element]") -> None:
+    def __init__(self, frames: "set[_Element]", notes: "dict[str, _Element]") -> None:
         self._frames = frames
+        self._notes = notes
+        self._noted: list[_Element] = []
         self._runs: list[tuple[str, bool, bool]] = []
         self._lines: list[tuple[str, bool, bool]] = []
         self._links: list[str] = []
@@ -202,6 +236,7 @@ class _Flow:
             tag = str(node.tag)
             if event == "start":
                 if node in self._frames:
+                    self._note(node)
                     walk.skip_subtree()
                     continue
                 if tag in _BLOCKS:
@@ -255,10 +290,11 @@ class _Flow:
 
     def _embedded(self, node: "_Element") -> Iterator[Element]:
         source = node.get("src") or node.get("data-src") or ""
-        if found := _EMBEDDED.match(source):
-            yield from self._flush()
-            address = f"https://www.youtube.com/watch?v={found['id']}"
-            yield Element(one_line(node.get("title") or ""), links=(address,), linked=True)
+        for pattern, place in _EMBEDDED:
+            if found := pattern.match(source):
+                yield from self._flush()
+                title = one_line(node.get("title") or "")
+                yield Element(title, links=(f"{place}{found[1]}",), linked=True)
 
     def _fenced(self, node: "_Element") -> str:
         text = "".join(self._texts(node, "\n")).strip("\n")
@@ -307,7 +343,21 @@ class _Flow:
         self._lines.append((text, bold, linked))
         self._runs = []
 
+    def _note(self, mark: "_Element") -> None:
+        """Takes the footnote that a mark leads to out of the list at the end."""
+        link = _link_of(mark)
+        note = None if link is None else self._notes.get((link.get("href") or "").split("#")[-1])
+        if note is not None and note not in self._frames:
+            self._noted.append(one_line("".join(self._texts(note, " "))))
+            self._frames.add(note)
+
     def _flush(self) -> Iterator[Element]:
+        """The elements of the block that ends here, and what its footnotes say."""
+        yield from self._block()
+        noted, self._noted = self._noted, []
+        yield from (Element(text) for text in noted if text)
+
+    def _block(self) -> Iterator[Element]:
         """The elements of the block that ends here."""
         if not self._runs and not self._lines:
             return
@@ -338,7 +388,10 @@ def _paragraphs(lines: list[tuple[str, bool, bool]], links: tuple[str, ...]) -> 
             continue
         for paragraph in paragraphs([one for one, _ in plain]):
             whole = all(one for text_, one in plain if text_ in paragraph)
-            yield Element(paragraph, links=links, linked=whole)
+            if bullet := _BULLET.match(paragraph):
+                yield Element(paragraph[bullet.end() :], "item", 0, links, whole)
+            else:
+                yield Element(paragraph, links=links, linked=whole)
         plain = []
         if text:
             yield in_bold(text, links, linked)
