@@ -1,5 +1,7 @@
 """What stands around and inside the sessions of an article: read, kept or left out."""
 
+import textwrap
+
 import pytest
 
 from sessionqa.datatypes import Speaker
@@ -283,9 +285,28 @@ def test_lines_of_a_text_that_is_not_wrapped_are_paragraphs() -> None:
     ]
     (draft,) = drafts_of("\n".join(["RYE210: Sowing", *lines]), "txt")
     assert texts(draft) == lines
-    lines += ["Nobody knows how", "old."]
-    (wrapped,) = drafts_of("\n".join(["RYE210: Sowing", *lines]), "txt")
-    assert texts(wrapped) == [" ".join(lines)]
+    # In a text of wrapped lines such lines are of one paragraph.
+    text = " ".join(lines * 5)
+    (wrapped,) = drafts_of("\n".join(["RYE210: Sowing", "", *textwrap.wrap(text, 60)]), "txt")
+    assert texts(wrapped) == [text]
+
+
+def test_a_page_copied_as_lines() -> None:
+    drafts = drafts_of(
+        "Home\nAbout\nGrainConf 2025 in short\nTwo talks, one of them about frost.\n"
+        "RYE210: Sowing\nSow late, says the almanac, and never on a Friday or in a frost.\n"
+        "GrainConf 2025 - Sowing (RYE210)\nRYE211: Reaping\nReap early. Rye shatters.\n"
+        "GrainConf 2025 - Reaping (RYE211)\nShare this\nMore stories\nRYE110: Seeds\nSmall.\n",
+        "txt",
+    )
+    assert [(one.code, texts(one)) for one in drafts] == [
+        ("RYE210", ["Sow late, says the almanac, and never on a Friday or in a frost."]),
+        ("RYE211", ["Reap early. Rye shatters."]),
+    ]
+    assert [one.video_title for one in drafts] == [
+        "GrainConf 2025 - Sowing (RYE210)",
+        "GrainConf 2025 - Reaping (RYE211)",
+    ]
 
 
 def test_footnotes_stand_below_what_they_are_about() -> None:
@@ -336,3 +357,56 @@ def test_links_to_other_pages_are_no_table_of_contents() -> None:
         "html",
     )
     assert [texts(one) for one in drafts] == [["Late.", "A book"], ["So."]]
+
+
+def test_a_paragraph_that_ends_with_a_caption_is_not_lost() -> None:
+    text = "Sow late, they say. GrainConf 2025 - Sowing (RYE210)"
+    first, second = drafts_of(
+        f"RYE210: Sowing\n\n{text}\n\nRYE211: Reaping\n\nReap early.\n", "txt"
+    )
+    assert [texts(first), texts(second)] == [[text], ["Reap early."]]
+
+
+@pytest.mark.parametrize(
+    ("content", "suffix", "codes"),
+    [
+        ("## RYE210\n\n### Sowing\n\nLate.\n\n## RYE211\n\n### Reaping\n\nEarly.\n", "md", None),
+        (
+            "<p>RYE210</p><h4>Sowing</h4><p>Late.</p><p>[RYE211]</p><h4>Reaping</h4><p>Early.</p>",
+            "html",
+            None,
+        ),
+        (
+            "## Sowing {#sow}\n\nTalk by Ada Byrne.\n\nLate.\n\n## Reaping {.x lang=en}\n\nTalk by "
+            "Bo Lind.\n\nEarly.\n",
+            "md",
+            ["", ""],
+        ),
+        (
+            "#+TITLE: Rye\n#+DATE: today\n* Talks\n** RYE210: Sowing\nLate.\n"
+            "** RYE211: Reaping\nEarly.\n",
+            "txt",
+            None,
+        ),
+        (
+            "<h2>RYE210: Sowing</h2><p>Late.</p><time>Tue 9:30</time><h2>RYE211: Reaping</h2>"
+            "<p>Early.</p>",
+            "html",
+            None,
+        ),
+    ],
+)
+def test_titles_beside_codes_anchors_stars_and_times(
+    content: str, suffix: str, codes: list[str] | None
+) -> None:
+    first, second = drafts_of(content, suffix)
+    assert [first.code, second.code] == (codes or ["RYE210", "RYE211"])
+    assert [first.title, second.title] == ["Sowing", "Reaping"]
+    assert [texts(first)[-1], texts(second)[-1]] == ["Late.", "Early."]
+
+
+def test_a_code_above_its_notes_keeps_them() -> None:
+    content = "<h2>RYE210</h2><h3>Key takeaways</h3><p>Sow late.</p>"
+    (draft,) = drafts_of(content, "html")
+    assert "Key takeaways" in texts(draft)
+    assert "Sow late." in texts(draft)

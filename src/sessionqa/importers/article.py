@@ -4,7 +4,7 @@ text, Markdown or HTML -> elements (plain, markup, page) -> sections -> drafts
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, takewhile
 from pathlib import PurePath
@@ -16,7 +16,15 @@ from sessionqa.importers import boilerplate, markup, metadata, page, people, pla
 from sessionqa.importers.decoding import decoded
 from sessionqa.importers.drafts import Block, Draft, Imported, Source
 from sessionqa.importers.elements import MAX_HEADING_CHARS, Element, one_line
-from sessionqa.importers.headings import SessionHeading, coded, of_event, track_of, without_details
+from sessionqa.importers.headings import (
+    SessionHeading,
+    coded,
+    is_code,
+    is_time,
+    of_event,
+    track_of,
+    without_details,
+)
 from sessionqa.importers.recordings import video_of
 from sessionqa.importers.sections import Section, by_line, is_caption, split
 
@@ -68,6 +76,7 @@ def read(source: Source) -> Imported:
     """
     text = decoded(source)
     elements, name = _elements(text, source)
+    elements = list(_with_codes(elements))
     found = split(elements)
     if not found.sections:
         return Imported([_whole(elements, name, source)], ["no session's heading: kept as one"])
@@ -91,6 +100,37 @@ def _elements(text: str, source: Source) -> tuple[list[Element], str]:
     )
     read_as = markup.elements if is_markdown else plain.elements
     return list(read_as(text.removeprefix("\ufeff"))), name
+
+
+def _with_codes(elements: Sequence[Element]) -> Iterator[Element]:
+    """The elements, with a code that stands alone set before the heading that follows it."""
+    code: Element | None = None
+    for element in elements:
+        if code is not None and _names_session(element):
+            level = min(element.rank, code.level or element.rank)
+            text = f"{code.text}: {element.text}"
+            yield Element(text, "heading", level, (*code.links, *element.links))
+            code = None
+            continue
+        if code is not None:
+            yield code
+        code = (
+            element if element.kind in ("heading", "paragraph") and is_code(element.text) else None
+        )
+        if code is None:
+            yield element
+    if code is not None:
+        yield code
+
+
+def _names_session(element: Element) -> bool:
+    """Whether a heading below a code may be the title that belongs to it."""
+    return (
+        element.kind == "heading"
+        and coded(element.text, strict=False) is None
+        and not boilerplate.is_inner_heading(element.text)
+        and not boilerplate.is_edge_heading(element.text)
+    )
 
 
 def _without_front(text: str) -> tuple[str, str]:
@@ -163,6 +203,8 @@ def _draft(section: Section) -> Draft:
     for element in section.elements:
         if not _taken(element, section, known):
             known.blocks.append(_block(element))
+    if known.blocks and is_time(known.blocks[-1].text):
+        known.blocks.pop()  # when the next one begins
     if known.blocks and boilerplate.is_inner_heading(known.blocks[-1].text):
         known.blocks.pop()  # what stood below it has gone elsewhere
     known.speakers = known.speakers or _listed(known.blocks)
@@ -227,7 +269,7 @@ def _listed(blocks: Sequence[Block]) -> tuple[Speaker, ...]:
             read = [people.in_field(one.text, alone=one.kind == "item") for one in below]
             found = takewhile(lambda pair: pair[1], read)
             return tuple(chain.from_iterable(speakers for speakers, _ in found))
-    first = blocks[0].text if blocks and blocks[0].kind == "paragraph" else "."
+    first = blocks[0].text if blocks and blocks[0].kind in ("paragraph", "heading") else "."
     if len(first) > _MAX_BY_LINE_CHARS or first.endswith((".", "!", "?", "…", ":")):
         return ()
     speakers, understood = people.in_field(first)

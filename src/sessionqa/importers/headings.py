@@ -11,9 +11,8 @@ _NUMBERED = re.compile(r"(?:(?:#?\d{1,3}[.):]|#\d{1,3})\s+|\d\ufe0f?\u20e3\s*)(?
 _DAY = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?"
 # 10:30, 10:30 am, 10.30 am and 10 am; 1.29 is a version.
 _CLOCK = r"\d{1,2}(?::\d\d(?:\s?[ap]\.?m\b\.?)?|(?:\.\d\d)?\s?[ap]\.?m\b\.?)"
-_TIMED = re.compile(
-    rf"(?:{_DAY}\b[.,]?\s*)?{_CLOCK}(?:\s?[-–—]\s?{_CLOCK})?\s*[:|–—-]?\s+(?=\S)", re.IGNORECASE
-)
+_WHEN = rf"(?:{_DAY}\b[.,]?\s*)?{_CLOCK}(?:\s?[-–—]\s?{_CLOCK})?"
+_TIMED = re.compile(rf"{_WHEN}\s*[:|–—-]?\s+(?=\S)", re.IGNORECASE)
 # (Tuesday, 10:30, Hall 2); "Black Friday" and "Friday deploys" are none.
 _TIME = re.compile(
     rf"{_DAY}\.?(?:$|,|\s+(?:at\b|\d)).*|(?:.*[\s,])?{_CLOCK}(?!\w).*", re.IGNORECASE
@@ -36,6 +35,8 @@ _LEADING = re.compile(
 _TRAILING = re.compile(
     rf"(?P<title>\S.*?)\s*(?:[\[(](?P<in>{_CODE})[\])]|\s[|–—-]\s*(?P<end>{_CODE}))"
 )
+# A text that ends with a title is none.
+_SENTENCE_INSIDE = re.compile(r"\w{3}[.] +[A-Z]")
 # Session 12: Title
 _ORDINAL = re.compile(
     rf"(?P<kind>(?i:{_KIND}))\s+(?:#|(?i:no\.?\s*))?(?P<number>\d{{1,4}})\s*[:|.–—-]\s*(?P<title>\S.*)"
@@ -76,6 +77,16 @@ def unnumbered(text: str) -> str:
     return _undecorated(_NUMBERED.sub("", bare, count=1)) if _NUMBERED.match(bare) else bare
 
 
+def is_time(text: str) -> bool:
+    """Whether it is a time of day, with or without the day, and nothing else."""
+    return re.fullmatch(_WHEN, text, re.IGNORECASE) is not None
+
+
+def is_code(text: str) -> bool:
+    """Whether it is a session's code, and nothing else."""
+    return re.fullmatch(rf"[\[(]?{_CODE}[\])]?", text) is not None and _is_code(text.strip("[]()"))
+
+
 def is_numbered(text: str) -> bool:
     """Whether a heading has the number of an item in a list."""
     return _NUMBERED.match(_undecorated(text)) is not None
@@ -108,7 +119,7 @@ def coded(text: str, strict: bool) -> SessionHeading | None:
     if len(text) > MAX_HEADING_CHARS or (strict and text.endswith((".", ",", ";", ":"))):
         return None
     bare = _TIMED.sub("", unnumbered(text), count=1)
-    return _numbered(text, bare, strict) or _led(text, bare, strict) or _trailed(text, bare)
+    return _numbered(text, bare, strict) or _led(text, bare, strict) or _trailed(text, bare, strict)
 
 
 def _numbered(text: str, bare: str, strict: bool) -> SessionHeading | None:
@@ -128,8 +139,10 @@ def _led(text: str, bare: str, strict: bool) -> SessionHeading | None:
     return without_details(_heading(text, found["lead"], found["title"], trailing=False))
 
 
-def _trailed(text: str, bare: str) -> SessionHeading | None:
+def _trailed(text: str, bare: str, strict: bool) -> SessionHeading | None:
     found = _TRAILING.fullmatch(bare)
+    if strict and found and _SENTENCE_INSIDE.search(found["title"]):
+        return None
     code = found["in"] or found["end"] if found else ""
     if found is None or not _is_code(code):
         return None

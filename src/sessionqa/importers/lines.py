@@ -20,19 +20,37 @@ _WIDEST = 130
 _MOST_LINES = 6
 
 
-def paragraphs(lines: Sequence[str], widest: int = 0) -> Iterator[str]:
+def paragraphs(lines: Sequence[str]) -> Iterator[str]:
     """The paragraphs that these lines make; a wrapped line goes on in the next one.
 
     A session's heading, and a line such as "Speakers: ...", stand alone even where no empty line
-    follows them. Where lines are not wrapped, `widest` is the length of the
-    text's longest, and a line that ends a sentence ends a paragraph.
+    follows them.
     """
     width = max(map(len, lines), default=0)
     start = 0
     while start < len(lines):
-        end = _end(lines, start, width, widest)
+        end = _end(lines, start, width)
         yield joined(lines[start:end])
         start = end
+
+
+def unwrapped(lines: Sequence[str], widest: int) -> Iterator[str]:
+    """The paragraphs of a text in which each is a line; the longest line has `widest` characters.
+
+    A line that may have been ended for want of room is looked at as if it were wrapped.
+    """
+    start = 0
+    for place in range(1, len(lines) + 1):
+        if place < len(lines) and not _ends_paragraph(lines[place - 1], lines[place], widest):
+            continue
+        yield from paragraphs(lines[start:place])
+        start = place
+
+
+def _ends_paragraph(before: str, line: str, widest: int) -> bool:
+    if _ENDS_SENTENCE.search(before) and (is_field(line) or coded(line, strict=True)):
+        return True
+    return not line[:1].islower() and _deliberate(before, line, widest)
 
 
 def joined(lines: Sequence[str]) -> str:
@@ -44,7 +62,7 @@ def joined(lines: Sequence[str]) -> str:
     return text
 
 
-def _end(lines: Sequence[str], start: int, width: int, widest: int) -> int:
+def _end(lines: Sequence[str], start: int, width: int) -> int:
     """Where the paragraph that begins at `start` ends."""
     first = lines[start]
     if is_field(first) or _is_labelled(lines[start : start + 2]):
@@ -52,7 +70,7 @@ def _end(lines: Sequence[str], start: int, width: int, widest: int) -> int:
     if _is_heading(lines, start, width):
         return _end_of_heading(lines, start, width)
     for place in range(start + 1, len(lines)):
-        if _stands_alone(lines, place, width, widest):
+        if _stands_alone(lines, place, width):
             return place
     return len(lines)
 
@@ -100,12 +118,10 @@ def _is_title(text: str) -> bool:
     return len(text) <= MAX_HEADING_CHARS and not re.search(r"[.!:;]\W*$", text)
 
 
-def _stands_alone(lines: Sequence[str], place: int, width: int, widest: int) -> bool:
+def _stands_alone(lines: Sequence[str], place: int, width: int) -> bool:
     before, line = lines[place - 1], lines[place]
     if not _ENDS_SENTENCE.search(before):
         return False
-    if widest:
-        return _deliberate(before, line, widest)
     if not _deliberate(before, line, width):
         return False
     return is_field(line) or coded(line, strict=True) is not None

@@ -17,6 +17,8 @@ _MARK = re.compile(r"\[\^([^\]\s]+)\]")
 _NOTE = re.compile(
     r"^\[\^(?P<name>[^\]\s]+)\]:[ \t]+(?P<text>\S.*(?:\n(?:[ \t]+\S.*))*)\n?", re.MULTILINE
 )
+# {#anchor .class width=60%}: what Pandoc reads behind a heading or a picture.
+_ATTRIBUTES = re.compile(r"\s*\{:?\s*(?:(?:[#.][\w:.-]+|[\w-]+=[^\s{}]+)\s*)+\}$")
 # > [!tip] Title: what Obsidian and GitHub make a box of.
 _CALLOUT = re.compile(r"\[!\w+\][+-]?\s*")
 _LINK = re.compile(r"https?://[^\s<>\"')\]]+")
@@ -92,7 +94,7 @@ def _of_inline(tokens: Sequence["Token"], level: int, item: bool) -> Iterator[El
     if level or item:
         text = one_line(" ".join("".join(text for text, _, _ in run) for run in runs))
         linked = bool(text) and _all(runs, 2)
-        if text:
+        if text := _ATTRIBUTES.sub("", text):
             yield Element(text, "heading" if level else "item", level, links, linked)
         return
     plain: list[str] = []
@@ -114,6 +116,8 @@ def _joined(
     lines: Sequence[str], links: tuple[str, ...], linked: bool = False
 ) -> Iterator[Element]:
     for text in paragraphs(lines):
+        if _ATTRIBUTES.fullmatch(text):
+            continue
         if tag := _TAG.fullmatch(text):
             yield from _of_tag(tag)
         else:

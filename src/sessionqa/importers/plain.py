@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from sessionqa.importers.elements import MAX_HEADING_CHARS, Element, one_line
-from sessionqa.importers.lines import joined, paragraphs
+from sessionqa.importers.lines import joined, paragraphs, unwrapped
 
 _MARKED = re.compile(r"(#{1,6})\s+(\S.*?)(?:\s+#+)?")
 _FRAMED = re.compile(r"(={2,}|\*{2,}|~{2,}|_{2,})\s*(\S.*?)\s*\1")
@@ -13,17 +13,20 @@ _ITEM = re.compile(r"\s*(?:[-*+•‣◦▪●–—]|\d{1,3}[.)])\s+(?=\S)")
 _LINK = re.compile(r"https?://[^\s<>\"')\]]+")
 
 
+_ORG = re.compile(r"\s*#\+\w+:")
 # What ends an e-mail: a few lines, and no sentence.
 _SIGNATURE = re.compile(r"^-- ?\n(?:[^\n]{0,79}[^\s.!?:]\n?){1,6}\s*\Z", re.MULTILINE)
-# A line that goes on in the next one, in the middle of a sentence.
-_WRAPPED = re.compile(r"[\w,][ \t]*\n[ \t]*([^\W\d_])")
+# A line that goes on in the next one, in the middle of a sentence; and one that ends with one.
+_GOES_ON = re.compile(r"[^\n]{29}[\w,][ \t]*\n[ \t]*([^\W\d_])")
+_ENDED = re.compile(r"[.!?…][\"'”’)\]]*[ \t]*\n[ \t]*\S")
 
 
 def elements(text: str) -> Iterator[Element]:
     """The elements of a plain text, in their order."""
-    text = _SIGNATURE.sub("", text)
-    wrapped = any(map(str.islower, _WRAPPED.findall(text)))
-    widest = 0 if wrapped else max(map(len, text.split("\n")))
+    text = _SIGNATURE.sub("", _without_org(text))
+    going_on = sum(map(str.islower, _GOES_ON.findall(text)))
+    is_wrapped = going_on > len(_ENDED.findall(text))
+    widest = 0 if is_wrapped else max(map(len, text.split("\n")))
     block: list[str] = []
     for line in [*text.split("\n"), ""]:
         if line.strip():
@@ -31,6 +34,15 @@ def elements(text: str) -> Iterator[Element]:
         elif block:
             yield from _of_block(block, widest)
             block = []
+
+
+def _without_org(text: str) -> str:
+    """A text of Org mode with # for its stars, and without its settings but the title."""
+    if not _ORG.match(text):
+        return text
+    text = re.sub(r"^#\+title:[ \t]*(?=\S)", "# ", text, flags=re.MULTILINE | re.IGNORECASE)
+    text = re.sub(r"^#\+\w+:.*$", "", text, flags=re.MULTILINE)
+    return re.sub(r"^(\*{1,6})(?= \S)", lambda stars: "#" * len(stars[1]), text, flags=re.MULTILINE)
 
 
 def _of_block(block: Sequence[str], widest: int) -> Iterator[Element]:
@@ -103,7 +115,7 @@ def _of_part(part: Sequence[str], in_list: bool, widest: int) -> Iterator[Elemen
         text = joined(lines)
         yield Element(text, "item", links=tuple(_LINK.findall(text)))
         return
-    for text in paragraphs(lines, widest):
+    for text in unwrapped(lines, widest) if widest else paragraphs(lines):
         links = tuple(_LINK.findall(text))
         yield Element(text, links=links, linked=text in links)
 

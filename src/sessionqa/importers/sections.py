@@ -26,6 +26,7 @@ _ANNOUNCED = re.compile(
 )
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _MIN_CARD_WORDS = 4
+_MAX_TEASER_CHARS = 200
 # "In this session A described", "The speaker measured"
 _TOLD_OF = re.compile(
     r"\b(?:the|this|her|his|their|two|both) (?:talks?|session|speakers?|presenters?|keynote"
@@ -113,7 +114,7 @@ def _coded_heads(elements: Sequence[Element]) -> list[_Head]:
         if element.kind in ("heading", "paragraph", "item")
         and (heading := coded(element.text, strict=element.kind != "heading" or element.level > 6))
     ]
-    found = _without_others(found, elements)
+    found = _without_teasers(_without_others(found, elements), elements)
     found = _without_captions(_without_listed(_without_doubtful(found)), elements)
     found = _of_best_kind(_without_contents(found, elements), elements)
     kept = _without_inner(found)
@@ -142,6 +143,27 @@ def _without_others(found: list[_Head], elements: Sequence[Element]) -> list[_He
         if place in heads and not above and not is_card:
             kept.append(heads[place])
     return kept
+
+
+def _without_teasers(found: list[_Head], elements: Sequence[Element]) -> list[_Head]:
+    """Without those below a line such as "Related posts", if they head no more than a teaser."""
+    start = next(
+        (
+            place
+            for place, one in enumerate(elements)
+            if one.kind == "paragraph"
+            and boilerplate.is_of_others(one.text)
+            and any(head.place < place for head in found)
+        ),
+        len(elements),
+    )
+    heads = [head for head in found if head.place > start]
+    ends = [*(head.place for head in heads[1:]), len(elements)]
+    for head, end in zip(heads, ends, strict=False):
+        below = [one for one in elements[head.place + 1 : end] if _is_text(one)]
+        if len(below) > 1 or any(len(one.text) > _MAX_TEASER_CHARS for one in below):
+            return found
+    return [head for head in found if head.place < start]
 
 
 def _is_card(element: Element) -> bool:
