@@ -210,6 +210,8 @@ def test_talks_of_a_year_without_codes(heads: tuple[str, str]) -> None:
         ("Ada Byrne presented this talk together with Bo Lind.", "Ada Byrne; Bo Lind"),
         ("Ada Byrne gave the talk with Bo Lind, an engineer.", "Ada Byrne; Bo Lind: engineer"),
         ("In this talk Ada Byrne described yeast.", "Ada Byrne"),
+        ("In this talk, Ada Byrne, CTO of Oven, kneaded.", "Ada Byrne: CTO of Oven"),
+        ("In this talk, Rye Bread, a classic, returned.", ""),
         # With a thing, of a team, or of something that is no talk.
         ("Ada Byrne gave the talk with Sourdough Express.", "Ada Byrne"),
         ("Led by Ada Byrne, the bakery grew.", ""),
@@ -410,3 +412,14 @@ def test_a_code_above_its_notes_keeps_them() -> None:
     (draft,) = drafts_of(content, "html")
     assert "Key takeaways" in texts(draft)
     assert "Sow late." in texts(draft)
+
+
+def test_an_address_and_fields_with_emoji_below_a_heading_are_no_title() -> None:
+    (draft,) = drafts_of(f"3) RYE210 - Sowing late\n   {VIDEO}\n\n   Late.\n", "txt")
+    assert (draft.title, draft.url, texts(draft)) == ("Sowing late", VIDEO, ["Late."])
+    (draft,) = drafts_of(
+        f"## RYE210: Sowing\n**👩‍🌾 Presenters:** Ada Byrne, Bo Lind\n🎚️ Level: 300\n"
+        f"▶️ Recording: {VIDEO}\n\nLate.\n"
+    )
+    assert [one.name for one in draft.speakers] == ["Ada Byrne", "Bo Lind"]
+    assert (draft.level, draft.url, texts(draft)) == (300, VIDEO, ["Late."])

@@ -98,20 +98,27 @@ def _is_heading(lines: Sequence[str], place: int, width: int) -> bool:
 
 def _end_of_heading(lines: Sequence[str], start: int, width: int) -> int:
     rest = lines[start : start + _MOST_LINES + 1]
-    alone = not any(is_field(line) or coded(line, strict=True) for line in rest[1:])
+    alone = not any(_is_other(line) for line in rest[1:])
     if alone and len(rest) <= _MOST_LINES and _is_title(" ".join(rest)):
         return len(lines)
     most = min(len(lines), start + _MOST_LINES)
     end = start + 1
     while end < most and not _deliberate(lines[end - 1], lines[end], width):
+        if _is_other(lines[end]):
+            return end
         end += 1
     if end < most and _is_title(" ".join(lines[start:end])):
         return end
     # A title is wrapped within a phrase; a text begins with a capital.
     end = start + 1
-    while end < most and lines[end][:1].islower():
+    while end < most and lines[end][:1].islower() and not _is_other(lines[end]):
         end += 1
     return end
+
+
+def _is_other(line: str) -> bool:
+    """Whether a line cannot be more of the title above it."""
+    return "://" in line or is_field(line) or coded(line, strict=True) is not None
 
 
 def _is_title(text: str) -> bool:

@@ -57,10 +57,15 @@ _ACTIVE = re.compile(
     r"(?: (?:(?P<close>together |jointly |along ?side )(?:with )?|with )(?P<others>.+))?"
 )
 _IN_THIS = re.compile(
-    rf"In this (?:[\w'’-]+ ){{0,3}}?{_TALK},?\s+(?P<people>[^.;:]{{3,200}}?)\s"
+    rf"In this (?:[\w'’-]+ ){{0,3}}?{_TALK}(?! {_TALK}),?\s+(?P<people>[^.;:]{{3,200}}?)\s"
     r"(?:explain|show|walk|share|present|discuss|describe|talk|cover|dive|demonstrate|introduce|"
     r"argue|explore|tell|gave|went|took|told|spoke|compare|look|go|take|outline|detail|review|break|teach|examine|address|"
     r"highlight|unpack|guide|report|reveal|tackle|give|speak|recount|summari[sz]e)(?:s|es|d|ed)?\b"
+)
+# "In this talk, A, an engineer, bakes": whatever somebody of a profession does there.
+_IN_THIS_ONE = re.compile(
+    rf"In this (?:[\w'’-]+ ){{0,3}}?{_TALK}(?! {_TALK}),?\s+(?P<people>[^.;:]{{3,200}}?,)\s"
+    r"[a-z]+(?:s|ed)\b"
 )
 
 _SPEAKS = (
@@ -260,17 +265,26 @@ def _who(sentence: str) -> Iterator[Speaker]:
         speakers, whole = in_field(signed["people"])
         yield from speakers if whole else ()
         return
-    if (told := _WHICH.search(sentence)) and _ends_with_people(told["people"]):
-        yield from _enumerated(told["people"])
+    yield from _who_acts(sentence)
+
+
+def _who_acts(sentence: str) -> Iterator[Speaker]:
+    """Whom a sentence has as its subject, doing what speakers do."""
+    told = (
+        _WHICH.search(sentence)
+        or _ACTIVE.match(sentence)
+        or _IN_THIS.match(sentence)
+        or _IN_THIS_ONE.match(sentence)
+    )
+    if told is None or not _ends_with_people(told["people"]):
         return
-    if (told := _ACTIVE.match(sentence)) and _ends_with_people(told["people"]):
-        yield from _enumerated(told["people"])
+    found = _enumerated(told["people"])
+    # Anything may do anything, but a profession is somebody's.
+    yield from (one for one in found if one.role or told.re is not _IN_THIS_ONE)
+    if told.re is _ACTIVE:
         # With a product something is presented as well.
         others = _enumerated(told["others"] or "")
         yield from (one for one in others if one.role or told["close"])
-        return
-    if (told := _IN_THIS.match(sentence)) and _ends_with_people(told["people"]):
-        yield from _enumerated(told["people"])
 
 
 def _ends_with_people(text: str) -> bool:

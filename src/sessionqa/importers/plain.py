@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from sessionqa.importers.elements import MAX_HEADING_CHARS, Element, one_line
+from sessionqa.importers.headings import coded
 from sessionqa.importers.lines import joined, paragraphs, unwrapped
 
 _MARKED = re.compile(r"(#{1,6})\s+(\S.*?)(?:\s+#+)?")
@@ -95,11 +96,18 @@ def _unmarked(block: Sequence[str], widest: int) -> Iterator[Element]:
     for line in block:
         item = _begins_item(line, part, in_list)
         indented = line[0].isspace() and bool(part) and not part[-1][0].isspace()
-        if item or (indented and not in_list):
+        if item or (indented and not in_list) or (in_list and _is_below_heading(line, part)):
             yield from _of_part(part, in_list, widest)
             part, in_list = [], item
         part.append(line)
     yield from _of_part(part, in_list, widest)
+
+
+def _is_below_heading(line: str, item: Sequence[str]) -> bool:
+    """Whether an address stands below an item that heads a session."""
+    if not _LINK.fullmatch(line.strip()):
+        return False
+    return coded(one_line(_item_text(" ".join(item))), strict=True) is not None
 
 
 def _begins_item(line: str, before: Sequence[str], in_list: bool) -> bool:
