@@ -26,7 +26,7 @@ def elements(text: str) -> Iterator[Element]:
     """The elements of a plain text, in their order."""
     text = _SIGNATURE.sub("", _without_org(text))
     going_on = sum(map(str.islower, _GOES_ON.findall(text)))
-    is_wrapped = going_on > len(_ENDED.findall(text))
+    is_wrapped = going_on >= len(_ENDED.findall(text))
     widest = 0 if is_wrapped else max(map(len, text.split("\n")))
     block: list[str] = []
     for line in [*text.split("\n"), ""]:
