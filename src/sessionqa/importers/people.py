@@ -8,9 +8,9 @@ from sessionqa.datatypes import Speaker
 
 _TALK = (
     r"(?:session|talk|presentation|keynote|workshop|breakout|panel|demo|tutorial|lecture|webinar|"
-    r"masterclass|fireside chat|roundtable)"
+    r"masterclass|deep[- ]dive|fireside chat|roundtable)"
 )
-_DONE = r"(?:(?:co-?)?(?:led|presented|delivered|given|hosted|taught|moderated)|facilitated)"
+_DONE = r"(?:(?:co-?)?(?:led|presented|delivered|given|held|hosted|taught|moderated)|facilitated)"
 # A quoted title, a code in brackets.
 _ASIDE = re.compile(r"[\"“«][^\"“”«»]*[\"”»],?|\([^()\d]{0,60}\d[^()]{0,60}\)")
 # "The session, titled ..., was led by": nothing between that could be led by somebody else.
@@ -30,10 +30,17 @@ _CLAUSE = re.compile(
     r"team|effort|initiative|company|programme|program|tells|shows|covers|explores|\w+ed)\b",
     re.IGNORECASE,
 )
-# "The speakers, A and B, discussed"
+# "The speakers, A and B, discussed"; "Speaker A discussed"; "Speakers: A and B."
 _NAMED = re.compile(
-    r"\b(?:[Tt]he|[Oo]ur|[Ii]ts|[Bb]oth|Two|Three) (?:two |three |four )?"
-    r"(?:co-)?(?:speakers?|presenters?|hosts?),? (?P<people>.+)"
+    r"(?:\b(?:[Tt]he|[Oo]ur|[Ii]ts|[Bb]oth|Two|Three) (?:two |three |four )?"
+    r"(?:co-)?(?:speakers?|presenters?|hosts?),?|^(?:Speakers?|Presenters?):?) (?P<people>.+)"
+)
+# "Presented by A and B.", "Talk by A, an engineer.": and nothing else.
+_SIGNED = re.compile(rf"(?:{_DONE}|{_TALK}) by:? (?P<people>[A-Z].*)", re.IGNORECASE)
+# "a session, which A and B presented together"
+_WHICH = re.compile(
+    rf"\b{_TALK},? (?:which|that) (?P<people>[A-Z][^.;:]{{3,200}}?)\s"
+    r"(?:(?:co-)?(?:presented|led|delivered|gave|held|hosted|taught|moderated))\b"
 )
 # "The presentation at GrainConf 2025 by A and B focused"
 _BY = re.compile(
@@ -47,11 +54,18 @@ _FEATURED = re.compile(
 _ACTIVE = re.compile(
     rf"(?P<people>[^.;:]{{3,200}}?)\s(?:(?:co-)?(?:presented|led|delivered|gave|hosted|taught|moderated)"
     rf"|opened|kicked off|closed)\s(?:this|the)\s(?:[\w'’-]+ ){{0,2}}?{_TALK}\b"
+    r"(?: (?:(?P<close>together |jointly |along ?side )(?:with )?|with )(?P<others>.+))?"
 )
 _IN_THIS = re.compile(
-    rf"In this (?:[\w'’-]+ ){{0,3}}?{_TALK},\s*(?P<people>[^.;:]{{3,200}}?)\s"
+    rf"In this (?:[\w'’-]+ ){{0,3}}?{_TALK}(?! {_TALK}),?\s+(?P<people>[^.;:]{{3,200}}?)\s"
     r"(?:explain|show|walk|share|present|discuss|describe|talk|cover|dive|demonstrate|introduce|"
-    r"argue|explore|tell)(?:s|es|ed)?\b"
+    r"argue|explore|tell|gave|went|took|told|spoke|compare|look|go|take|outline|detail|review|break|teach|examine|address|"
+    r"highlight|unpack|guide|report|reveal|tackle|give|speak|recount|summari[sz]e)(?:s|es|d|ed)?\b"
+)
+# "In this talk, A, an engineer, bakes": whatever somebody of a profession does there.
+_IN_THIS_ONE = re.compile(
+    rf"In this (?:[\w'’-]+ ){{0,3}}?{_TALK}(?! {_TALK}),?\s+(?P<people>[^.;:]{{3,200}}?,)\s"
+    r"[a-z]+(?:s|ed)\b"
 )
 
 _SPEAKS = (
@@ -106,7 +120,8 @@ _NEXT_SENTENCE = re.compile(
 _BRACKETED = re.compile(r"\s*\((?P<role>[^()]{2,80})\)")
 _FROM = re.compile(r"\s+(?P<role>(?:from|of) (?:the )?(?:[A-Z][\w&'’.-]*(?: (?=[A-Z])|(?=\W|$)))+)")
 _ALONE = re.compile(
-    r"(?P<name>[^,(–—|;&]+?)\s*[,(–—|]\s*(?P<role>(?:(?!\s(?:and|&)\s(?:[A-Z]\S+ ?){2}|;).)+)"
+    r"(?P<name>[^,(–—|;&]+?)\s*(?:\((?P<within>[^()]+)\)"
+    r"|[,–—|]\s*(?P<role>(?:(?!\s(?:and|&)\s(?:[A-Z]\S+ ?){2}|;).)+))"
 )
 _WORD = re.compile(r"\S+")
 _MAX_ROLE_WORDS = 16
@@ -159,15 +174,27 @@ def are_known(speakers: Sequence[Speaker], text: str) -> bool:
 def in_field(value: str, alone: bool = False) -> tuple[tuple[Speaker, ...], bool]:
     """The speakers of a line such as "Speakers: A (role), B", and whether all of it was read.
 
-    `alone` where it tells of one: what follows the name is then what that person is.
+    `alone` where it tells of one: what follows the name is then what that person is. Sentences
+    that follow are not read.
     """
-    if alone and (found := _ALONE.fullmatch(value.strip(" ."))) and is_name(_named(found["name"])):
-        return (Speaker(_named(found["name"]), _role(found["role"].rstrip(")"))),), True
+    first, *others = _NEXT_SENTENCE.split(value.strip(), maxsplit=1)
+    if others:
+        return in_field(first, alone)[0], False
+    if alone and (one := _alone(value.strip(" ."))):
+        return (one,), True
     parts = [part for part in re.split(r"\s*[;|/]\s*", value.strip(" .")) if part]
     if len(parts) > 1:
-        read = [_one(part) for part in parts]
+        read = [_one(part) or _alone(part) for part in parts]
         return tuple(one for one in read if one), all(read)
     return _of_list(value.strip(" ."))
+
+
+def _alone(text: str) -> Speaker | None:
+    """A person and, behind a comma, a dash or in brackets, whatever that person is."""
+    found = _ALONE.fullmatch(text)
+    if found is None or not is_name(_named(found["name"])):
+        return None
+    return Speaker(_named(found["name"]), _role(found["within"] or found["role"]))
 
 
 def _of_list(value: str) -> tuple[tuple[Speaker, ...], bool]:
@@ -199,7 +226,9 @@ def _one(text: str) -> Speaker | None:
     if one := _bracketed(text):
         return one
     found = re.fullmatch(r"(?P<name>[^,(–—]+?)\s*(?:,|\s[-–—])\s*(?P<role>[^;]+)", text)
-    if found is None or not is_name(_named(found["name"])) or not _is_role(found["role"]):
+    if found is None or not is_name(_named(found["name"])):
+        return None
+    if not _is_role(found["role"]) or not _opens_role(found["role"]):
         return None
     others = re.split(r"\s*,\s*(?:and\s+)?|\s+and\s+", found["role"])[1:]
     if any(is_name(re.sub(r"\s*\(.*", "", other)) for other in others):
@@ -235,10 +264,30 @@ def _who(sentence: str) -> Iterator[Speaker]:
         # Products are featured as well, but are nothing by profession.
         yield from (one for one in _enumerated(featured["people"]) if one.role)
         return
-    for pattern in (_ACTIVE, _IN_THIS):
-        if (told := pattern.match(sentence)) and _ends_with_people(told["people"]):
-            yield from _enumerated(told["people"])
-            return
+    if signed := _SIGNED.fullmatch(sentence):
+        speakers, whole = in_field(signed["people"])
+        yield from speakers if whole else ()
+        return
+    yield from _who_acts(sentence)
+
+
+def _who_acts(sentence: str) -> Iterator[Speaker]:
+    """Whom a sentence has as its subject, doing what speakers do."""
+    told = (
+        _WHICH.search(sentence)
+        or _ACTIVE.match(sentence)
+        or _IN_THIS.match(sentence)
+        or _IN_THIS_ONE.match(sentence)
+    )
+    if told is None or not _ends_with_people(told["people"]):
+        return
+    found = _enumerated(told["people"])
+    # Anything may do anything, but a profession is somebody's.
+    yield from (one for one in found if one.role or told.re is not _IN_THIS_ONE)
+    if told.re is _ACTIVE:
+        # With a product something is presented as well.
+        others = _enumerated(told["others"] or "")
+        yield from (one for one in others if one.role or told["close"])
 
 
 def _ends_with_people(text: str) -> bool:
@@ -255,7 +304,7 @@ def _enumerated(text: str) -> Iterator[Speaker]:
             return
         if read.speaker:
             yield read.speaker
-        following = re.match(r"\s*(?:,\s*(?:and|&)\s+|,\s*|\s(?:and|&)\s+)", read.rest)
+        following = re.match(r"\s*(?:,\s*(?:and|&)\s+|,\s*|\s(?:and|&)\s+)(?:by\s+)?", read.rest)
         if following is None:
             return
         text = read.rest[following.end() :]
@@ -326,7 +375,7 @@ def _behind(rest: str) -> tuple[str, str]:
 def _opens_role(text: str) -> bool:
     """Whether a role stands there, and no sentence that goes on."""
     return not re.search(
-        r"\b(?:was|were|is|are|has|have|had|will|would|can|could|discuss\w*|focus\w*|explain\w*|"
+        r"\b(?:who|was|were|is|are|has|have|had|will|would|can|could|discuss\w*|focus\w*|explain\w*|"
         r"show(?:s|ed)|present(?:s|ed)|explor\w*|cover\w*|describ\w*|walk\w*|shared?s?)\b",
         text,
     )

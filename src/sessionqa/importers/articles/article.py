@@ -4,17 +4,25 @@ text, Markdown or HTML -> elements (plain, markup, page) -> sections -> drafts
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from urllib.parse import urlsplit
+from itertools import chain, islice, takewhile
 
 from sessionqa.datatypes import Speaker
 from sessionqa.errors import SourceError
 from sessionqa.importers import media, people
 from sessionqa.importers.articles import boilerplate, markup, metadata, page, plain
 from sessionqa.importers.articles.elements import MAX_HEADING_CHARS, Element
-from sessionqa.importers.articles.headings import coded, of_event, track_of
+from sessionqa.importers.articles.headings import (
+    SessionHeading,
+    coded,
+    is_code,
+    is_time,
+    of_event,
+    track_of,
+    without_details,
+)
+from sessionqa.importers.articles.recordings import video_of
 from sessionqa.importers.articles.sections import Section, by_line, is_caption, split
 from sessionqa.importers.decode import decode
 from sessionqa.importers.drafts import Block, Draft, Imported, Source, check_size
@@ -24,20 +32,27 @@ from sessionqa.importers.titles import dated, of_name
 MAX_BYTES = 10 * 2**20
 MAX_ELEMENTS = 20_000
 
-_VIDEO_HOSTS = ("youtube.com", "youtu.be", "youtube-nocookie.com", "vimeo.com", "media.ccc.de")
+_RECORDED = re.compile(r"\b(?:recording|recorded|video|watch|replay)\b", re.IGNORECASE)
 _MARKDOWN = re.compile(r"^#{1,6} \S", re.MULTILINE)
 _MARKDOWN_INSIDE = re.compile(r"\]\(\S|\*\*\S|^```", re.MULTILINE)
 _FRONT = re.compile(r"---\n(?P<meta>.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
 _MAX_TRACK_CHARS = 80
-# "KubeCon Europe 2024", "Grain Summit 2025", and whatever "we were at".
+_MAX_BY_LINE_CHARS = 300
+_ROW = re.compile(r"^\|\s*([^|\n]+?)\s*\|\s*([^|\n]+?)\s*\|$", re.MULTILINE)
+# "KubeCon Europe 2024", "QCon London ’24", "Grain Summit 2025", and whatever "we were at".
 _CONFERENCE = re.compile(
     r"(?P<event>(?:"
     r"(?<=\bat )[A-Z][\w:&.-]*(?: [A-Z][\w&.-]*){0,3}"
     r"|(?:[A-Z][\w&.-]* )?re:[A-Z]\w+"
-    r"|[A-Z]\w*(?:Conf|Con|Camp|Fest|Expo|World|Days|Summit)"
+    r"|(?:[A-Z]\w*(?:Conf|Con) [+&] )?[A-Z]\w*(?:Conf|Con|Camp|Fest|Expo|World|Days|Summit)"
+    r"(?: (?!(?:Recap|Notes|Talks?|Sessions?|Summar))[A-Z]\w+){0,2}"
     r"|(?:[A-Z][\w&.-]* ){1,3}(?:Summit|Conference|Symposium|Days?|Forum|Congress)"
-    r")(?: (?:Europe|EU|NA|Asia|US|USA|UK|North America))?) (?P<year>(?:19|20)\d\d)\b"
+    r"|(?:Microsoft )?(?:Build|Ignite)|Google (?:Cloud )?Next|Cloud Next|Google I/O|WWDC|FOSDEM"
+    r"|EuroPython|Devoxx|JavaOne|DEF CON|Black Hat|Strange Loop|Dreamforce"
+    r")(?: (?:Europe|EU|NA|Asia|US|USA|UK|North America))?)"
+    r" (?P<year>(?:19|20)\d\d|[’'‘]\d\d)\b"
 )
+_OF_AWS = re.compile(r"re:(?:Invent|Inforce)")
 
 
 @dataclass(slots=True)
@@ -52,6 +67,7 @@ class _Known:
     event: str = ""
     year: int | None = None
     url: str = ""
+    mentioned: str = ""
     video_title: str = ""
 
 
@@ -64,6 +80,7 @@ def read(source: Source) -> Imported:
     check_size(source.name, len(source.raw), MAX_BYTES, "an article")
     decoded = decode(source)
     elements, name = _elements(decoded.text, source)
+    elements = list(_with_codes(elements))
     found = split(elements)
     if not found.sections:
         alone = "no session's heading: kept as one"
@@ -103,6 +120,37 @@ def _counted(found: Iterable[Element], source: Source) -> list[Element]:
             "split it, or import a catalogue as CSV or JSON"
         )
     return elements
+
+
+def _with_codes(elements: Sequence[Element]) -> Iterator[Element]:
+    """The elements, with a code that stands alone set before the heading that follows it."""
+    code: Element | None = None
+    for element in elements:
+        if code is not None and _names_session(element):
+            level = min(element.rank, code.level or element.rank)
+            text = f"{code.text}: {element.text}"
+            yield Element(text, "heading", level, (*code.links, *element.links))
+            code = None
+            continue
+        if code is not None:
+            yield code
+        code = (
+            element if element.kind in ("heading", "paragraph") and is_code(element.text) else None
+        )
+        if code is None:
+            yield element
+    if code is not None:
+        yield code
+
+
+def _names_session(element: Element) -> bool:
+    """Whether a heading below a code may be the title that belongs to it."""
+    return (
+        element.kind == "heading"
+        and coded(element.text, strict=False) is None
+        and not boilerplate.is_inner_heading(element.text)
+        and not boilerplate.is_edge_heading(element.text)
+    )
 
 
 def _without_front(text: str) -> tuple[str, str]:
@@ -158,11 +206,11 @@ def _block(element: Element) -> Block:
 
 def _draft(section: Section) -> Draft:
     """A section as a session: the lines that tell of it read, the others its body."""
-    heading = section.heading
-    known = _Known(event=heading.event, year=heading.year)
-    title, named = (heading.title, section.people)
+    heading, named = section.heading, section.people
     if not named and heading.code:
-        title, named = _confirmed(heading.title, section.elements)
+        heading, named = _confirmed(heading, section.elements)
+    known = _Known(event=heading.event, year=heading.year, level=heading.level)
+    known.url = next(filter(None, map(video_of, section.links)), "")
     if named:
         known.speakers, _ = people.in_field(named)
     if heading.event:
@@ -170,9 +218,14 @@ def _draft(section: Section) -> Draft:
     for element in section.elements:
         if not _taken(element, section, known):
             known.blocks.append(_block(element))
+    if known.blocks and is_time(known.blocks[-1].text):
+        known.blocks.pop()  # when the next one begins
+    if known.blocks and boilerplate.is_inner_heading(known.blocks[-1].text):
+        known.blocks.pop()  # what stood below it has gone elsewhere
+    known.speakers = known.speakers or _listed(known.blocks)
     spoken = [block.text for block in known.blocks if block.kind == "paragraph"]
     return Draft(
-        title=title,
+        title=heading.title,
         body=tuple(known.blocks),
         code=heading.code,
         event=known.event,
@@ -181,17 +234,23 @@ def _draft(section: Section) -> Draft:
         level=known.level,
         speakers=known.speakers or people.in_text(spoken),
         services=known.services,
-        url=known.url,
+        url=known.url or known.mentioned,
         video_title=known.video_title,
     )
 
 
-def _confirmed(title: str, elements: Sequence[Element]) -> tuple[str, str]:
-    """A title and the names behind it, if the text below knows them as people too."""
-    bare, named = by_line(title)
+def _confirmed(heading: SessionHeading, elements: Sequence[Element]) -> tuple[SessionHeading, str]:
+    """A heading and the names behind its title.
+
+    They are names if the text below knows them as people too, or the level stands before them.
+    """
+    title, named = by_line(heading.title)
     speakers, _ = people.in_field(named) if named else ((), False)
     below = " ".join(element.text for element in elements)
-    return (bare, named) if people.are_known(speakers, below) else (title, "")
+    bare = without_details(replace(heading, title=title))
+    if named and (bare.title != title or people.are_known(speakers, below)):
+        return bare, named
+    return heading, ""
 
 
 def _taken(element: Element, section: Section, known: _Known) -> bool:
@@ -199,14 +258,37 @@ def _taken(element: Element, section: Section, known: _Known) -> bool:
     if element.kind == "rule" or (not element.text and not element.links):
         return True
     if element.kind == "markdown":
+        rows = [f"{about}: {value}" for about, value in _ROW.findall(element.text)]
+        if sum(map(metadata.is_field, rows)) > 1:
+            for row in rows:
+                _field(row, "", known)
         return False
-    video = next((link for link in element.links if _is_video(link)), "")
+    video = next(filter(None, map(video_of, element.links)), "")
     if is_caption(element.text, section.heading):
         return _caption(element, known, video)
+    if not any(map(str.isalnum, element.text)) and not video:
+        return True  # an emoji, a line of dots
     if video and (element.linked or element.text in element.links or not element.text):
         known.url = known.url or video
         return True
+    if video and _RECORDED.search(element.text):
+        known.mentioned = known.mentioned or video
     return _field(element.text, video, known) or boilerplate.is_site_line(element.text)
+
+
+def _listed(blocks: Sequence[Block]) -> tuple[Speaker, ...]:
+    """The people below a heading "Speakers", or of a line of nothing but names and roles."""
+    for place, block in enumerate(blocks):
+        if block.kind == "heading" and metadata.is_field(f"{block.text.rstrip(':')}: A B"):
+            below = takewhile(lambda one: one.kind in ("item", "paragraph"), blocks[place + 1 :])
+            read = [people.in_field(one.text, alone=one.kind == "item") for one in below]
+            found = takewhile(lambda pair: pair[1], read)
+            return tuple(chain.from_iterable(speakers for speakers, _ in found))
+    first = blocks[0].text if blocks and blocks[0].kind in ("paragraph", "heading") else "."
+    if len(first) > _MAX_BY_LINE_CHARS or first.endswith((".", "!", "?", "…", ":")):
+        return ()
+    speakers, understood = people.in_field(first)
+    return speakers if understood and all(one.role for one in speakers) else ()
 
 
 def _caption(element: Element, known: _Known, video: str) -> bool:
@@ -240,35 +322,28 @@ def _field(text: str, video: str, known: _Known) -> bool:
         understood = True
     elif about == "event" and (event := dated(value))[1]:
         (known.event, known.year), understood = event, True
-    elif about in ("video", "url") and (video or _is_video(value)):
-        known.url, understood = known.url or video or value, True
+    elif about in ("video", "url") and (address := video or video_of(value)):
+        known.url, understood = known.url or address, True
     return understood
 
 
-def _is_video(address: str) -> bool:
-    try:
-        parts = urlsplit(address)
-        host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
-    except ValueError:
-        return False
-    return (
-        parts.scheme in ("http", "https")
-        and host in _VIDEO_HOSTS
-        and bool(parts.path.strip("/"))
-        # A channel or a list of recordings is none.
-        and not re.match(r"/(?:playlist|channel/|c/|user/|@)", parts.path)
-    )
-
-
 def _of_one_event(drafts: Sequence[Draft], elements: Sequence[Element], name: str) -> list[Draft]:
-    """The drafts, with the event that the article's title names where they have none; with levels.
+    """The drafts, with the event of the article where they name none; with levels.
 
-    The hundreds of a code are the level at the events of AWS alone.
+    It is the one that the article's title names, else the only one that any of them names. The
+    hundreds of a code are the level at the events of AWS alone.
     """
+    named = {(draft.event, draft.year) for draft in drafts if draft.event}
     event, year = _event_of(elements, name)
+    if not event and len(named) == 1:
+        event, year = named.pop()
     known = [
         draft if draft.event else replace(draft, event=event, year=year or draft.year)
         for draft in drafts
+    ]
+    known = [
+        replace(draft, event=f"AWS {draft.event}") if _OF_AWS.fullmatch(draft.event) else draft
+        for draft in known
     ]
     return [
         replace(draft, level=_level_of(draft.code))
@@ -281,11 +356,17 @@ def _of_one_event(drafts: Sequence[Draft], elements: Sequence[Element], name: st
 def _event_of(elements: Sequence[Element], name: str) -> tuple[str, int | None]:
     """The event and year that the title names; none where it names none, or several."""
     top = next((one.text for one in elements if one.kind != "rule" and one.text), "")
-    for title in (top if len(top) <= 200 else "", name):
-        found = {(one["event"], int(one["year"])) for one in _CONFERENCE.finditer(title)}
+    heading = next((one.text for one in elements if one.kind == "heading"), "")
+    for title in (top if len(top) <= 200 else "", heading, name):
+        found = {(one["event"], _year(one["year"])) for one in _CONFERENCE.finditer(title)}
         if len(found) == 1:
             return found.pop()
     return "", None
+
+
+def _year(written: str) -> int:
+    """2024 of "2024" and of "’24"."""
+    return int(written) if written.isdigit() else 2000 + int(written[1:])
 
 
 def _level_of(code: str) -> int | None:

@@ -17,19 +17,29 @@ _LINE = re.compile(
     r"|(?:accept|reject|decline|manage) (?:all )?(?:cookies|preferences).*"
     r"|(?:we use|this site uses) cookies.*"
     r"|(?:posted|published|updated|last updated) (?:on|by|in)\b.{0,40}"
+    r"|(?:proudly )?powered by\b.{0,40}"
+    r"|(?:built|made) with (?:sphinx|docusaurus|mkdocs|hugo|jekyll|gatsby|quarto|docsify)\b.{0,40}"
     r"|\d+ (?:comments?|min(?:ute)?s? read|shares?|likes?|views?)"
-    r"|leave a (?:comment|reply).*|(?:contact us|get in touch|book a demo"
+    r"|leave a (?:comment|reply).*|(?:#\w+\s*)+|(?:contact us|get in touch|book a demo"
     r"|request a demo)\b.{0,40}"
     r")[.!:→»>]*",
     re.IGNORECASE,
 )
+_OTHERS = (
+    r"related(?: (?!sessions?|talks?)\w+){0,2} (?:posts?|articles?|reading|stories|content|blogs?)"
+    r"|(?:more|other|further|recent|latest|similar|popular|recommended|previous)(?: \w+){0,2} "
+    r"(?:posts|articles|reading|reads|stories|blogs?)"
+    r"|(?:you (?:may|might) also (?:like|enjoy)|ready for more).*"
+    r"|(?:read|keep reading) (?:next|more)|\d+ (?:comments?|responses?|thoughts on .*)"
+)
+_OF_OTHERS = re.compile(
+    rf"(?:{_OTHERS}|(?:more|recommended) (?:from|by|for) .{{2,60}})[.:!?]*", re.IGNORECASE
+)
 _EDGE = re.compile(
     r"(?:about (?:the )?(?:authors?|us|me|this (?:article|post))|author(?:s|'s bio)?"
     r"|related(?: \w+){0,3}|"
-    r"(?:more|other|further|recent|similar|popular|recommended)(?: \w+){0,2} (?:posts"
-    r"|articles|reading|stories|blogs?)|"
-    r"you (?:may|might) also (?:like|enjoy).*|further reading|recommended reading"
-    r"|what to read next|"
+    rf"{_OTHERS}|"
+    r"what(?: (?:is|comes|to (?:read|watch))|[’']s)? next|license|"
     r"(?:\d+ |leave a |post a |add a )?(?:comments?|reply|replies|responses?)|"
     r"share(?: this.*)?|subscribe.*|newsletter|stay (?:in touch|connected|tuned|up to date).*|"
     r"(?:table of )?contents|in this (?:article|post)|on this page|jump to.*|categories|tags|"
@@ -42,6 +52,7 @@ _EDGE = re.compile(
     r"how we can help|ready to .*)[.:!?]*",
     re.IGNORECASE,
 )
+_SOURCES = re.compile(r"(?:references|footnotes|endnotes|sources|bibliography)[.:]?", re.IGNORECASE)
 _INNER = re.compile(
     r"(?:key |main |my |our |the |top |\d+ )*(?:takeaways?|points?|learnings?"
     r"|lessons(?: learned)?|highlights?|"
@@ -67,15 +78,16 @@ _CLOSING = re.compile(
     r"|that[’']s (?:it|all|a wrap)\b"
     r"|thank(?:s| you) (?:so much |very much )?for (?:reading|following|joining us)"
     r"|(?:if you (?:enjoyed|liked|found)|did you (?:enjoy|like)) (?:this|these|our|the) "
-    r"(?:\w+ ){0,2}?(?:article|post|blog|summar\w+|recaps?|notes|round-?up)"
+    r"(?:\w+ ){0,2}?(?:article|post|blog|summar\w+|recaps?|notes|round-?up|list|guide|digest"
+    r"|page|newsletter)"
     r"|stay tuned\b|see you (?:there|at|in|next)\b|until next (?:time|year)\b"
     r"|happy (?:watching|learning|building)"
     r"|(?:all|each|every one) of (?:these|the) (?:sessions|talks|recordings|videos)"
     r"|(?:the )?(?:recordings|videos|slides) of (?:all|these|the) (?:sessions|talks)"
-    r"|which (?:session|talk) (?:was|is) your"
+    r"|which (?:session|talk) (?:was|is|did|do|would) you"
     r"|(?:subscribe|sign up|follow) (?:to |for |us|me)\b"
-    r"|(?:let (?:us|me) know|get in touch|reach out|contact us)\b.{0,60}\b(?:comments?|us"
-    r"|help|team|today|questions?)\b"
+    r"|(?:(?:let|tell) (?:us|me)(?: know)?|get in touch|reach out|contact us)\b.{0,60}\b(?:"
+    r"comments?|us|help|team|today|questions?)\b"
     r")",
     re.IGNORECASE,
 )
@@ -83,12 +95,23 @@ _CLOSING = re.compile(
 
 def is_site_line(text: str) -> bool:
     """Whether it is a short line of a site's own, such as "Share this post"."""
-    return len(text.split()) <= _MAX_WORDS and _LINE.fullmatch(text) is not None
+    bare = re.sub(r"^[^\w#]+", "", text)
+    return len(bare.split()) <= _MAX_WORDS and _LINE.fullmatch(bare) is not None
 
 
 def is_edge_heading(text: str) -> bool:
     """Whether such a heading opens what stands before, after or beside an article's sessions."""
     return _EDGE.fullmatch(text) is not None
+
+
+def is_of_others(text: str) -> bool:
+    """Whether such a heading opens a list of other articles, or what readers answered."""
+    return _OF_OTHERS.fullmatch(text) is not None
+
+
+def is_sources_heading(text: str) -> bool:
+    """Whether such a heading opens an article's list of sources, if it stands as high as others."""
+    return _SOURCES.fullmatch(text) is not None
 
 
 def is_inner_heading(text: str) -> bool:

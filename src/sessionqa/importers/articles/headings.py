@@ -2,11 +2,25 @@
 
 import re
 from dataclasses import dataclass, replace
+from unicodedata import category
 
 from sessionqa.importers import titles
+from sessionqa.importers.articles import boilerplate
 from sessionqa.importers.articles.elements import MAX_HEADING_CHARS
 
-_NUMBERED = re.compile(r"(?:#?\d{1,3}[.):]|#\d{1,3})\s+(?=\S)")
+_NUMBERED = re.compile(r"(?:(?:#?\d{1,3}[.):]|#\d{1,3})\s+|\d\ufe0f?\u20e3\s*)(?=\S)")
+_DAY = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?"
+# 10:30, 10:30 am, 10.30 am and 10 am; 1.29 is a version.
+_CLOCK = r"\d{1,2}(?::\d\d(?:\s?[ap]\.?m\b\.?)?|(?:\.\d\d)?\s?[ap]\.?m\b\.?)"
+_WHEN = rf"(?:{_DAY}\b[.,]?\s*)?{_CLOCK}(?:\s?[-–—]\s?{_CLOCK})?"
+_TIMED = re.compile(rf"{_WHEN}\s*[:|–—-]?\s+(?=\S)", re.IGNORECASE)
+# (Tuesday, 10:30, Hall 2); "Black Friday" and "Friday deploys" are none.
+_TIME = re.compile(
+    rf"{_DAY}\.?(?:$|,|\s+(?:at\b|\d)).*|(?:.*[\s,])?{_CLOCK}(?!\w).*", re.IGNORECASE
+)
+_LEVEL = re.compile(r"(?:level\s*|L)?(?P<level>[1-9]00)(?:\s*[-–—(:]?\s*\w+\)?)?", re.IGNORECASE)
+_BRACKETED = re.compile(r"(?P<title>\S.*?)\s*[(\[](?P<part>[^()\[\]]{3,60})[)\]]")
+_BARRED = re.compile(r"(?P<title>\S.*)\s[|•·]\s(?P<part>[^|•·]{2,60})")
 _CODE = r"[A-Z]{1,10}[- ]?\d{2,6}[A-Z]{0,3}(?:-[A-Z][A-Z0-9]{0,3}|-\d{1,2})*(?![A-Za-z0-9])"
 _KIND = (
     r"(?:(?:breakout|chalk|lightning|builders?'?|code|technical|general|deep[- ]dive)[ -])?"
@@ -14,7 +28,7 @@ _KIND = (
 )
 # ARC310 Title, [ARC310-R1] Title, ARC310: Title, Session ARC310 | Title, ARC310 / ARC311 - Title
 _LEADING = re.compile(
-    rf"(?:(?i:{_KIND})\s*[:|#–—-]?\s*)?"
+    rf"(?:(?i:{_KIND})\s*[:|#–—-]?\s*)?(?:[^\w\s!-~‘’“”«»–—]{{1,4}}\s*)?"
     rf"(?P<open>[\[(]?)(?P<lead>{_CODE})(?:\s*[/,&+]\s*{_CODE})*[\])]?"
     r"(?P<mark>\s*(?:[:|–—•·]|-(?=\s)|-(?=[A-Z][a-z])|\.(?=\s))\s*|\s+)(?P<title>\S.*)"
 )
@@ -22,6 +36,8 @@ _LEADING = re.compile(
 _TRAILING = re.compile(
     rf"(?P<title>\S.*?)\s*(?:[\[(](?P<in>{_CODE})[\])]|\s[|–—-]\s*(?P<end>{_CODE}))"
 )
+# A text that ends with a title is none.
+_SENTENCE_INSIDE = re.compile(r"\w{3}[.] +[A-Z]")
 # Session 12: Title
 _ORDINAL = re.compile(
     rf"(?P<kind>(?i:{_KIND}))\s+(?:#|(?i:no\.?\s*))?(?P<number>\d{{1,4}})\s*[:|.–—-]\s*(?P<title>\S.*)"
@@ -50,11 +66,47 @@ class SessionHeading:
     trailing: bool = False
     event: str = ""
     year: int | None = None
+    level: int | None = None
 
 
 def unnumbered(text: str) -> str:
-    """A heading without the number that it may have in a list."""
-    return _NUMBERED.sub("", text, count=1) if _NUMBERED.match(text) else text
+    """A heading without the number that it may have in a list, and without emoji around it."""
+    bare = _undecorated(text)
+    return _undecorated(_NUMBERED.sub("", bare, count=1)) if _NUMBERED.match(bare) else bare
+
+
+def is_time(text: str) -> bool:
+    """Whether it is a time of day, with or without the day, and nothing else."""
+    return re.fullmatch(_WHEN, text, re.IGNORECASE) is not None
+
+
+def is_code(text: str) -> bool:
+    """Whether it is a session's code, and nothing else."""
+    return re.fullmatch(rf"[\[(]?{_CODE}[\])]?", text) is not None and _is_code(text.strip("[]()"))
+
+
+def is_numbered(text: str) -> bool:
+    """Whether a heading has the number of an item in a list."""
+    return _NUMBERED.match(_undecorated(text)) is not None
+
+
+def _undecorated(text: str) -> str:
+    start, end = 0, len(text)
+    while start < end and _decorates(text[start]):
+        start += 1
+    while start < end and _decorates(text[end - 1]):
+        end -= 1
+    return text[start:end] or text
+
+
+def _decorates(char: str) -> bool:
+    """Whether it is white space, or of an emoji: a picture, its colour, a joiner."""
+    return (
+        char.isspace()
+        or "\U0001f3fb" <= char <= "\U0001f3ff"
+        or char in "\ufe0f\u200d"
+        or (category(char) == "So" and char not in "©®™°")
+    )
 
 
 def coded(text: str, strict: bool) -> SessionHeading | None:
@@ -64,8 +116,8 @@ def coded(text: str, strict: bool) -> SessionHeading | None:
     """
     if len(text) > MAX_HEADING_CHARS or (strict and text.endswith((".", ",", ";", ":"))):
         return None
-    bare = unnumbered(text)
-    return _numbered(text, bare, strict) or _led(text, bare, strict) or _trailed(text, bare)
+    bare = _TIMED.sub("", unnumbered(text), count=1)
+    return _numbered(text, bare, strict) or _led(text, bare, strict) or _trailed(text, bare, strict)
 
 
 def _numbered(text: str, bare: str, strict: bool) -> SessionHeading | None:
@@ -82,11 +134,13 @@ def _led(text: str, bare: str, strict: bool) -> SessionHeading | None:
         return None
     if (strict or not found["mark"].strip()) and not _begins_a_title(found["title"]):
         return None
-    return _heading(text, found["lead"], found["title"], trailing=False)
+    return without_details(_heading(text, found["lead"], found["title"], trailing=False))
 
 
-def _trailed(text: str, bare: str) -> SessionHeading | None:
+def _trailed(text: str, bare: str, strict: bool) -> SessionHeading | None:
     found = _TRAILING.fullmatch(bare)
+    if strict and found and _SENTENCE_INSIDE.search(found["title"]):
+        return None
     code = found["in"] or found["end"] if found else ""
     if found is None or not _is_code(code):
         return None
@@ -103,6 +157,18 @@ def track_of(code: str) -> str:
     """ARC for ARC310: the letters of a code that is letters and digits; else empty."""
     found = re.fullmatch(r"([A-Z]{2,10})\d{2,6}(?:-.*)?", code)
     return found[1] if found else ""
+
+
+def without_details(heading: SessionHeading) -> SessionHeading:
+    """A heading without what may end it, a time and place or "(video)", and with its level."""
+    title, level = heading.title, heading.level
+    while found := _BRACKETED.fullmatch(title) or _BARRED.fullmatch(title):
+        if told := _LEVEL.fullmatch(found["part"]):
+            level = int(told["level"])
+        elif not _TIME.fullmatch(found["part"]) and not boilerplate.is_site_line(found["part"]):
+            break
+        title = found["title"].strip()
+    return replace(heading, title=title, level=level)
 
 
 def _after_event(heading: SessionHeading) -> SessionHeading:

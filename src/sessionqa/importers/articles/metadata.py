@@ -42,6 +42,8 @@ _BY = re.compile(
     r"(?:(?:co-)?(?:presented|led|delivered|given|hosted) )?(?:by|with):? (?P<people>[A-Z].*)",
     re.IGNORECASE,
 )
+# "🎤 Speaker: ..."
+_SIGNS = re.compile(r"^[^\w\s!-~]+\s*")
 _MAX_CHARS = 600
 
 
@@ -49,6 +51,7 @@ def field(text: str) -> tuple[Field, str] | None:
     """What a line such as "Level: 300" is about, and its value; None if it is no such line."""
     if len(text) > _MAX_CHARS:
         return None
+    text = _SIGNS.sub("", text)
     if (by := _BY.fullmatch(text)) and people.in_field(by["people"])[1]:
         return "speakers", by["people"]
     found = _FIELD.fullmatch(text)

@@ -26,7 +26,8 @@ _OF_LAYOUT = html.BLOCKS - {*("table", "tbody", "thead", "tfoot", "tr", "td", "t
 # Words of a class or an id.
 _FRAME = frozenset(
     "ad ads advert advertisement advertisements addtoany author authors breadcrumb breadcrumbs "
-    "byline call-to-action comment comments consent cookie cookies copyright cta disqus footer "
+    "byline catlinks editsection label-list likes mw-jump-link printfooter "
+    "call-to-action comment comments consent cookie cookies copyright cta disqus footer "
     "gdpr jp-relatedposts masthead menu metabar modal nav navbar "
     "navigation newsletter noprint pager "
     "pagination paywall popup post-meta entry-meta article-meta post-tags promo promotion "
@@ -36,12 +37,22 @@ _FRAME = frozenset(
     "tag-list tagcloud tags toast toc visually-hidden widget-area".split()
 )
 _CONTENT = frozenset(("article", "section", "main"))
+# What holds footnotes.
+_NOTES = frozenset(("footnotes", "endnotes", "references", "footnotes-list"))
 _BOLD = frozenset(("b", "strong"))
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_EMBEDDED = re.compile(
-    r"(?:https?:)?//(?:www\.)?youtube(?:-nocookie)?\.com/embed/(?P<id>[\w-]+)", re.IGNORECASE
+# What shows a recording within a page, and where the recording has a page of its own.
+_EMBEDDED = (
+    (
+        re.compile(r"(?:https?:)?//(?:www\.)?youtube(?:-nocookie)?\.com/embed/([\w-]+)", re.I),
+        "https://www.youtube.com/watch?v=",
+    ),
+    (re.compile(r"(?:https?:)?//player\.vimeo\.com/video/(\d+)", re.I), "https://vimeo.com/"),
 )
-_ANCHORS = frozenset(("", "#", "¶", "§", "🔗", "⚓"))
+_ANCHORS = frozenset(("", "#", "¶", "§", "🔗", "⚓", "↑", "^", "↩", "↩︎", "↩️"))
+# The mark of a footnote is no longer: [123].
+MAX_MARK_CHARS = 6
+_BULLET = re.compile(r"[·•▪‣◦●∙]\s+(?=\S)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +73,30 @@ def read(text: str, name: str) -> Page:
         return Page("", iter(()))
     title = root.find(".//title")
     called = "" if title is None else one_line("".join(title.itertext()))
-    return Page(called, _Flow(_frames(root)).read(root))
+    return Page(called, _Flow(_frames(root), _notes(root)).read(root))
 
 
 @dataclass(slots=True)
 class _Weight:
     """How many characters of text stand in an element, in all and in links within the page.
 
-    `places` counts these links, and `outward` those that lead elsewhere.
+    `places` counts these links, and `outward` those that lead elsewhere. `page` is what the last of
+    these links has before its #, and `elsewhere` says that they do not all have the same.
     """
 
     text: int = 0
     linked: int = 0
     places: int = 0
     outward: int = 0
+    page: str = ""
+    elsewhere: bool = False
 
     def add(self, other: "_Weight") -> None:
         """Counts in what an element within it holds."""
+        if other.places:
+            differs = self.places > 0 and self.page != other.page
+            self.elsewhere = self.elsewhere or other.elsewhere or differs
+            self.page = other.page
         self.text += other.text
         self.linked += other.linked
         self.places += other.places
@@ -104,6 +122,17 @@ def _frames(root: "_Element") -> "set[_Element]":
     return frames
 
 
+def _notes(root: "_Element") -> "dict[str, _Element]":
+    """The footnotes of a page, by their ids."""
+    return {
+        str(note.get("id")): note
+        for node in root.iter("section", "div", "ol", "ul")
+        if node.get("role") == "doc-endnotes" or _words(node) & _NOTES
+        for note in node.iter("li", "p", "div")
+        if note.get("id") and note is not node
+    }
+
+
 def _weights(root: "_Element") -> "dict[_Element, _Weight]":
     """What each element holds."""
     from lxml import etree
@@ -115,8 +144,9 @@ def _weights(root: "_Element") -> "dict[_Element, _Weight]":
             open_.append(_Weight(len((node.text or "").strip())))
             continue
         own = open_.pop()
-        if node.tag == "a" and (node.get("href") or "").startswith("#"):
+        if node.tag == "a" and _leads_within(node):
             own.linked, own.places = own.text, own.places + 1
+            own.page = (node.get("href") or "").split("#")[0]
         elif node.tag == "a":
             own.outward += 1
         if node.tag in _NEVER:
@@ -135,7 +165,7 @@ def _is_frame(node: "_Element", inside: list[str], weight: _Weight, whole: int) 
     return (
         tag in _NEVER
         or _is_hidden(node)
-        or (weight.text <= 1 and _is_anchor(node, tag))
+        or (weight.text <= MAX_MARK_CHARS and _is_anchor(node, tag))
         or (tag in ("header", "footer") and _CONTENT.isdisjoint(inside))
         or (node.get("role") or "").casefold() in _ROLES
         or _is_contents(tag, weight)
@@ -154,12 +184,25 @@ def _may_be_frame(node: "_Element", tag: str) -> bool:
 
 
 def _is_anchor(node: "_Element", tag: str) -> bool:
-    """Whether it is what a heading offers to link to it."""
-    return (
-        tag == "a"
-        and (node.get("href") or "").startswith("#")
-        and one_line("".join(node.itertext())) in _ANCHORS
-    )
+    """Whether it is what a heading offers to link to it, or the mark of a footnote."""
+    if tag not in ("a", "sup"):
+        return False
+    link = _link_of(node)
+    text = one_line("".join(node.itertext()))
+    if tag == "sup" or node.find("sup") is not None:
+        return link is not None and _leads_within(link) and not text.strip("[]*†‡0123456789")
+    return _leads_within(node) and text in _ANCHORS
+
+
+def _link_of(node: "_Element") -> "_Element | None":
+    """The only link that a node is or holds; none where it holds several."""
+    links = list(node.iter("a"))
+    return links[0] if len(links) == 1 else None
+
+
+def _leads_within(link: "_Element") -> bool:
+    """Whether it leads to a place of a page: of this one, whose address a saved page has too."""
+    return "#" in (link.get("href") or "")
 
 
 def _is_hidden(node: "_Element") -> bool:
@@ -168,12 +211,11 @@ def _is_hidden(node: "_Element") -> bool:
 
 def _is_contents(tag: str, weight: _Weight) -> bool:
     """Whether it is a list of nothing but links to other places of the page."""
-    return (
-        tag in ("ul", "ol")
-        and weight.places > 0
-        and not weight.outward
-        and weight.linked >= 0.8 * weight.text
-    )
+    # A saved page has its own address before the #, as others may have where there is one link.
+    within = weight.places > 0 and not weight.outward and not weight.elsewhere
+    certain = weight.places > 1 or not weight.page
+    full = weight.linked >= 0.8 * weight.text
+    return tag in ("ul", "ol") and within and certain and full
 
 
 def _words(node: "_Element") -> set[str]:
@@ -190,8 +232,10 @@ def _words(node: "_Element") -> set[str]:
 class _Flow:
     """Text as it comes, gathered to lines and the lines to elements."""
 
-    def __init__(self, frames: "set[_Element]") -> None:
+    def __init__(self, frames: "set[_Element]", notes: "dict[str, _Element]") -> None:
         self._frames = frames
+        self._notes = notes
+        self._noted: list[_Element] = []
         self._runs: list[tuple[str, bool, bool]] = []
         self._lines: list[tuple[str, bool, bool]] = []
         self._links: list[str] = []
@@ -208,6 +252,7 @@ class _Flow:
             tag = str(node.tag)
             if event == "start":
                 if node in self._frames:
+                    self._note(node)
                     walk.skip_subtree()
                     continue
                 if tag in html.BLOCKS:
@@ -261,10 +306,11 @@ class _Flow:
 
     def _embedded(self, node: "_Element") -> Iterator[Element]:
         source = node.get("src") or node.get("data-src") or ""
-        if found := _EMBEDDED.match(source):
-            yield from self._flush()
-            address = f"https://www.youtube.com/watch?v={found['id']}"
-            yield Element(one_line(node.get("title") or ""), links=(address,), linked=True)
+        for pattern, place in _EMBEDDED:
+            if found := pattern.match(source):
+                yield from self._flush()
+                title = one_line(node.get("title") or "")
+                yield Element(title, links=(f"{place}{found[1]}",), linked=True)
 
     def _fenced(self, node: "_Element") -> str:
         text = "".join(self._texts(node, "\n")).strip("\n")
@@ -315,7 +361,21 @@ class _Flow:
         self._lines.append((text, bold, linked))
         self._runs = []
 
+    def _note(self, mark: "_Element") -> None:
+        """Takes the footnote that a mark leads to out of the list at the end."""
+        link = _link_of(mark)
+        note = None if link is None else self._notes.get((link.get("href") or "").split("#")[-1])
+        if note is not None and note not in self._frames:
+            self._noted.append(one_line("".join(self._texts(note, " "))))
+            self._frames.add(note)
+
     def _flush(self) -> Iterator[Element]:
+        """The elements of the block that ends here, and what its footnotes say."""
+        yield from self._block()
+        noted, self._noted = self._noted, []
+        yield from (Element(text) for text in noted if text)
+
+    def _block(self) -> Iterator[Element]:
         """The elements of the block that ends here."""
         if not self._runs and not self._lines:
             return
@@ -346,7 +406,11 @@ def _paragraphs(lines: list[tuple[str, bool, bool]], links: tuple[str, ...]) -> 
             continue
         for part in groups([one for one, _ in plain]):
             texts, marks = zip(*plain[part.start : part.stop], strict=True)
-            yield Element(joined(texts), links=links, linked=all(marks))
+            paragraph = joined(texts)
+            if bullet := _BULLET.match(paragraph):
+                yield Element(paragraph[bullet.end() :], "item", 0, links, all(marks))
+            else:
+                yield Element(paragraph, links=links, linked=all(marks))
         plain = []
         if text:
             yield in_bold(text, links, linked)

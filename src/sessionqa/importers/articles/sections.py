@@ -9,7 +9,14 @@ from itertools import chain
 from sessionqa.importers import people
 from sessionqa.importers.articles import boilerplate, metadata
 from sessionqa.importers.articles.elements import BOLD, ITEM, LINE, MAX_HEADING_CHARS, Element
-from sessionqa.importers.articles.headings import SessionHeading, coded, of_event, unnumbered
+from sessionqa.importers.articles.headings import (
+    SessionHeading,
+    coded,
+    is_numbered,
+    of_event,
+    unnumbered,
+)
+from sessionqa.importers.articles.recordings import video_of
 from sessionqa.importers.text import ends_sentence
 
 _SPOKEN_OF = re.compile(
@@ -18,6 +25,15 @@ _SPOKEN_OF = re.compile(
 )
 _ANNOUNCED = re.compile(
     r"\b(?:talks|sessions|speakers|keynotes|presentations|workshops|conference)\b", re.IGNORECASE
+)
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_MIN_CARD_WORDS = 4
+_MAX_TEASER_CHARS = 200
+# "In this session A described", "The speaker measured"
+_TOLD_OF = re.compile(
+    r"\b(?:the|this|her|his|their|two|both) (?:talks?|session|speakers?|presenters?|keynote"
+    r"|presentation|workshop)\b",
+    re.IGNORECASE,
 )
 # Title — Name, Title | Name, Title (Name), Title by Name
 _BY = re.compile(
@@ -29,11 +45,12 @@ _BY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A session's heading, the names of people that it ends with, and what stands below it."""
+    """A session's heading, the names that end it, what stands below it, and where it leads to."""
 
     heading: SessionHeading
     people: str
     elements: tuple[Element, ...]
+    links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +87,8 @@ def split(elements: Sequence[Element]) -> Split:
         end = _end(inside, head, lowest, repeated, last)
         if end < len(inside) and not last and any(_is_text(one) for one in inside[end + 1 :]):
             left_out.append(inside[end].text)
-        sections.append(Section(head.heading, head.people, tuple(inside[:end])))
+        links = elements[head.place].links
+        sections.append(Section(head.heading, head.people, tuple(inside[:end]), links))
     sections = _ended(sections)
     return Split(tuple(_merged(sections)), tuple(filter(None, left_out)))
 
@@ -82,7 +100,7 @@ def is_caption(text: str, heading: SessionHeading) -> bool:
     bare = re.sub(r"^(?:watch|video|recording|session|source)[^:]{0,20}:\s*", "", text, flags=re.I)
     other = coded(bare, strict=True)
     if heading.code:
-        return other is not None and _same(other.code, heading.code)
+        return other is not None and _same(_base(other.code), _base(heading.code))
     return _same(of_event(bare).title, heading.title)
 
 
@@ -97,11 +115,67 @@ def _coded_heads(elements: Sequence[Element]) -> list[_Head]:
         if element.kind in ("heading", "paragraph", "item")
         and (heading := coded(element.text, strict=element.kind != "heading" or element.level > 6))
     ]
+    found = _without_teasers(_without_others(found, elements), elements)
     found = _without_captions(_without_listed(_without_doubtful(found)), elements)
     found = _of_best_kind(_without_contents(found, elements), elements)
     kept = _without_inner(found)
     # One alone must head something.
     return kept if any(_bodies(kept, elements)) else []
+
+
+def _without_others(found: list[_Head], elements: Sequence[Element]) -> list[_Head]:
+    """Without those that stand lower than a heading such as "More posts", below it.
+
+    And without the cards of other articles at the end, lower than the headings of most sessions.
+    """
+    heads = {head.place: head for head in found}
+    ranks = Counter(head.rank for head in found if head.rank < BOLD)
+    usual = max(ranks, key=lambda rank: (ranks[rank], -rank), default=0)
+    end = max((head.place for head in found if head.rank == usual), default=0)
+    kept: list[_Head] = []
+    above = 0
+    for place, element in enumerate(elements):
+        if element.kind == "heading" and element.rank < BOLD:
+            if kept and boilerplate.is_of_others(element.text):
+                above = element.rank
+            elif element.rank <= above:
+                above = 0
+        is_card = place > end and element.rank > usual and _is_card(element)
+        if place in heads and not above and not is_card:
+            kept.append(heads[place])
+    return kept
+
+
+def _without_teasers(found: list[_Head], elements: Sequence[Element]) -> list[_Head]:
+    """Without those below a line such as "Related posts", if they head no more than a teaser."""
+    start = next(
+        (
+            place
+            for place, one in enumerate(elements)
+            if one.kind == "paragraph"
+            and boilerplate.is_of_others(one.text)
+            and any(head.place < place for head in found)
+        ),
+        len(elements),
+    )
+    heads = [head for head in found if head.place > start]
+    ends = [*(head.place for head in heads[1:]), len(elements)]
+    for head, end in zip(heads, ends, strict=False):
+        below = [one for one in elements[head.place + 1 : end] if _is_text(one)]
+        if len(below) > 1 or any(len(one.text) > _MAX_TEASER_CHARS for one in below):
+            return found
+    return [head for head in found if head.place < start]
+
+
+def _is_card(element: Element) -> bool:
+    """Whether a heading is the title of another article, and leads there."""
+    return (
+        element.kind == "heading"
+        and element.rank < BOLD
+        and element.linked
+        and len(element.text.split()) >= _MIN_CARD_WORDS
+        and not any("#" in link or video_of(link) for link in element.links)
+    )
 
 
 def _without_doubtful(found: list[_Head]) -> list[_Head]:
@@ -187,10 +261,11 @@ def _without_captions(found: list[_Head], elements: Sequence[Element]) -> list[_
     kept: list[_Head] = []
     for head, body in zip(found, [False, *_bodies(found, elements)], strict=False):
         before = kept[-1] if kept else None
-        if before and _same(before.heading.code, head.heading.code):
+        if before and _base(before.heading.code) == _base(head.heading.code):
             caption = head.heading.trailing and not before.heading.trailing
+            again = _same(before.heading.code, head.heading.code) and body
             # What is listed in the contents may stand again next to it.
-            if caption or (body and head.rank >= max(before.rank, BOLD)):
+            if caption or (again and head.rank >= max(before.rank, BOLD)):
                 continue
         kept.append(head)
     return kept
@@ -236,11 +311,14 @@ def _spoken_heads(elements: Sequence[Element]) -> list[_Head]:
             and element.kind in ("heading", "paragraph")
             and (rank < LINE or _is_short_line(element.text))
             and not boilerplate.is_edge_heading(unnumbered(element.text))
+            and not boilerplate.is_sources_heading(element.text)
             and not (rank >= BOLD and boilerplate.is_inner_heading(element.text))
         ]
         top = places[0] if places else 0
-        announced = any(_ANNOUNCED.search(one.text) for one in elements[:top])
-        heads = [_spoken(place, elements, announced) for place in places]
+        before = [one.text for one in elements[:top]]
+        announced = any(map(_ANNOUNCED.search, before))
+        dated = announced and any(map(_YEAR.search, before))
+        heads = [_spoken(place, elements, announced, dated) for place in places]
         sure = [head for head, evident in heads if evident]
         if rank == LINE:
             heads = [pair for pair in heads if pair[1]]
@@ -253,15 +331,18 @@ def _is_short_line(text: str) -> bool:
     return len(text) <= 150 and not ends_sentence(text) and metadata.field(text) is None
 
 
-def _spoken(place: int, elements: Sequence[Element], announced: bool) -> tuple[_Head, bool]:
+def _spoken(
+    place: int, elements: Sequence[Element], announced: bool, dated: bool
+) -> tuple[_Head, bool]:
     """A heading as a session's, and whether there is reason to take it for one.
 
     What may be a name is one where talks were `announced`, or the text below knows who speaks.
+    Where they are of a year, a heading's number and "the talk" in the text tell as much.
     """
     element = elements[place]
     heading = of_event(element.text)
     title, named = by_line(heading.title)
-    below_it = " ".join(one.text for one in elements[place + 1 : place + 8])
+    below_it = " ".join(one.text for one in _below(place, elements))
     evident = bool(named) and (announced or people.are_known(people.in_field(named)[0], below_it))
     below = next(
         (
@@ -272,13 +353,26 @@ def _spoken(place: int, elements: Sequence[Element], announced: bool) -> tuple[_
         None,
     )
     if below is not None and not evident:
-        field = metadata.field(below.text)
+        # A definition list has "Speakers" and, below it, who they are.
+        filled = f"{below.text.rstrip(':')}: A B" if below.kind == "heading" else below.text
+        field = metadata.field(filled)
         evident = (field is not None and field[0] in ("speaker", "speakers")) or (
             below.kind == "paragraph" and bool(people.in_text([below.text]))
+        )
+        evident = evident or (
+            dated and (is_numbered(element.text) or bool(_TOLD_OF.search(below_it)))
         )
     if not evident:
         title, named = heading.title, ""
     return _Head(place, element.rank, replace(heading, title=title), named), evident
+
+
+def _below(place: int, elements: Sequence[Element]) -> Iterator[Element]:
+    """The next few elements below a heading, to the next heading as high."""
+    for element in elements[place + 1 : place + 8]:
+        if element.kind == "heading" and element.rank <= elements[place].rank:
+            return
+        yield element
 
 
 def by_line(title: str) -> tuple[str, str]:
@@ -305,6 +399,8 @@ def _end(
     for place, element in enumerate(inside):
         text = unnumbered(element.text)
         if element.kind == "heading" and element.level < BOLD:
+            if last and element.rank > head.rank and _is_card(element):
+                return place
             if _ends(text, element.rank, head.rank, lowest, repeated):
                 return place
         elif last and boilerplate.is_edge_heading(text) and not ends_sentence(text):
@@ -316,8 +412,10 @@ def _ends(text: str, rank: int, own: int, lowest: int, repeated: set[str]) -> bo
     # Lines and items are under any heading.
     if own < BOLD and rank < own:
         return True
-    if boilerplate.is_inner_heading(text) or text.casefold() in repeated:
+    if text.casefold() in repeated:
         return False
+    if boilerplate.is_inner_heading(text):
+        return rank == own and boilerplate.is_sources_heading(text)
     return own >= BOLD or rank <= lowest or boilerplate.is_edge_heading(text)
 
 
@@ -391,8 +489,10 @@ def _closing(elements: Sequence[Element]) -> int:
 
 
 def _is_label(element: Element) -> bool:
+    # A link "Watch" may lead to the session's recording.
     return element.kind == "paragraph" and (
-        boilerplate.is_site_line(element.text) or boilerplate.is_edge_heading(element.text)
+        (boilerplate.is_site_line(element.text) and not element.links)
+        or boilerplate.is_edge_heading(element.text)
     )
 
 
@@ -416,6 +516,11 @@ def _is_text(element: Element) -> bool:
         and (ends_sentence(element.text) or len(element.text.split()) > 12)
         and not boilerplate.is_site_line(element.text)
     )
+
+
+def _base(code: str) -> str:
+    """A code without what tells that the session was repeated: ARC310 of ARC310-R1."""
+    return re.sub(r"-(?:R\d?|S)$", "", code)
 
 
 def _same(one: str, other: str) -> bool:
