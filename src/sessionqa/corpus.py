@@ -1,6 +1,7 @@
 """Corpus files -> Session: YAML front matter, a Markdown body, and a card made of the metadata."""
 
 import hashlib
+import os
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,13 +51,25 @@ def session_files(folder: Path) -> list[Path]:
         raise CorpusError(
             f"the corpus folder {folder} does not exist: create it, or name another with --corpus"
         )
-    return sorted(
-        path
-        for path in folder.rglob("*.md")
-        if path.is_file()
-        and path.name.casefold() != "readme.md"
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    found: list[Path] = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += (Path(parent, name) for name in names if _is_session(name))
+    return sorted(path for path in found if path.is_file())
+
+
+def _is_session(name: str) -> bool:
+    is_markdown = os.path.normcase(name).endswith(".md") and name.casefold() != "readme.md"
+    return is_markdown and not name.startswith(".")
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The checksum of each session file by its path in `folder`; empty of one that can't be read.
+
+    Raises CorpusError if it is not a folder.
+    """
+    files = session_files(folder)
+    return {path.relative_to(folder).as_posix(): _digest_of(path) for path in files}
 
 
 def stamps(folder: Path) -> dict[str, list[int]]:

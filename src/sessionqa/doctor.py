@@ -105,11 +105,12 @@ def _index(settings: Settings) -> str:
 def _in_step(settings: Settings) -> str:
     from sessionqa.corpus import read_corpus
     from sessionqa.errors import IndexUnusable
-    from sessionqa.index.build import inputs_of
+    from sessionqa.index.inputs import corpus_fingerprint, inputs_of
     from sessionqa.index.local import LocalIndex
     from sessionqa.models import fingerprint_here
 
-    inputs = inputs_of(read_corpus(settings.corpus), fingerprint_here(settings), settings)
+    corpus = corpus_fingerprint(read_corpus(settings.corpus))
+    inputs = inputs_of(corpus, fingerprint_here(settings), settings)
     if LocalIndex.open(settings.index).manifest.inputs != inputs:
         raise IndexUnusable(
             f"{settings.index} was built of another corpus or with other settings: "

@@ -19,8 +19,8 @@ from sessionqa.errors import IndexUnusable, UsageError
 from sessionqa.evaluate import Evaluation
 from sessionqa.explain import explain_miss
 from sessionqa.gold import GoldQuestion, GoldSet, joined, read_gold_set
-from sessionqa.index.build import corpus_fingerprint
 from sessionqa.index.builds import current_build, read_manifest
+from sessionqa.index.inputs import corpus_fingerprint
 from sessionqa.settings import Settings
 
 PASSED, UNDER_LIMIT = 0, 1

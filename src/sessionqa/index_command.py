@@ -9,9 +9,7 @@ from sessionqa.corpus import read_corpus
 from sessionqa.encode import fingerprint
 from sessionqa.errors import CorpusError, IndexDamaged, SessionQAError
 from sessionqa.index import Manifest
-from sessionqa.index.earlier import latest_whole
 from sessionqa.index.publish import only_builder, roll_back
-from sessionqa.index.upkeep import changes, remove_damaged, verify
 from sessionqa.models import encoder_for_building
 from sessionqa.settings import Settings
 
@@ -47,6 +45,9 @@ def _told(settings: Settings, manifest: Manifest) -> str:
 
 def _plan(settings: Settings) -> int:
     """Says what a build would do."""
+    from sessionqa.index.earlier import latest_whole
+    from sessionqa.index.upkeep import changes
+
     made_by = fingerprint(settings.model, settings.precision)
     with latest_whole(settings.index) as before:
         sessions = read_corpus(settings.corpus, before.sessions() if before else None)
@@ -66,6 +67,8 @@ def _plan(settings: Settings) -> int:
 
 def _verify(settings: Settings) -> int:
     """Reads every file against its checksum; raises IndexDamaged for those that are damaged."""
+    from sessionqa.index.upkeep import verify
+
     damaged = []
     for one in verify(settings.index):
         print(f"{'damaged' if one.damaged else 'whole':7}  {one.kind} {one.folder}")
@@ -80,12 +83,15 @@ def _verify(settings: Settings) -> int:
 
 def _repair(settings: Settings, report: Report) -> int:
     """Removes what is damaged, and makes it again; without a corpus goes back to a whole build."""
+    from sessionqa.index.upkeep import remove_damaged
+
     with only_builder(settings.index):
         damaged = remove_damaged(settings.index)
     for one in damaged:
         print(f"damaged  {one.kind} {one.folder}: {', '.join(one.damaged)}")
     try:
-        manifest = build_index(settings, report)
+        broken = any(one.kind == "live build" for one in damaged)
+        manifest = build_index(settings, report, force=broken)
     except CorpusError as error:
         print(f"sessionqa: not built again from the corpus: {error}", file=sys.stderr)
         manifest = _without_corpus(settings, report)
@@ -98,6 +104,8 @@ def _repair(settings: Settings, report: Report) -> int:
 
 def _without_corpus(settings: Settings, report: Report) -> Manifest:
     """The live build if it is whole, or else the latest before it that is."""
+    from sessionqa.index.earlier import latest_whole
+
     with only_builder(settings.index):
         encoder_for_building(settings, report)
     with latest_whole(settings.index) as found:

@@ -1,14 +1,10 @@
 """Sessions -> a build on disk, written aside, checked, and only then made the live one."""
 
-import hashlib
-import json
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from sessionqa.datatypes import Session
 from sessionqa.encode import Encoder
@@ -18,27 +14,13 @@ from sessionqa.index.builds import BUILDS, MANIFEST, sealed
 from sessionqa.index.cut import Report, cut
 from sessionqa.index.earlier import Earlier
 from sessionqa.index.encoding import forget_unfinished, write_vectors
+from sessionqa.index.inputs import chunking_of, confidence, corpus_fingerprint, inputs_of
 from sessionqa.index.local import DATABASE, PASSAGE_WORDS, SESSION_WORDS, LocalIndex
 from sessionqa.index.publish import MAKING, next_number, publish
 from sessionqa.settings import Settings
 
 # Size and time of each corpus file; see corpus.stamps.
 Stamps = Mapping[str, Sequence[int]]
-
-
-def corpus_fingerprint(sessions: Iterable[Session]) -> str:
-    """Names the content of a corpus: its files and their checksums, in order of their codes."""
-    lines = sorted(f"{session.code} {session.sha256} {session.path}" for session in sessions)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def inputs_of(sessions: Iterable[Session], encoder: str, settings: Settings) -> str:
-    """Names everything that decides what a build holds; `encoder` is its fingerprint."""
-    corpus = corpus_fingerprint(sessions)
-    made_by = [encoder, settings.backend]
-    made_of = [FORMAT_VERSION, corpus, made_by, chunking_of(settings), _confidence()]
-    made_of.append(settings.sentence_vectors_up_to)
-    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
 
 def write_build(
@@ -123,15 +105,16 @@ def _manifest(
     counts: dict[str, int],
 ) -> Manifest:
     """Describes the files of `aside`."""
+    corpus = corpus_fingerprint(sessions)
     return Manifest(
         format=FORMAT_VERSION,
         build=aside.name.removeprefix(MAKING),
         number=next_number(settings.index),
-        inputs=inputs_of(sessions, encoder.fingerprint, settings),
+        inputs=inputs_of(corpus, encoder.fingerprint, settings),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         corpus={
             "path": str(settings.corpus.resolve()),
-            "fingerprint": corpus_fingerprint(sessions),
+            "fingerprint": corpus,
             "stamps": dict(stamps),
         },
         encoder={
@@ -145,7 +128,7 @@ def _manifest(
         },
         chunking=chunking_of(settings),
         counts=counts,
-        confidence=_confidence(),
+        confidence=confidence(),
         files={
             path.relative_to(aside).as_posix(): {
                 "size": path.stat().st_size,
@@ -155,19 +138,3 @@ def _manifest(
             if path.is_file() and not path.name.startswith(".")
         },
     )
-
-
-def chunking_of(settings: Settings) -> dict[str, Any]:
-    """How a manifest tells how sessions are cut."""
-    return {
-        "chunking": settings.chunking,
-        "tokens": settings.chunk_tokens,
-        "overlap": settings.chunk_overlap,
-    }
-
-
-def _confidence() -> dict[str, Any]:
-    """The calibration of the confidence that this version ships."""
-    text = resources.files("sessionqa").joinpath("confidence.json").read_text(encoding="utf-8")
-    calibration: dict[str, Any] = json.loads(text)
-    return calibration

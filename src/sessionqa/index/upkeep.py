@@ -10,7 +10,6 @@ from typing import Literal
 from sessionqa import exports
 from sessionqa.datatypes import Session
 from sessionqa.errors import IndexUnusable
-from sessionqa.index.build import chunking_of, inputs_of
 from sessionqa.index.builds import (
     BUILDS,
     ENCODERS,
@@ -20,6 +19,7 @@ from sessionqa.index.builds import (
     read_manifest,
 )
 from sessionqa.index.earlier import Earlier
+from sessionqa.index.inputs import chunking_of, corpus_fingerprint, inputs_of
 from sessionqa.settings import Settings
 
 # What is exported lies in a folder of its own for each model.
@@ -53,7 +53,8 @@ def changes(
         unchanged=sum(known.get(code) == digest for code, digest in now.items()),
         reasons=tuple(_reasons(encoder, settings, before)),
     )
-    if not found and before and before.manifest.inputs != inputs_of(sessions, encoder, settings):
+    corpus = corpus_fingerprint(sessions)
+    if not found and before and before.manifest.inputs != inputs_of(corpus, encoder, settings):
         return Changes((), (), (), found.unchanged, ("files of other names, or other settings",))
     return found
 
