@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessionqa.errors import SourceError
-from sessionqa.importers import decoding
+from sessionqa.importers import decoding, page
 from sessionqa.importers.article import read
 from sessionqa.importers.drafts import Draft, Source
 
@@ -223,3 +223,12 @@ def test_nothing_but_an_error_of_ours_is_raised(content: str, suffix: str) -> No
         assert draft.body
         assert all(block.text.strip() for block in draft.body)
         assert all("\n" not in one.text for one in draft.body if one.kind != "markdown")
+
+
+def test_an_element_with_more_attributes_than_any_page_has_is_refused_at_once() -> None:
+    """The parser would compare each with each."""
+    few = "".join(f" a{n}='<x y=1>'" for n in range(4_000))
+    assert [one.text for one in page.elements(f"<div{few}>Bread</div>")] == ["Bread"]
+    many = "".join(f" a{n} = 1" for n in range(100_000))
+    with pytest.raises(SourceError, match="more than 5,000 attributes: save its article alone"):
+        list(page.elements(f"<div{many}>Bread</div>"))

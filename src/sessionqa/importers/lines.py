@@ -24,21 +24,28 @@ def paragraphs(lines: Sequence[str]) -> Iterator[str]:
     A session's heading, and a line such as "Speakers: ...", stand alone even where no empty line
     follows them.
     """
+    return (joined(lines[start:end]) for start, end in spans(lines))
+
+
+def spans(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The first line of each of these paragraphs, and the one after its last."""
     width = max(map(len, lines), default=0)
     start = 0
     while start < len(lines):
         end = _end(lines, start, width)
-        yield joined(lines[start:end])
+        yield start, end
         start = end
 
 
 def joined(lines: Sequence[str]) -> str:
     """Wrapped lines as one; a word with a hyphen may have been wrapped behind it."""
-    text = ""
+    parts: list[str] = []
+    end = ""
     for line in lines:
-        gap = "" if not text or (_HYPHEN.search(text) and _GOES_ON.match(line)) else " "
-        text += gap + line
-    return text
+        gap = "" if not end or (_HYPHEN.search(end) and _GOES_ON.match(line)) else " "
+        parts += (gap, line)
+        end = f"{end}{gap}{line}"[-2:]
+    return "".join(parts)
 
 
 def _end(lines: Sequence[str], start: int, width: int) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sessionqa.errors import SourceError
 from sessionqa.importers.elements import Element, in_bold, one_line
-from sessionqa.importers.lines import paragraphs
+from sessionqa.importers.lines import joined, spans
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -43,13 +43,19 @@ _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECAS
 _EMBEDDED = re.compile(
     r"(?:https?:)?//(?:www\.)?youtube(?:-nocookie)?\.com/embed/(?P<id>[\w-]+)", re.IGNORECASE
 )
+# The parser compares each attribute of an element with all of its others: a megabyte of them in one
+# takes minutes.
+_MOST_ATTRIBUTES = 5_000
+_ATTRIBUTE = r"[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>]*+))?+"
+_ATTRIBUTES = re.compile(_ATTRIBUTE)
+_TAG = re.compile(rf"<[a-zA-Z](?:{_ATTRIBUTE})*+")
 _ANCHORS = frozenset(("", "#", "¶", "§", "🔗", "⚓"))
 
 
 def elements(html: str, name: str = "the page") -> Iterator[Element]:
     """The elements of a page's content, in their order.
 
-    Raises SourceError if it is nested deeper than any page is.
+    Raises SourceError if it is nested deeper than any page is, or an element has more attributes.
     """
     root = _parsed(html, name)
     if root is None:
@@ -67,6 +73,11 @@ def title(html: str, name: str = "the page") -> str:
 def _parsed(html: str, name: str) -> "_Element | None":
     from lxml import etree
 
+    if any(map(_is_crowded, _TAG.finditer(html))):
+        raise SourceError(
+            f"{name} has an element of more than {_MOST_ATTRIBUTES:,} attributes: "
+            "save its article alone"
+        )
     parser = etree.HTMLParser(
         encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True
     )
@@ -78,6 +89,12 @@ def _parsed(html: str, name: str) -> "_Element | None":
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
         raise SourceError(f"{name} is nested too deeply for a page: save its article alone")
     return root
+
+
+def _is_crowded(tag: re.Match[str]) -> bool:
+    """Whether a tag has more attributes than any page's, each of two characters at least."""
+    length = tag.end() - tag.start()
+    return length > _MOST_ATTRIBUTES and len(_ATTRIBUTES.findall(tag[0])) > _MOST_ATTRIBUTES
 
 
 def _frames(root: "_Element") -> "set[_Element]":
@@ -336,9 +353,10 @@ def _paragraphs(lines: list[tuple[str, bool, bool]], links: tuple[str, ...]) -> 
         if text and not bold:
             plain.append((text, linked))
             continue
-        for paragraph in paragraphs([one for one, _ in plain]):
-            whole = all(one for text_, one in plain if text_ in paragraph)
-            yield Element(paragraph, links=links, linked=whole)
+        texts = [one for one, _ in plain]
+        for start, end in spans(texts):
+            whole = all(one for _, one in plain[start:end])
+            yield Element(joined(texts[start:end]), links=links, linked=whole)
         plain = []
         if text:
             yield in_bold(text, links, linked)
