@@ -125,8 +125,8 @@ def by_atheris(run: Run) -> None:
         "timeout": HANGS_SECONDS,
         "rss_limit_mb": 0,
         "artifact_prefix": f"{run.found}-",
-        "dict": tokens,
         "verbosity": 0,
+        **({"dict": tokens} if run.target.tokens else {}),
     }
     given = [f"-{name}={value}" for name, value in options.items()]
     atheris.Setup([sys.argv[0], *given, str(folder)], run.one)

@@ -95,7 +95,8 @@ def _damaged(before: bytes, how: int, rest: bytes) -> bytes:
 
 def command(data: bytes, folder: Path) -> None:
     """A command line, an argument in each line, run where a corpus and its index are."""
-    arguments = data.decode("utf-8", "surrogateescape").split("\n")
+    # No system passes a NUL, nor any number of arguments.
+    arguments = data.replace(b"\0", b"").decode("utf-8", "surrogateescape").split("\n")[:50]
     if any(_NOT_TRIED.fullmatch(one) or _ELSEWHERE.search(one) for one in arguments):
         return
     if "index" in arguments and not {"--dry-run", "--verify"} & {*arguments}:

@@ -31,7 +31,7 @@ ANSWERED, REFUSED, WRONG, INTERRUPTED, UNEXPECTED = 0, 1, 1, 130, 3
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; see the errors module for 2 and 3."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().parse_args(_whole(sys.argv[1:] if argv is None else argv))
     if hasattr(sys.stdout, "reconfigure"):
         # A terminal that cannot show a character shows a mark instead of a traceback.
         sys.stdout.reconfigure(errors="replace")
@@ -60,6 +60,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return UNEXPECTED
     return code
+
+
+def _whole(argv: Sequence[str]) -> list[str]:
+    """The arguments, with a mark for each byte that is no text; names of files keep theirs."""
+    return [
+        one
+        if one.isascii() or os.path.lexists(one)
+        else one.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        for one in argv
+    ]
 
 
 def _parser() -> argparse.ArgumentParser:

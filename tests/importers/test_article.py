@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessionqa.errors import SourceError
-from sessionqa.importers.articles import article
+from sessionqa.importers.articles import article, page
 from sessionqa.importers.articles.article import read
 from sessionqa.importers.drafts import Draft, Source
 
@@ -260,3 +260,12 @@ def test_the_time_grows_no_faster_than_the_text(suffix: str, text: str) -> None:
 def test_a_joiner_within_a_word_stays() -> None:
     (draft,) = drafts_of("# Worms\n\nمی\u200cخواهم: soft\u00adly.\n")
     assert texts(draft) == ["می\u200cخواهم: softly."]
+
+
+def test_an_element_with_more_attributes_than_any_page_has_is_refused_at_once() -> None:
+    """The parser would compare each with each."""
+    few = "".join(f" a{n}='<x y=1>'" for n in range(4_000))
+    assert [one.text for one in page.read(f"<div{few}>Bread</div>", "x").elements] == ["Bread"]
+    many = "".join(f" a{n} = 1" for n in range(100_000))
+    with pytest.raises(SourceError, match="more than 5,000 attributes: save its text alone"):
+        page.read(f"<div{many}>Bread</div>", "x")

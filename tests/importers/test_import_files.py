@@ -6,7 +6,7 @@ from pathlib import Path
 from time import process_time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessionqa import card
@@ -37,6 +37,7 @@ def files_of(folder: Path, *drafts: Draft, force: bool = False) -> list[Path]:
     return [one.path for one in planned]
 
 
+@settings(deadline=None)
 @given(st.lists(words, min_size=1, max_size=4))
 def test_paragraphs_read_back_as_they_were(paragraphs: list[str]) -> None:
     """Whatever looks like markup in a text stays text."""
@@ -49,6 +50,7 @@ def test_names_with_underscores_keep_all_of_them() -> None:
     assert read(body([Block(text)])).text == text
 
 
+@settings(deadline=None)
 @given(words, words)
 def test_headings_and_items_read_back_as_they_were(heading: str, item: str) -> None:
     """A heading and an item of a list keep their words."""
@@ -56,6 +58,7 @@ def test_headings_and_items_read_back_as_they_were(heading: str, item: str) -> N
     assert read(body(blocks)).text.split("\n\n") == [f"## {heading}", f"- {item}"]
 
 
+@settings(deadline=None)
 @given(words, words, words, words)
 def test_what_is_known_of_a_session_reads_back(
     title: str, name: str, role: str, event: str

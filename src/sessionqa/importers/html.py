@@ -1,5 +1,6 @@
 """HTML -> a tree, by lxml; and which of its elements stand on lines of their own."""
 
+import re
 from typing import TYPE_CHECKING
 
 from sessionqa.errors import SourceError
@@ -16,13 +17,32 @@ BLOCKS = HEADINGS | frozenset(
 )
 
 
+# The parser compares each attribute of an element with all of its others: a megabyte of them in one
+# takes minutes.
+_MOST_ATTRIBUTES = 5_000
+_ATTRIBUTE = rb"[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>]*+))?+"
+_ATTRIBUTES = re.compile(_ATTRIBUTE)
+_TAG = re.compile(rb"<[a-zA-Z](?:" + _ATTRIBUTE + rb")*+")
+
+
+def _is_crowded(tag: re.Match[bytes]) -> bool:
+    length = tag.end() - tag.start()
+    return length > _MOST_ATTRIBUTES and len(_ATTRIBUTES.findall(tag[0])) > _MOST_ATTRIBUTES
+
+
 def parsed(raw: bytes, encoding: str, name: str) -> "_Element | None":
     """The tree of a page, None if there is no element in it; entities are those of HTML alone.
 
-    Raises SourceError if it is nested deeper than any page is: what is below would be lost.
+    Raises SourceError if it is nested deeper than any page is: what is below would be lost. And if
+    an element has more attributes than any has.
     """
     from lxml import etree
 
+    if any(map(_is_crowded, _TAG.finditer(raw))):
+        raise SourceError(
+            f"{name} has an element of more than {_MOST_ATTRIBUTES:,} attributes: save its text "
+            "alone"
+        )
     parser = etree.HTMLParser(
         encoding=encoding, huge_tree=True, no_network=True, remove_comments=True, remove_pis=True
     )

@@ -88,7 +88,7 @@ def read_manifest(build: Path) -> Manifest:
             if record.pop(SEAL) != _seal(record):
                 raise ValueError("it is not what was written, by its checksum")
             return Manifest(**record)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise IndexDamaged(f"{path} cannot be read ({first_line(error)}): {REBUILD}") from error
     raise IndexDamaged(
         f"{path} has format {version}, and this sessionqa reads {FORMAT_VERSION}: {REBUILD}"

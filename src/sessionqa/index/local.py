@@ -70,7 +70,7 @@ class LocalIndex:
             self._lexical_sessions = LexicalArm(build / SESSION_WORDS)
             self._db = open_database(build)
             rows = self._db.execute("SELECT max(row) + 1 FROM ids").fetchone()[0] or 0
-        except (RuntimeError, ValueError, OSError, sqlite3.Error) as error:
+        except (RuntimeError, ValueError, OSError, EOFError, sqlite3.Error) as error:
             raise IndexDamaged(
                 f"{build} cannot be read ({first_line(error)}): {REBUILD}"
             ) from error

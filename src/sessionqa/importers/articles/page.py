@@ -66,7 +66,7 @@ class Page:
 def read(text: str, name: str) -> Page:
     """A page's title and its elements, in their order.
 
-    Raises SourceError if it is nested deeper than any page is.
+    Raises SourceError if it is nested deeper than any page is, or an element has more attributes.
     """
     root = html.parsed(text.encode("utf-8", "replace"), "utf-8", name)
     if root is None:

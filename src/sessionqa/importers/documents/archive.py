@@ -1,12 +1,14 @@
 """Documents that are zip files: opened only if what they unpack to is within bounds."""
 
+import lzma
+import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from sessionqa.errors import SourceError
+from sessionqa.errors import SourceError, first_line
 from sessionqa.importers.drafts import Source
 
 MAX_BYTES = 200 * 2**20
@@ -19,6 +21,13 @@ _SMALL = 2**20
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".emf", ".wmf", ".tif", ".tiff", ".webp")
 _MEDIA = (*_PICTURES, ".mp3", ".mp4", ".m4a", ".m4v", ".mov", ".wav", ".avi", ".ttf", ".otf")
 
+# What the library raises for what is not as it should be, from a name in no encoding to an offset
+# before the beginning.
+DAMAGED: tuple[type[Exception], ...] = (
+    *(BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, NotImplementedError, OSError, ValueError),
+)
+
 
 @contextmanager
 def opened(source: Source) -> Iterator[ZipFile]:
@@ -29,19 +38,26 @@ def opened(source: Source) -> Iterator[ZipFile]:
     with its checksum.
     """
     try:
-        with ZipFile(BytesIO(source.raw)) as archive:
-            _check(archive.infolist(), source.name)
-            yield archive
-    except (BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise SourceError(f"{source.name} is damaged ({error}): save it anew") from error
+        archive = ZipFile(BytesIO(source.raw))
+    except DAMAGED as error:
+        raise _damaged(source, error) from error
+    with archive:
+        _check(archive.infolist(), source.name)
+        yield archive
 
 
 def read(archive: ZipFile, name: str, source: Source) -> bytes:
-    """A file of the archive. Raises SourceError if it is not there."""
+    """A file of the archive. Raises SourceError if it is not there, or damaged."""
     try:
         return archive.read(name)
     except KeyError as error:
         raise SourceError(f"{source.name} is damaged: it lacks its part {name[:100]}") from error
+    except DAMAGED as error:
+        raise _damaged(source, error) from error
+
+
+def _damaged(source: Source, error: Exception) -> SourceError:
+    return SourceError(f"{source.name} is damaged ({first_line(error)}): save it anew")
 
 
 def _check(files: list[ZipInfo], name: str) -> None:

@@ -1,9 +1,7 @@
 """What Word and PowerPoint documents have in common: parts of XML in a zip file."""
 
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from zipfile import BadZipFile
 
 from sessionqa.errors import SourceError, first_line
 from sessionqa.importers.documents import archive
@@ -17,8 +15,8 @@ _COMPOUND = b"\xd0\xcf\x11\xe0"
 
 # What the libraries raise for parts that are not as they should be, each from its depths.
 _BROKEN: tuple[type[Exception], ...] = (
-    *(SyntaxError, ValueError, LookupError, AttributeError, TypeError),
-    *(BadZipFile, zlib.error, EOFError, NotImplementedError),
+    *(SyntaxError, LookupError, AttributeError, TypeError),
+    *archive.DAMAGED,
 )
 
 
