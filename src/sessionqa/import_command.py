@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace, settings: Settings, report: Report) -> in
         print(f"sessionqa: {failure}", file=sys.stderr)
     if found.failures:
         return SourceError.exit_code
-    return KEPT if any(one.state != "same" for one in planned if one not in chosen) else DONE
+    return KEPT if any(_done(one, arguments) == "kept" for one in planned) else DONE
 
 
 def _target(into: Path | None, settings: Settings) -> Path:
