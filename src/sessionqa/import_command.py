@@ -2,14 +2,13 @@
 
 import argparse
 import difflib
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
-from sessionqa import importers, installed
+from sessionqa import importers, installed, terminal
 from sessionqa.errors import ModuleMissing, SourceError, UsageError
 from sessionqa.importers import files, sources
 from sessionqa.importers.catalogues import FIELDS
@@ -47,7 +46,7 @@ def run(arguments: argparse.Namespace, settings: Settings, report: Report) -> in
     if chosen and not arguments.dry_run:
         files.write(chosen, folder)
     if arguments.json:
-        print(json.dumps(_record(planned, arguments), ensure_ascii=False, indent=2))
+        terminal.print_json(_record(planned, arguments))
     else:
         _show(planned, arguments)
     for failure in found.failures:
