@@ -47,6 +47,11 @@ def read_corpus(folder: Path, known: Mapping[str, Session] | None = None) -> lis
 
 def session_files(folder: Path) -> list[Path]:
     """The corpus files under `folder`, sorted. Raises CorpusError if it is not a folder."""
+    return [folder / name for name in _session_names(folder)]
+
+
+def _session_names(folder: Path) -> list[str]:
+    """The paths of the same in `folder`, with slashes."""
     if not folder.is_dir():
         raise CorpusError(
             f"the corpus folder {folder} does not exist: create it, or name another with --corpus"
@@ -55,9 +60,11 @@ def session_files(folder: Path) -> list[Path]:
     found: list[str] = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += (os.path.join(parent, name) for name in names if _is_session(name))
+        paths = (os.path.join(parent, name) for name in names if _is_session(name))
+        found += (path for path in paths if os.path.isfile(path))
     found.sort(key=lambda path: os.path.normcase(path).split(os.sep))
-    return [Path(path) for path in found if os.path.isfile(path)]
+    start = len(os.path.join(folder, ""))
+    return [path[start:].replace(os.sep, "/") for path in found]
 
 
 def _is_session(name: str) -> bool:
@@ -70,17 +77,16 @@ def digests(folder: Path) -> dict[str, str]:
 
     Raises CorpusError if it is not a folder.
     """
-    files = session_files(folder)
-    return {path.relative_to(folder).as_posix(): _digest_of(path) for path in files}
+    return {name: _digest_of(os.path.join(folder, name)) for name in _session_names(folder)}
 
 
 def stamps(folder: Path) -> dict[str, list[int]]:
     """Size and time of the last change, in ns, of each session file, by its path in `folder`."""
     found = {}
-    for path in session_files(folder):
+    for name in _session_names(folder):
         with suppress(OSError):
-            status = path.stat()
-            found[path.relative_to(folder).as_posix()] = [status.st_size, status.st_mtime_ns]
+            status = os.stat(os.path.join(folder, name))
+            found[name] = [status.st_size, status.st_mtime_ns]
     return found
 
 
@@ -96,7 +102,7 @@ def changed_since(
         return []
     now = stamps(folder)
     touched = [name for name in now.keys() & known.keys() if now[name] != before.get(name)]
-    altered = [name for name in touched if _digest_of(folder / name) != known[name]]
+    altered = [name for name in touched if _digest_of(os.path.join(folder, name)) != known[name]]
     return sorted({*altered, *(now.keys() ^ known.keys())})
 
 
@@ -144,10 +150,12 @@ def read_session(path: Path, known: Session | None = None) -> Session:
     return replace(session, text=f"{told}{said.text}".strip(), marks=marks)
 
 
-def _digest_of(path: Path) -> str:
+def _digest_of(path: str) -> str:
     """The digest of a file's bytes; empty, so unlike any other, if it cannot be read."""
     try:
-        return _digest(path.read_bytes())
+        # Unbuffered, which takes half the time of a small file.
+        with open(path, "rb", buffering=0) as file:
+            return _digest(file.read())
     except OSError:
         return ""
 
