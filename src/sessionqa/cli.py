@@ -137,11 +137,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _place(text: str) -> Path | str:
+    """Where an index is; an address is no path."""
+    return text if text.startswith("milvus:") else Path(text)
+
+
 def _common_options(default: Any = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False, argument_default=default)
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="the folder of session files")
     parser.add_argument(
-        "--index", type=Path, metavar="DIR", help="the folder of the index, or a bundle"
+        "--index", type=_place, metavar="DIR", help="its folder, a bundle, or milvus:ADDRESS"
     )
     parser.add_argument("--offline", action="store_true", help="refuse to call any other machine")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")

@@ -96,25 +96,26 @@ def _corpus(settings: Settings) -> str:
 
 
 def _index(settings: Settings) -> str:
-    from sessionqa.index.local import LocalIndex
+    from sessionqa.index.stores import store_of
 
-    manifest = LocalIndex.open(settings.index, verify=True).manifest
-    return f"build {manifest.build} in {settings.index}, every checksum right"
+    store = store_of(settings)
+    manifest = store.open(store.live(), verify=True).manifest
+    return f"build {manifest.build} in {store}, every checksum right"
 
 
 def _in_step(settings: Settings) -> str:
     from sessionqa.corpus import read_corpus
     from sessionqa.errors import IndexUnusable
     from sessionqa.index.inputs import corpus_fingerprint, inputs_of
-    from sessionqa.index.local import LocalIndex
+    from sessionqa.index.stores import store_of
     from sessionqa.models import fingerprint_here
 
     corpus = corpus_fingerprint(read_corpus(settings.corpus))
     inputs = inputs_of(corpus, fingerprint_here(settings), settings)
-    if LocalIndex.open(settings.index).manifest.inputs != inputs:
+    store = store_of(settings)
+    if store.live().inputs != inputs:
         raise IndexUnusable(
-            f"{settings.index} was built of another corpus or with other settings: "
-            "run `sessionqa index`"
+            f"{store} was built of another corpus or with other settings: run `sessionqa index`"
         )
     return "in step"
 

@@ -376,6 +376,18 @@ def exported(
     )
 
 
+def fetched(name: str, folder: Path) -> Path:
+    """Where this machine has the export of `name` that is kept below `folder`'s own name.
+
+    It comes from the user's cache, or is made. Raises ModuleMissing where neither can be.
+    """
+    kept = exports.cached_copy("encoder", folder)
+    # A machine that only serves may have no place to copy it to.
+    if exports.is_whole("encoder", kept) and not exports.is_whole("encoder", folder):
+        return kept
+    return exports.exported("encoder", name, folder, lambda aside: export(name, folder.name, aside))
+
+
 def export(name: str, digest: str, folder: Path) -> None:
     """Writes the SentenceTransformer `name` as an ONNX model with its tokenizer and card.
 

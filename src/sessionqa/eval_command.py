@@ -19,8 +19,8 @@ from sessionqa.errors import IndexUnusable, UsageError
 from sessionqa.evaluate import Evaluation
 from sessionqa.explain import explain_miss
 from sessionqa.gold import GoldQuestion, GoldSet, joined, read_gold_set
-from sessionqa.index.builds import current_build, read_manifest
 from sessionqa.index.inputs import corpus_fingerprint
+from sessionqa.index.stores import store_of
 from sessionqa.settings import Settings
 
 PASSED, UNDER_LIMIT = 0, 1
@@ -213,7 +213,7 @@ def settings_for(
     settings = Settings.load(corpus=path, index=index, chunking=chunking)
     if index:
         with suppress(IndexUnusable):
-            there = read_manifest(current_build(index)).corpus["path"]
+            there = store_of(settings).live().corpus["path"]
             if there != str(path.resolve()):
                 raise UsageError(
                     f"{index} is the index of {there}: name another folder with --index"

@@ -9,7 +9,8 @@ from sessionqa.corpus import read_corpus
 from sessionqa.encode import fingerprint
 from sessionqa.errors import CorpusError, IndexDamaged, SessionQAError
 from sessionqa.index import Manifest
-from sessionqa.index.publish import only_builder, roll_back
+from sessionqa.index.publish import only_builder
+from sessionqa.index.stores import Store, store_of
 from sessionqa.models import encoder_for_building
 from sessionqa.settings import Settings
 
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace, settings: Settings, report: Report) -> in
     if arguments.verify:
         return _verify(settings)
     if arguments.rollback:
-        manifest = roll_back(settings.index)
+        manifest = store_of(settings).roll_back()
         print(f"{_told(settings, manifest)}, made {manifest.created}")
         return DONE
     if arguments.repair:
@@ -40,18 +41,18 @@ def run(arguments: argparse.Namespace, settings: Settings, report: Report) -> in
 
 def _told(settings: Settings, manifest: Manifest) -> str:
     counts = ", ".join(f"{count} {name}" for name, count in manifest.counts.items())
-    return f"{settings.index}: {counts} (build {manifest.build})"
+    return f"{store_of(settings)}: {counts} (build {manifest.build})"
 
 
 def _plan(settings: Settings) -> int:
     """Says what a build would do."""
-    from sessionqa.index.earlier import latest_whole
     from sessionqa.index.upkeep import changes
 
+    store = store_of(settings)
     made_by = fingerprint(settings.model, settings.precision)
-    with latest_whole(settings.index) as before:
+    with store.earlier() as before:
         sessions = read_corpus(settings.corpus, before.sessions() if before else None)
-        found = changes(sessions, made_by, settings, before)
+    found = changes(sessions, made_by, settings, store.known())
     if not found:
         print(f"nothing to do: all {found.unchanged:,} sessions are in the live build as they are")
         return DONE
@@ -67,12 +68,10 @@ def _plan(settings: Settings) -> int:
 
 def _verify(settings: Settings) -> int:
     """Reads every file against its checksum; raises IndexDamaged for those that are damaged."""
-    from sessionqa.index.upkeep import verify
-
     damaged = []
-    for one in verify(settings.index):
-        print(f"{'damaged' if one.damaged else 'whole':7}  {one.kind} {one.folder}")
-        damaged += [str(one.folder / name) for name in one.damaged]
+    for one in store_of(settings).verify():
+        print(f"{'damaged' if one.damaged else 'whole':7}  {one.kind} {one.place}")
+        damaged += [f"{one.place}: {name}" for name in one.damaged]
     if damaged:
         raise IndexDamaged(
             f"{', '.join(damaged)}: not as written, by the checksums: run `sessionqa index "
@@ -83,35 +82,30 @@ def _verify(settings: Settings) -> int:
 
 def _repair(settings: Settings, report: Report) -> int:
     """Removes what is damaged, and makes it again; without a corpus goes back to a whole build."""
-    from sessionqa.index.upkeep import remove_damaged
-
+    store = store_of(settings)
     with only_builder(settings.index):
-        damaged = remove_damaged(settings.index)
+        damaged = store.remove_damaged()
     for one in damaged:
-        print(f"damaged  {one.kind} {one.folder}: {', '.join(one.damaged)}")
+        print(f"damaged  {one.kind} {one.place}: {', '.join(one.damaged)}")
     try:
         broken = any(one.kind == "live build" for one in damaged)
         manifest = build_index(settings, report, force=broken)
     except CorpusError as error:
         print(f"sessionqa: not built again from the corpus: {error}", file=sys.stderr)
-        manifest = _without_corpus(settings, report)
+        manifest = _without_corpus(settings, store, report)
     with only_builder(settings.index):
         # The one that was live until now.
-        remove_damaged(settings.index)
+        store.remove_damaged()
     print(f"whole    {_told(settings, manifest)}")
     return DONE
 
 
-def _without_corpus(settings: Settings, report: Report) -> Manifest:
+def _without_corpus(settings: Settings, store: Store, report: Report) -> Manifest:
     """The live build if it is whole, or else the latest before it that is."""
-    from sessionqa.index.earlier import latest_whole
-
     with only_builder(settings.index):
         encoder_for_building(settings, report)
-    with latest_whole(settings.index) as found:
-        if found and found.is_live:
-            return found.manifest
-    return roll_back(settings.index)
+    found = store.known()
+    return found.manifest if found and found.is_live else store.roll_back()
 
 
 def _watch(settings: Settings, manifest: Manifest, report: Report) -> int:

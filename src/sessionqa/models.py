@@ -11,19 +11,14 @@ from sessionqa.encode import (
     OnnxEncoder,
     SentenceTransformerEncoder,
     exported,
+    fetched,
     fingerprint,
     precision_of,
 )
 from sessionqa.errors import ExportFailed, IndexDamaged, IndexUnusable, ModelError
-from sessionqa.index import Manifest
-from sessionqa.index.builds import (
-    ENCODERS,
-    RERANKERS,
-    current_build,
-    encoder_folder,
-    read_manifest,
-)
-from sessionqa.index.local import LocalIndex
+from sessionqa.index import Index, Manifest
+from sessionqa.index.builds import ENCODERS, RERANKERS, encoder_folder
+from sessionqa.index.stores import Store, store_of
 from sessionqa.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,7 +50,7 @@ def fingerprint_here(settings: Settings) -> str:
 def _maker_of_live(settings: Settings) -> dict[str, Any]:
     """What the live build says of its encoder; nothing where there is none that can be read."""
     try:
-        return read_manifest(current_build(settings.index)).encoder
+        return store_of(settings).live().encoder
     except IndexUnusable:
         return {}
 
@@ -116,17 +111,17 @@ def prepare_reranker(settings: Settings, report: "Report") -> None:
             rerank.exported(settings.reranker, shelf, lambda stage: report(stage, 0, 1))
 
 
-def open_live(settings: Settings) -> tuple[LocalIndex, Encoder]:
-    """The live index and the encoder that made its vectors.
+def open_live(settings: Settings, store: Store | None = None) -> tuple[Index, Encoder]:
+    """The live index of the settings' store and the encoder that made its vectors.
 
-    Raises IndexMissing, IndexDamaged or ModelError.
+    Raises IndexMissing, IndexDamaged, IndexUnusable or ModelError.
     """
-    build = current_build(settings.index)
-    manifest = read_manifest(build)
+    store = store or store_of(settings)
+    manifest = store.live()
     # ONNX Runtime opens its part without Python, which has other libraries to import meanwhile.
     with ThreadPoolExecutor(1) as beside:
         encoder = beside.submit(_encoder_of, manifest, settings)
-        index = LocalIndex.open_build(settings.index, build, manifest)
+        index = store.open(manifest)
     return index, encoder.result()
 
 
@@ -145,7 +140,7 @@ def open_reranker(settings: Settings) -> "Reranker":
     return rerank.OnnxReranker(folder, settings.threads)
 
 
-def open_writer(settings: Settings, index: LocalIndex, encoder: Encoder) -> "Writer":
+def open_writer(settings: Settings, index: Index, encoder: Encoder) -> "Writer":
     """What has the settings' language model write.
 
     Raises LLMError if it cannot be opened, ModuleMissing or SettingsError.
@@ -189,6 +184,8 @@ def _encoder_of(manifest: Manifest, settings: Settings) -> Encoder:
         encoder = SentenceTransformerEncoder(made_by["name"], settings.threads)
     else:
         folder = encoder_folder(settings.index, manifest)
+        if settings.milvus:
+            folder = fetched(settings.model, folder)
         encoder = OnnxEncoder(folder, settings.threads)
     if encoder.fingerprint != made_by["fingerprint"]:
         raise IndexDamaged(

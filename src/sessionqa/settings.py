@@ -19,6 +19,7 @@ SECRETS = {
     "token": "SESSIONQA_TOKEN",
     "password": "SESSIONQA_PASSWORD",
     "llm_key": "SESSIONQA_LLM_KEY",
+    "milvus_token": "SESSIONQA_MILVUS_TOKEN",
 }
 
 _PLAIN = {
@@ -54,6 +55,7 @@ _LEAST = {
     "llm_prompt_tokens": (256, ""),
     "llm_answer_tokens": (16, ""),
     "llm_seconds": (1, ""),
+    "milvus_seconds": (1, ""),
     "workers": (0, ""),
     "requests_at_once": (1, ""),
     "requests_per_minute": (0, ""),
@@ -69,7 +71,11 @@ class Settings:
     """
 
     corpus: Path = Path("corpus")
-    index: Path = Path("index")
+    index: Path = Path("index")  # or what this machine keeps beside an index in Milvus,
+    milvus: str = ""  # whose address was given for `index`: docs/milvus.md
+    milvus_token: str = field(default="", repr=False)  # user:password, or a key
+    milvus_ca: str = ""  # the certificate that its server's was signed by, where none here knows it
+    milvus_seconds: float = 10.0  # that it may take for an answer
     included: bool = False  # the corpus is the package's own: its index may be built unasked
     bundled: bool = False  # the index was unpacked from a bundle: it is never built
     model: str = DEFAULT_MODEL
@@ -110,6 +116,7 @@ class Settings:
     offline: bool = False  # refuse to call any other machine
 
     def __post_init__(self) -> None:
+        self._resolve_index()
         for name in ("corpus", "index", "feedback"):
             object.__setattr__(self, name, Path(getattr(self, name)))
             _check_path(name, getattr(self, name))
@@ -153,6 +160,20 @@ class Settings:
         if not self.token.isascii() or self.token != self.token.strip():
             raise SettingsError("token has more than ASCII, or spaces around it: give another")
 
+    def _resolve_index(self) -> None:
+        """Tells an address of Milvus from a folder. Raises SettingsError."""
+        given = str(self.index)
+        if not given.startswith("milvus:") and not self.milvus:
+            return
+        from sessionqa.index.milvus import address
+
+        if address.is_address(given):
+            parsed = address.parse(given)
+            object.__setattr__(self, "milvus", str(parsed))
+            object.__setattr__(self, "index", address.state_folder(parsed))
+        elif address.state_folder(address.parse(self.milvus)) != Path(given):
+            object.__setattr__(self, "milvus", "")
+
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Self:
         """Settings from sessionqa.toml and the environment, overridden by `given` (None: unset).
@@ -171,7 +192,7 @@ class Settings:
                 raise SettingsError(f"{name} is not a setting; known: {', '.join(_names())}")
         given = {name: value for name, value in given.items() if value is not None}
         chosen |= given
-        if (index := chosen.get("index")) and os.path.isfile(index):
+        if (index := chosen.get("index")) and os.path.isfile(str(index)):
             from sessionqa import bundle
 
             chosen |= bundle.opened(Path(index)) | {n: v for n, v in given.items() if n != "index"}
@@ -246,8 +267,18 @@ def _check_path(name: str, path: Path) -> None:
         ) from error
 
 
+def _resolved(path: Path, value: str) -> Path | str:
+    """A path as the file at `path` writes it; the address of an index is none."""
+    if not value.startswith("milvus:"):
+        return path.parent / value
+    from sessionqa.index.milvus import address
+
+    return str(address.parse(value, path.parent))
+
+
 def _names() -> list[str]:
-    return [field.name for field in fields(Settings) if field.name not in {"included", "bundled"}]
+    found_out = {"included", "bundled", "milvus"}
+    return [field.name for field in fields(Settings) if field.name not in found_out]
 
 
 def _checked(path: Path, name: str, value: Any) -> Any:
@@ -258,7 +289,7 @@ def _checked(path: Path, name: str, value: Any) -> Any:
         raise SettingsError(f"{path}: {name} is not a setting; {hint}")
     expected = get_type_hints(Settings)[name]
     if expected is Path and isinstance(value, str):
-        return path.parent / value
+        return _resolved(path, value)
     if choices := get_args(expected):
         if value not in choices:
             raise SettingsError(f"{path}: {name} is {value!r}: choose one of {', '.join(choices)}")
@@ -268,9 +299,9 @@ def _checked(path: Path, name: str, value: Any) -> Any:
         shown = "not that" if name in SECRETS else repr(value)
         raise SettingsError(f"{path}: {name} is {shown}: give {_PLAIN[expected]}")
     if (
-        name in {"model", "reranker", "llm_templates"}
+        name in {"model", "reranker", "llm_templates", "milvus_ca"}
         and value
-        and os.path.isdir(path.parent / str(value))
+        and os.path.exists(path.parent / str(value))
     ):
         return str(path.parent / str(value))
     return value

@@ -82,16 +82,25 @@ def read_manifest(build: Path) -> Manifest:
     """The manifest of a build. Raises IndexDamaged for one that is broken or of another format."""
     path = build / MANIFEST
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise IndexDamaged(f"{path} cannot be read ({first_line(error)}): {REBUILD}") from error
+    return unsealed(text, str(path))
+
+
+def unsealed(text: str, place: str) -> Manifest:
+    """The manifest that was `sealed`. Raises IndexDamaged likewise, naming `place`."""
+    try:
+        record = json.loads(text)
         version = record["format"]
         if version == FORMAT_VERSION:
             if record.pop(SEAL) != _seal(record):
                 raise ValueError("it is not what was written, by its checksum")
             return Manifest(**record)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise IndexDamaged(f"{path} cannot be read ({first_line(error)}): {REBUILD}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise IndexDamaged(f"{place} cannot be read ({first_line(error)}): {REBUILD}") from error
     raise IndexDamaged(
-        f"{path} has format {version}, and this sessionqa reads {FORMAT_VERSION}: {REBUILD}"
+        f"{place} has format {version}, and this sessionqa reads {FORMAT_VERSION}: {REBUILD}"
     )
 
 

@@ -25,6 +25,7 @@ from sessionqa.index.builds import (
     read_manifest,
 )
 from sessionqa.index.dense import open_dense
+from sessionqa.index.nearest import nearest
 from sessionqa.index.rows import RowFile, floats
 from sessionqa.remembered import Remembered
 
@@ -45,10 +46,6 @@ MOST_ALIKE = 1000
 # recur, and what a question names is looked up for each step of its answer.
 KEPT_SESSIONS, KEPT_PASSAGES, KEPT_IDS, KEPT_FILTERS = 64, 512, 20_000, 4
 KEPT_WORDS, KEPT_FACETS = 4096, 256
-# So many multiplications are too few for OpenBLAS to share them out: its bound is 262,144.
-ONE_THREAD = 200_000
-# So many floats stay in a processor's cache: 512 KB.
-CACHED = 131_072
 
 Value = TypeVar("Value")
 
@@ -424,42 +421,14 @@ def _within(places: NDArray[np.int64]) -> NDArray[np.int64]:
 def _nearest(
     asked: Vectors, rows: RowFile, places: NDArray[np.int64], weights: Weights | None = None
 ) -> Vectors:
-    """For each run of `rows` the mean, over those asked for, of the greatest product with any.
-
-    `places` has the first row of each run and the one after its last, shape (n, 2); an empty run
-    gives 0.
-    """
-    nearest = np.zeros(len(places), dtype=np.float32)
+    """`nearest` of runs of `rows`, each from its first row to before its last, shape (n, 2)."""
     lengths = places[:, 1] - places[:, 0]
     # In the order of the file, neighbours are one run.
-    full = np.argsort(places[:, 0], kind="stable")
-    full = full[lengths[full] > 0]
-    if not len(full) or not len(asked):
-        return nearest
-    products = _products(rows.runs(places[full]), asked)
-    starts = np.cumsum(lengths[full]) - lengths[full]
-    best = np.maximum.reduceat(products, starts, axis=0)
-    nearest[full] = np.average(best, axis=1, weights=weights)
-    return nearest
-
-
-def _products(rows: NDArray[Any], asked: Vectors) -> Vectors:
-    """`rows`, of any type, times `asked`, shape (len(rows), len(asked)).
-
-    In parts that stay in the processor's cache, and for which OpenBLAS takes one thread: it waits
-    for a second one in a loop, for long where something else runs, and a question gains nothing.
-    """
-    step = max(1, ONE_THREAD // asked.size)
-    whole = len(rows) - len(rows) % step
-    block = step * max(1, CACHED // (step * asked.shape[1]))
-    columns = np.ascontiguousarray(asked.T)
-    products = np.empty((len(rows), len(asked)), dtype=np.float32)
-    for first in range(0, whole, block):
-        last = min(first + block, whole)
-        part = floats(rows[first:last]).reshape(-1, step, asked.shape[1])
-        np.matmul(part, columns, out=products[first:last].reshape(-1, step, len(asked)))
-    np.matmul(floats(rows[whole:]), columns, out=products[whole:])
-    return products
+    order = np.argsort(places[:, 0], kind="stable")
+    order = order[lengths[order] > 0]
+    found = np.zeros(len(places), dtype=np.float32)
+    found[order] = nearest(asked, rows.runs(places[order]), lengths[order], weights)
+    return found
 
 
 PASSAGE_COLUMNS = "session_code, title, text, start, end, tokens, seconds, page"

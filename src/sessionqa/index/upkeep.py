@@ -1,7 +1,7 @@
 """What a build would change, what is damaged in an index, and how that is mended."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Literal
 from sessionqa import exports
 from sessionqa.datatypes import Session
 from sessionqa.errors import IndexUnusable
+from sessionqa.index import Manifest
 from sessionqa.index.builds import (
     BUILDS,
     ENCODERS,
@@ -18,7 +19,6 @@ from sessionqa.index.builds import (
     damaged_files,
     read_manifest,
 )
-from sessionqa.index.earlier import Earlier
 from sessionqa.index.inputs import chunking_of, corpus_fingerprint, inputs_of
 from sessionqa.settings import Settings
 
@@ -40,11 +40,20 @@ class Changes:
         return bool(self.new or self.changed or self.removed or self.reasons)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A whole build: its manifest, the checksum of each session by its code, and if it is live."""
+
+    manifest: Manifest
+    digests: Mapping[str, str]
+    is_live: bool
+
+
 def changes(
-    sessions: Sequence[Session], encoder: str, settings: Settings, before: Earlier | None
+    sessions: Sequence[Session], encoder: str, settings: Settings, before: Known | None
 ) -> Changes:
     """What a build of `sessions` with the encoder of this fingerprint would do."""
-    known = {one.code: one.sha256 for one in before.sessions().values()} if before else {}
+    known = before.digests if before else {}
     now = {session.code: session.sha256 for session in sessions}
     found = Changes(
         new=tuple(code for code in now if code not in known),
@@ -59,7 +68,7 @@ def changes(
     return found
 
 
-def _reasons(encoder: str, settings: Settings, before: Earlier | None) -> Iterator[str]:
+def _reasons(encoder: str, settings: Settings, before: Known | None) -> Iterator[str]:
     if before is None:
         yield "there is no whole build: everything is encoded"
         return
@@ -76,7 +85,7 @@ class Checked:
     """A build or an export that was read against its checksums, and which files are damaged."""
 
     kind: Literal["live build", "earlier build", "encoder", "reranker"]
-    folder: Path
+    place: str
     damaged: tuple[str, ...]
 
 
@@ -86,13 +95,13 @@ def verify(folder: Path) -> Iterator[Checked]:
     Raises IndexMissing or IndexDamaged if not even the live build can be named.
     """
     live = current_build(folder)
-    yield Checked("live build", live, _damaged(live))
+    yield Checked("live build", str(live), _damaged(live))
     for build in sorted((folder / BUILDS).glob("[!.]*")):
         if build != live:
-            yield Checked("earlier build", build, _damaged(build))
+            yield Checked("earlier build", str(build), _damaged(build))
     for kind, shelf in _KINDS.items():
         for export in sorted((folder / shelf).glob("[!.]*")):
-            yield Checked(kind, export, tuple(exports.damaged_files(kind, export)))
+            yield Checked(kind, str(export), tuple(exports.damaged_files(kind, export)))
 
 
 def _damaged(build: Path) -> tuple[str, ...]:
@@ -112,9 +121,9 @@ def remove_damaged(folder: Path) -> list[Checked]:
         found = [one for one in verify(folder) if one.damaged]
     for one in found:
         if one.kind in _KINDS:
-            copy = exports.cached_copy(one.kind, one.folder)
+            copy = exports.cached_copy(one.kind, Path(one.place))
             if exports.damaged_files(one.kind, copy):
                 shutil.rmtree(copy, ignore_errors=True)
         if one.kind != "live build":
-            shutil.rmtree(one.folder, ignore_errors=True)
+            shutil.rmtree(one.place, ignore_errors=True)
     return found

@@ -3,10 +3,11 @@
 import re
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 from sessionqa import abbreviations, terms
 from sessionqa.datatypes import Session
+from sessionqa.index import KnownWord
 
 # `rank` is 1 for the most usual word. The indexes hold all that a look-up reads.
 SCHEMA = """
@@ -33,12 +34,16 @@ _OPENING = re.compile(rf"(?:^|[.?!:]\s+|\n)\W{{0,3}}({terms.word_pattern().patte
 def write(db: sqlite3.Connection, sessions: Sequence[Session]) -> None:
     """Makes the tables of SCHEMA and fills them from every word of the sessions' texts."""
     db.executescript(SCHEMA)
-    ranked = enumerate(_words(session.text for session in sessions), 1)
+    everywhere: Counter[str] = Counter()
+    opening: Counter[str] = Counter()
+    for session in sessions:
+        count_forms(session.text, everywhere, opening)
     db.executemany(
         "INSERT INTO words VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            (rank, word, terms.stem(word), written, uses, word[:2], word[-2:])
-            for rank, (word, written, uses) in ranked
+            (rank, word, terms.stem(word), one.written, one.uses, word[:2], word[-2:])
+            for rank, one in enumerate(words_of(everywhere, opening), 1)
+            for word in [one.word]
         ),
     )
     db.executemany(
@@ -59,21 +64,25 @@ def write(db: sqlite3.Connection, sessions: Sequence[Session]) -> None:
     db.executescript(INDEXES)
 
 
-def _words(texts: Iterable[str]) -> Iterator[tuple[str, str, int]]:
-    """Each folded word, how it is mostly written, and how often, the most usual first."""
-    everywhere: Counter[str] = Counter()
-    opening: Counter[str] = Counter()
-    for text in texts:
-        everywhere.update(terms.words(text))
-        opening.update(_OPENING.findall(text))
+def count_forms(text: str, everywhere: Counter[str], opening: Counter[str]) -> None:
+    """Counts how often each word stands in a text as it is written, and in how many openings."""
+    everywhere.update(terms.words(text))
+    opening.update(_OPENING.findall(text))
+
+
+def words_of(everywhere: Mapping[str, int], opening: Mapping[str, int]) -> list[KnownWord]:
+    """Each folded word, how it is mostly written, and how often, the most usual first.
+
+    Of forms as `count_forms` counts them.
+    """
     uses: Counter[str] = Counter()
     inside: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for form, count in everywhere.items():
-        at_start = opening[form] if form == form.capitalize() else 0
+        at_start = opening.get(form, 0) if form == form.capitalize() else 0
         uses[terms.fold(form)] += count
         inside[terms.fold(form)][terms.bare(form)] += count - at_start
-    for word, count in sorted(uses.items(), key=lambda pair: (-pair[1], pair[0])):
-        yield word, _usual(inside[word]), count
+    usual = sorted(uses.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [KnownWord(word, _usual(inside[word]), count) for word, count in usual]
 
 
 def _usual(forms: Counter[str]) -> str:

@@ -62,7 +62,8 @@ class Answering:
         self._assistant = assistant
         self._answered = answered
         # A model that words queries is in this process alone.
-        self._workers = workers if assistant.settings.llm_query == "off" else 0
+        alone = assistant.settings.llm_query != "off" or assistant.settings.milvus.endswith(".db")
+        self._workers = 0 if alone else workers
         self._pool = self._new_pool() if self._workers else None
         self._threads = CapacityLimiter(THREADS)
         # Who waits for a model keeps nobody waiting who does not.

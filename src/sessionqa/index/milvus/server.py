@@ -1,0 +1,281 @@
+"""One Milvus: every call has a time limit, is retried where that helps, and fails in our words."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+from sessionqa.errors import (
+    IndexMissing,
+    IndexUnusable,
+    ModuleMissing,
+    OutgoingRefused,
+    SettingsError,
+    first_line,
+)
+from sessionqa.index.milvus.address import Address
+from sessionqa.index.milvus.collections import one_of
+from sessionqa.settings import Settings
+
+# Writing, and making indexes of what was written, may take longer than an answer may.
+WRITING = 12
+# A message of gRPC's has 4 MB at most on many servers, unless they were set up for more.
+ROWS_BYTES = 3_000_000
+KEYS_AT_ONCE = 500
+# Between two tries of a call that failed because the server is away or has too much to do.
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 3.0
+
+# The codes of gRPC and of Milvus that another try may do away with.
+_PASSING = ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "ABORTED", "UNKNOWN")
+_REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
+_NO_COLLECTION = 100
+
+Row = dict[str, Any]
+
+
+class Server:
+    """A connection. Safe among threads; reopened by itself when the server comes back."""
+
+    def __init__(self, address: Address, settings: Settings) -> None:
+        """Connects nowhere yet. Raises ModuleMissing, SettingsError or OutgoingRefused."""
+        _need(address)
+        if settings.offline and address.host not in {"", "localhost", "127.0.0.1", "::1"}:
+            raise OutgoingRefused(
+                f"{address.uri} was to be called, and `offline` is set: leave `offline` out to "
+                "allow it"
+            )
+        if settings.milvus_ca and not address.uri.startswith("https:"):
+            raise SettingsError(
+                f"milvus_ca is set, and {address} does not begin with milvus:https: write it so"
+            )
+        self.address = address
+        self._settings = settings
+        self._client: Any = None
+        self._opening = Lock()
+
+    def close(self) -> None:
+        """Lets go of the connection; the next call opens it again."""
+        with self._opening:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+            if self.address.is_file:
+                from milvus_lite.server_manager import server_manager_instance
+
+                server_manager_instance.release_server(self.address.uri)
+
+    def target(self) -> str | None:
+        """The collection that the alias names; None where there is none of that name."""
+        try:
+            told = self._call("describe_alias", alias=self.address.alias)
+        except IndexMissing:
+            return None
+        return str(told["collection_name"])
+
+    def point_to(self, collection: str) -> None:
+        """Has the alias name this collection, from one moment to the next."""
+        way = "alter_alias" if self.target() else "create_alias"
+        self._call(way, collection_name=collection, alias=self.address.alias)
+
+    def collections(self) -> list[str]:
+        """The names of all collections of the database."""
+        return list(self._call("list_collections"))
+
+    def create(self, name: str, schema: Any, indexes: Any) -> None:
+        """Makes a collection, with its indexes, ready to be searched."""
+        arguments = {"schema": schema, "index_params": indexes, "consistency_level": "Strong"}
+        self._call("create_collection", collection_name=name, slow=True, **arguments)
+
+    def drop(self, name: str) -> None:
+        """Removes a collection; nothing if it is not there."""
+        self._call("drop_collection", collection_name=name, slow=True)
+
+    def described(self, name: str) -> dict[str, Any]:
+        """What Milvus says of a collection. Raises IndexMissing if it is not there."""
+        return dict(self._call("describe_collection", collection_name=name))
+
+    def count(self, name: str) -> int:
+        """How many rows a collection has."""
+        found = self._call("query", collection_name=name, filter="", output_fields=["count(*)"])
+        return int(found[0]["count(*)"])
+
+    def put(self, name: str, rows: Sequence[Row]) -> None:
+        """Writes rows, in place of those with the same keys; twice is as good as once."""
+        for part in _parts(rows):
+            self._call("upsert", collection_name=name, data=list(part), slow=True)
+
+    def settle(self, name: str) -> None:
+        """Waits until all that was written is on disk, and has it searched from now on."""
+        self._call("flush", collection_name=name, slow=True)
+        self.load(name)
+
+    def load(self, name: str) -> None:
+        """Has a collection searched from now on; nothing if it is already."""
+        self._call("load_collection", collection_name=name, slow=True)
+
+    def remove(self, name: str, keys: Sequence[str]) -> None:
+        """Removes the rows of these keys."""
+        for filter in _keyed(keys):
+            self.remove_where(name, filter)
+
+    def remove_where(self, name: str, filter: str) -> None:
+        """Removes the rows that pass a filter."""
+        self._call("delete", collection_name=name, filter=filter, slow=True)
+
+    def get(self, name: str, keys: Sequence[str], fields: Sequence[str]) -> Iterator[Row]:
+        """The rows of these keys, those that there are, in any order."""
+        for filter in _keyed(keys):
+            yield from self.find(name, filter, fields)
+
+    def find(self, name: str, filter: str, fields: Sequence[str]) -> list[Row]:
+        """The rows that pass a filter."""
+        found = self._call("query", collection_name=name, filter=filter, output_fields=list(fields))
+        return list(found)
+
+    def search(
+        self,
+        name: str,
+        field: str,
+        query: Any,
+        k: int,
+        filter: str,
+        fields: Sequence[str],
+        params: Mapping[str, Any],
+    ) -> list[Row]:
+        """The best `k` rows by a field's index: `key`, `distance` and, as `entity`, the fields."""
+        found = self._call(
+            "search",
+            collection_name=name,
+            anns_field=field,
+            data=[query],
+            limit=k,
+            filter=filter,
+            output_fields=list(fields),
+            search_params={"params": dict(params)},
+        )
+        return list(found[0]) if found else []
+
+    def missing(self, why: str) -> IndexMissing:
+        """What to raise where there is no index."""
+        return IndexMissing(
+            f"there is no index in {self.address} ({why}): run `sessionqa index`, with the same "
+            "--corpus and --index if you gave any"
+        )
+
+    def _call(self, method: str, slow: bool = False, **arguments: Any) -> Any:
+        """What a method of the client's returns.
+
+        A call that fails for a reason that may pass is tried again until the time is over, all of
+        them being such that twice is as good as once.
+        """
+        limit = self._settings.milvus_seconds * (WRITING if slow else 1)
+        ends = time.monotonic() + limit
+        pause = FIRST_PAUSE
+        while True:
+            left = max(0.001, ends - time.monotonic())
+            try:
+                return getattr(self._opened(left), method)(timeout=left, **arguments)
+            except Exception as error:  # pymilvus and gRPC each raise their own
+                if not _may_pass(error) or time.monotonic() + pause >= ends:
+                    raise self._translated(error, limit) from error
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _opened(self, seconds: float) -> Any:
+        with self._opening:
+            if self._client is None:
+                self._client = _connected(self.address, self._settings, seconds)
+            return self._client
+
+    def _translated(self, error: Exception, seconds: float) -> Exception:
+        told, named = first_line(error), self.address
+        code = _code_of(error)
+        if code in _REFUSED or "auth" in told.casefold():
+            return IndexUnusable(
+                f"{named} refuses the credentials ({told}): name the right ones, as user:password "
+                "or as a key, in $SESSIONQA_MILVUS_TOKEN"
+            )
+        if code == _NO_COLLECTION or "not found" in told or "can't find" in told:
+            return self.missing(told)
+        if named.is_file and "Open local milvus failed" in told:
+            return IndexUnusable(
+                f"{named} cannot be opened: another process has it, or it is no file of Milvus "
+                "Lite's; end that process, or have `milvus-lite server` serve it to many"
+            )
+        if _may_pass(error) or code == "DEADLINE_EXCEEDED" or "timeout" in told.casefold():
+            return IndexUnusable(
+                f"{named} did not answer within {seconds:g} s ({told}): see that the server runs "
+                "and can be reached from here, or raise milvus_seconds"
+            )
+        return IndexUnusable(f"{named} failed ({told}): see its log, then try again")
+
+
+def _need(address: Address) -> None:
+    from importlib.util import find_spec
+
+    for module in ("pymilvus", *(["milvus_lite"] if address.is_file else [])):
+        if find_spec(module) is None:
+            raise ModuleMissing(
+                f"{address} takes the package {module}, which is not installed: run "
+                "`pip install 'sessionqa[milvus]'`"
+            )
+
+
+def _connected(address: Address, settings: Settings, seconds: float) -> Any:
+    from pymilvus import MilvusClient
+
+    # What they log they raise as well.
+    for name in ("pymilvus", "milvus_lite"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    secured = {"server_pem_path": settings.milvus_ca} if settings.milvus_ca else {}
+    return MilvusClient(
+        address.uri,
+        token=settings.milvus_token,
+        db_name=address.database,
+        timeout=seconds,
+        **secured,
+    )
+
+
+def _keyed(keys: Sequence[str]) -> Iterator[str]:
+    """Filters that let the rows of these keys pass; the client's own do not quote them."""
+    for at in range(0, len(keys), KEYS_AT_ONCE):
+        yield one_of("key", keys[at : at + KEYS_AT_ONCE])
+
+
+def _parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """`rows` in parts that are each less than a message may have."""
+    part: list[Row] = []
+    size = 0
+    for row in rows:
+        own = sum(_size(value) for value in row.values())
+        if part and size + own > ROWS_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(row)
+        size += own
+    if part:
+        yield part
+
+
+def _size(value: Any) -> int:
+    return 4 * len(value) if isinstance(value, str) else 4 * getattr(value, "size", 2)
+
+
+def _may_pass(error: Exception) -> bool:
+    from pymilvus.exceptions import ConnectError, MilvusException, MilvusUnavailableException
+
+    if isinstance(error, ConnectError | MilvusUnavailableException):
+        return True
+    if isinstance(error, MilvusException) and error.retriable:
+        return True
+    told = str(error)
+    return _code_of(error) in _PASSING or "Fail connecting to server" in told
+
+
+def _code_of(error: Exception) -> Any:
+    """The name of gRPC's code, or the number of Milvus's; None where it has neither."""
+    code = getattr(error, "code", None)
+    value = code() if callable(code) else code
+    return getattr(value, "name", value)

@@ -1,0 +1,139 @@
+"""The store that Milvus is: builds in collections, the live one named by an alias."""
+
+import time
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING
+
+from sessionqa.datatypes import Session
+from sessionqa.encode import Encoder
+from sessionqa.errors import IndexDamaged, IndexUnusable
+from sessionqa.index import Manifest
+from sessionqa.index.builds import REBUILD
+from sessionqa.index.milvus import collections as schema
+from sessionqa.index.milvus import filling
+from sessionqa.index.milvus.address import parse
+from sessionqa.index.milvus.milvus import MilvusIndex
+from sessionqa.index.milvus.server import Server
+from sessionqa.index.stores import Stamps
+from sessionqa.settings import Settings
+
+if TYPE_CHECKING:
+    from sessionqa.index.cut import Report
+    from sessionqa.index.earlier import Earlier
+    from sessionqa.index.upkeep import Checked, Known
+
+# For so many seconds nobody asks the server anew which build is live.
+SEEN_FOR = 2.0
+# So many sessions are read at a time to see whether all is there.
+READ_AT_ONCE = 200
+
+
+class MilvusStore:
+    """Builds in a Milvus. `settings.index` is where this machine keeps what goes with them."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Connects nowhere yet. Raises ModuleMissing, SettingsError or OutgoingRefused."""
+        self._server = Server(parse(settings.milvus), settings)
+        self._seen: tuple[float, Hashable] | None = None
+
+    def __str__(self) -> str:
+        return str(self._server.address)
+
+    def live(self) -> Manifest:
+        """See Store."""
+        return filling.live_build(self._server).manifest
+
+    def pointer(self) -> Hashable:
+        """See Store. As it was two seconds ago at most."""
+        now = time.monotonic()
+        if self._seen is None or now > self._seen[0] + SEEN_FOR:
+            self._seen = now, filling.pointer(self._server)
+        return self._seen[1]
+
+    def open(self, manifest: Manifest, verify: bool = False) -> MilvusIndex:
+        """See Store. If it was brought up to date since, it is as it was then."""
+        collection = schema.name_of(self._server.address.alias, manifest.build)
+        live = filling.live_build(self._server, collection)
+        if verify:
+            for problem in self._problems(live):
+                raise IndexDamaged(f"{self} has {problem}: {REBUILD}")
+        return live.opened(self._server)
+
+    def earlier(self) -> "AbstractContextManager[Earlier | None]":
+        """See Store: there is none on this machine, and what is live is brought up to date."""
+        return nullcontext()
+
+    def known(self) -> "Known | None":
+        """See Store."""
+        from sessionqa.index.upkeep import Known
+
+        with suppress(IndexDamaged):
+            live = filling.live_build(self._server)
+            listed = live.opened(self._server).listed()
+            return Known(live.manifest, {code: digest for code, _, digest in listed}, True)
+        return None
+
+    def write(
+        self,
+        settings: Settings,
+        sessions: Sequence[Session],
+        stamps: Stamps,
+        encoder: Encoder,
+        before: "Earlier | None",  # noqa: ARG002
+        report: "Report",
+        force: bool,
+    ) -> Manifest:
+        """See Store."""
+        self._seen = None
+        server = self._server
+        return filling.write_build(server, settings, sessions, stamps, encoder, report, force)
+
+    def verify(self) -> "Iterator[Checked]":
+        """See Store."""
+        from sessionqa.index.upkeep import Checked
+
+        live = filling.live_build(self._server)
+        yield Checked("live build", f"{self}", tuple(self._problems(live)))
+
+    def remove_damaged(self) -> "list[Checked]":
+        """See Store: of what is live nothing is removed, since it is answered from."""
+        with suppress(IndexUnusable):
+            return [one for one in self.verify() if one.damaged]
+        return []
+
+    def roll_back(self) -> Manifest:
+        """See Store."""
+        live, alias = self._server.target() or "", self._server.address.alias
+        others = [one for one in self._server.collections() if schema.is_build(one, alias)]
+        for collection in sorted((one for one in others if one < live), reverse=True):
+            with suppress(IndexUnusable):
+                manifest = filling.live_build(self._server, collection).manifest
+                self._server.point_to(collection)
+                self._seen = None
+                return manifest
+        raise IndexUnusable(
+            f"there is no earlier build in {self} that is whole: run `sessionqa index` to build it "
+            "again from the corpus"
+        )
+
+    def _problems(self, live: filling.Live) -> Iterator[str]:
+        """What is not as it was written; empty if all is."""
+        there = self._server.count(live.collection)
+        wanted = live.manifest.counts["passages"] + len(live.dead)
+        if there != wanted:
+            yield f"{there:,} rows of passages instead of {wanted:,}"
+        index = live.opened(self._server)
+        codes = [code for code, *_ in index.listed()]
+        if len(codes) != live.manifest.counts["sessions"]:
+            yield f"{len(codes):,} sessions instead of {live.manifest.counts['sessions']:,}"
+        for at in range(0, len(codes), READ_AT_ONCE):
+            part = codes[at : at + READ_AT_ONCE]
+            try:
+                opened = index.opened_sessions(part)
+                index.encoded([one.id for own in opened for one in own.passages])
+            except (IndexUnusable, ValueError, KeyError) as error:
+                yield f"sessions that cannot be read ({error})"
+            else:
+                if len(opened) < len(part):
+                    yield f"{len(part) - len(opened)} sessions without a record"
