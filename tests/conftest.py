@@ -4,13 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
+from lite import served
 
 from sessionqa import Assistant, Session, Settings, build_index, card
 from sessionqa.answer import ExtractiveAnswerer
@@ -27,7 +29,12 @@ ROOT = Path(__file__).parents[1]
 
 BAKERY = ROOT / "tests" / "corpora" / "bakery"
 
+# The modules whose tests run for each kind of index, but for those that are `of_folders`.
+MATRIX = frozenset({"test_cli", "test_eval_command"})
+KINDS = ("folder", "milvus")
+
 Write = Callable[..., Path]
+NewIndex = Callable[[], Path | str]
 Indexed = Callable[[str], subprocess.CompletedProcess[str]]
 # Where torch's exporter is not installed, no model can be exported.
 NO_EXPORT = """
@@ -57,10 +64,41 @@ def indexed_without_export(tmp_path: Path) -> Indexed:
     return run
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What the command line and the evaluation promise holds for every kind of index."""
+    if "kept" in metafunc.fixturenames and metafunc.module.__name__ in MATRIX:
+        of_folders = metafunc.definition.get_closest_marker("of_folders")
+        metafunc.parametrize("kept", KINDS[:1] if of_folders else KINDS, scope="session")
+
+
 @pytest.fixture(scope="session")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def kept() -> str:
+    """The kind of index that a test is about: one in a folder, unless the matrix says otherwise."""
+    return KINDS[0]
+
+
+@pytest.fixture(scope="session")
+def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Milvus Lite that is served by a process of its own."""
+    with served(tmp_path_factory.mktemp("milvus")) as server:
+        yield server.address
+
+
+@pytest.fixture(scope="session")
+def new_index(
+    kept: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> NewIndex:
+    """Places for indexes of the kind, where nothing is yet."""
+    if kept == "folder":
+        return lambda: tmp_path_factory.mktemp("kept") / "index"
+    address = request.getfixturevalue("milvus_server")
+    return lambda: f"milvus:{address}/t{uuid4().hex}"
+
+
+@pytest.fixture(scope="session")
+def shipped(new_index: NewIndex) -> Settings:
     """The corpus that the project ships, indexed."""
-    settings = Settings(corpus=ROOT / "corpus", index=tmp_path_factory.mktemp("shipped") / "index")
+    settings = Settings(corpus=ROOT / "corpus", index=new_index())
     build_index(settings)
     return settings
 
@@ -115,7 +153,7 @@ def write_session(tmp_path: Path) -> Write:
 
 
 @pytest.fixture
-def garden(tmp_path: Path, write_session: Write) -> Settings:
+def garden(tmp_path: Path, write_session: Write, kept: str, new_index: NewIndex) -> Settings:
     """Two sessions on another subject, in several scripts; not indexed yet."""
     write_session(
         "GAR101",
@@ -136,7 +174,8 @@ def garden(tmp_path: Path, write_session: Write) -> Settings:
         "in the morning, because their oils fade in the heat.",
         speakers="[{name: Bo Leaf}]",
     )
-    return Settings(corpus=tmp_path / "corpus", index=tmp_path / "index")
+    index = tmp_path / "index" if kept == "folder" else new_index()
+    return Settings(corpus=tmp_path / "corpus", index=index)
 
 
 @pytest.fixture(scope="session")
@@ -148,6 +187,9 @@ def garden_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def planted(garden: Settings, garden_index: Path) -> Settings:
     """The garden corpus, indexed."""
+    if garden.milvus:
+        build_index(garden)
+        return garden
     if not garden_index.exists():
         build_index(garden.with_(index=garden_index))
     shutil.copytree(garden_index, garden.index)

@@ -27,7 +27,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 def place(settings: Settings) -> list[str]:
-    return ["--corpus", str(settings.corpus), "--index", str(settings.index)]
+    return ["--corpus", str(settings.corpus), "--index", settings.place]
 
 
 def run(*args: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
@@ -600,7 +600,7 @@ def test_index_builds_once_and_again_only_by_force(garden: Settings, capsys: Cap
         shown = capsys.readouterr()
         assert shown.err == ""
         printed.append(shown.out)
-    assert printed[0].startswith(f"{garden.index}: 2 sessions, ")
+    assert printed[0].startswith(f"{garden.place}: 2 sessions, ")
     assert printed[1] == printed[0]
     assert printed[2] != printed[0]
 
@@ -652,11 +652,12 @@ def test_an_empty_corpus_is_3(tmp_path: Path, capsys: Capture) -> None:
     assert f"{settings.corpus} holds no session" in capsys.readouterr().err
 
 
+@pytest.mark.of_folders
 def test_an_index_cannot_be_built_where_a_file_is(garden: Settings, capsys: Capture) -> None:
     garden.index.write_text("a file")
     assert main(["index", *place(garden)]) == 3
     err = capsys.readouterr().err
-    assert str(garden.index) in err
+    assert garden.place in err
     assert "unexpected" not in err
 
 
@@ -692,6 +693,7 @@ def test_an_index_without_its_corpus_answers(planted: Settings, capsys: Capture)
     assert "acid" in capsys.readouterr().out
 
 
+@pytest.mark.of_folders
 def test_every_truncated_file_is_3_with_one_line(planted: Settings, capsys: Capture) -> None:
     files = [
         path
@@ -724,6 +726,7 @@ def test_every_truncated_file_is_3_with_one_line(planted: Settings, capsys: Capt
     assert main(["ask", ACID, *place(planted)]) == 0
 
 
+@pytest.mark.of_folders
 def test_a_damaged_index_is_mended_by_what_the_message_says(
     planted: Settings, capsys: Capture
 ) -> None:
@@ -736,6 +739,7 @@ def test_a_damaged_index_is_mended_by_what_the_message_says(
     assert "acid" in capsys.readouterr().out
 
 
+@pytest.mark.of_folders
 def test_an_index_of_another_model_is_3(planted: Settings, capsys: Capture) -> None:
     build = current_build(planted.index)
     manifest = read_manifest(build)
@@ -793,6 +797,7 @@ def test_an_unreadable_corpus_file_does_not_stop_an_answer(
 # --- where corpus and index come from
 
 
+@pytest.mark.of_folders
 def test_home_names_corpus_and_index(
     planted: Settings, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

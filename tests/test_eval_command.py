@@ -50,7 +50,7 @@ def evaluate(capsys: Capture) -> Eval:
 
 
 def place(settings: Settings) -> list[str]:
-    return ["--corpus", str(settings.corpus), "--index", str(settings.index)]
+    return ["--corpus", str(settings.corpus), "--index", settings.place]
 
 
 def lines(path: Path, *records: dict[str, Any] | str) -> Path:
@@ -248,11 +248,11 @@ def test_without_a_folder_the_index_is_in_the_cache(
 def test_an_index_of_something_else_is_not_overwritten(
     facts: Path, planted: Settings, evaluate: Eval
 ) -> None:
-    built = (planted.index / "CURRENT").read_text()
-    code, _, err = evaluate(facts, "--index", planted.index)
+    built = store_of(planted).live()
+    code, _, err = evaluate(facts, "--index", planted.place)
     assert code == 2
-    assert f"{planted.index} is the index of" in err
-    assert (planted.index / "CURRENT").read_text() == built
+    assert f"{planted.place} is the index of" in err
+    assert store_of(planted).live() == built
 
 
 def test_odd_documents_are_indexed_and_found(tmp_path: Path, evaluate: Eval) -> None:

@@ -130,13 +130,13 @@ def agreeing_encoder(settings: Settings) -> str:
     from sessionqa.assistant import Assistant
     from sessionqa.encode import passage_input, precision_of
     from sessionqa.errors import IndexUnusable
-    from sessionqa.index.builds import ENCODERS
+    from sessionqa.models import shelf
 
     assistant = Assistant.open(settings.without_llm(reranker=""))
     session = assistant.sessions()[0]
     if not np.isfinite(assistant.encoder.encode_question(session.title)).all():
         raise IndexUnusable(
-            f"the encoder's vectors are no numbers: remove {settings.index / ENCODERS} and run "
+            f"the encoder's vectors are no numbers: remove {shelf(settings, 'encoder')} and run "
             "`sessionqa index --force`"
         )
     passage = assistant.search(f"{session.title}", k=1)[0].passage
@@ -173,15 +173,14 @@ def _reranker(settings: Settings) -> str:
     """Scores a pair of texts by the export that questions use, which must be of these weights."""
     from sessionqa import rerank
     from sessionqa.errors import IndexUnusable
-    from sessionqa.index.builds import RERANKERS
-    from sessionqa.models import open_reranker
+    from sessionqa.models import open_reranker, shelf
 
     reranker = open_reranker(settings)
-    shelf = settings.index / RERANKERS
+    place = shelf(settings, "reranker")
     by_export = settings.backend == "onnx" and not installed.serves_only()
-    if by_export and not rerank.in_step(settings.reranker, shelf):
+    if by_export and not rerank.in_step(settings.reranker, place):
         raise IndexUnusable(
-            f"the export in {shelf} was made of other weights of {settings.reranker}: "
+            f"the export in {place} was made of other weights of {settings.reranker}: "
             "run `sessionqa index`"
         )
     score = float(reranker.scores("What do worms eat?", ["Worms eat kitchen scraps."])[0])

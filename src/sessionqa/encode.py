@@ -370,22 +370,17 @@ def exported(
 
     Raises ModelError for one that int8 changes too much.
     """
-    folder = shelf / fingerprint(name, precision)
+    return fetched(name, shelf / fingerprint(name, precision), progress)
+
+
+def fetched(name: str, folder: Path, progress: Callable[[str], None] | None = None) -> Path:
+    """`folder` with the export of `name` that has its name, of whatever weights are here.
+
+    Raises ModuleMissing where it has to be made and nothing is installed that could.
+    """
     return exports.exported(
         "encoder", name, folder, lambda aside: export(name, folder.name, aside), progress
     )
-
-
-def fetched(name: str, folder: Path) -> Path:
-    """Where this machine has the export of `name` that is kept below `folder`'s own name.
-
-    It comes from the user's cache, or is made. Raises ModuleMissing where neither can be.
-    """
-    kept = exports.cached_copy("encoder", folder)
-    # A machine that only serves may have no place to copy it to.
-    if exports.is_whole("encoder", kept) and not exports.is_whole("encoder", folder):
-        return kept
-    return exports.exported("encoder", name, folder, lambda aside: export(name, folder.name, aside))
 
 
 def export(name: str, digest: str, folder: Path) -> None:

@@ -216,7 +216,7 @@ def settings_for(
             there = store_of(settings).live().corpus["path"]
             if there != str(path.resolve()):
                 raise UsageError(
-                    f"{index} is the index of {there}: name another folder with --index"
+                    f"{settings.place} is the index of {there}: name another folder with --index"
                 )
         return settings
     made_of = f"{settings.chunking}-{corpus_fingerprint(gold.sessions or ())[:12]}"

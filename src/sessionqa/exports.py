@@ -261,11 +261,16 @@ def damaged_files(kind: Kind, folder: Path) -> list[str]:
     return [name for name, digest in expected.items() if sha256_of(folder / name) != digest]
 
 
-def cached_copy(kind: Kind, folder: Path) -> Path:
-    """Where the user's cache keeps a copy of the export in `folder`."""
+def cached(kind: Kind) -> Path:
+    """The folder in the user's cache where exports of a kind are kept."""
     import platformdirs
 
-    return platformdirs.user_cache_path("sessionqa") / kind / folder.name
+    return platformdirs.user_cache_path("sessionqa") / kind
+
+
+def cached_copy(kind: Kind, folder: Path) -> Path:
+    """Where the user's cache keeps a copy of the export in `folder`."""
+    return cached(kind) / folder.name
 
 
 def write_card(kind: Kind, folder: Path, tokenizer: Any, fields: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from sessionqa.encode import (
 )
 from sessionqa.errors import ExportFailed, IndexDamaged, IndexUnusable, ModelError
 from sessionqa.index import Index, Manifest
-from sessionqa.index.builds import ENCODERS, RERANKERS, encoder_folder
+from sessionqa.index.builds import SHELVES
 from sessionqa.index.stores import Store, store_of
 from sessionqa.settings import Settings
 
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
     from sessionqa.llm.queries import Queries
     from sessionqa.llm.writer import Writer
     from sessionqa.rerank import Reranker
+
+
+def shelf(settings: Settings, kind: exports.Kind) -> Path:
+    """Where the exports of a kind are: beside the builds, or in the user's cache.
+
+    The latter where the builds are in Milvus, and many indexes have one machine to be asked from.
+    """
+    return exports.cached(kind) if settings.milvus else settings.index / SHELVES[kind]
 
 
 def fingerprint_here(settings: Settings) -> str:
@@ -63,10 +71,12 @@ def encoder_for_building(settings: Settings, report: "Report") -> Encoder:
     or bf16 of a processor without it, and ModuleMissing for bf16 without OpenVINO.
     """
     if settings.backend == "onnx":
-        shelf = settings.index / ENCODERS
         try:
             folder = exported(
-                settings.model, shelf, lambda stage: report(stage, 0, 1), settings.precision
+                settings.model,
+                shelf(settings, "encoder"),
+                lambda stage: report(stage, 0, 1),
+                settings.precision,
             )
         except ExportFailed as error:
             if settings.precision != "fp32":
@@ -103,12 +113,12 @@ def prepare_reranker(settings: Settings, report: "Report") -> None:
     from sessionqa import rerank
     from sessionqa.index.publish import only_builder
 
-    shelf = settings.index / RERANKERS
-    if installed.serves_only() and rerank.find(settings.reranker, shelf):
+    place = shelf(settings, "reranker")
+    if installed.serves_only() and rerank.find(settings.reranker, place):
         return
-    if not rerank.in_step(settings.reranker, shelf):
+    if not rerank.in_step(settings.reranker, place):
         with only_builder(settings.index):
-            rerank.exported(settings.reranker, shelf, lambda stage: report(stage, 0, 1))
+            rerank.exported(settings.reranker, place, lambda stage: report(stage, 0, 1))
 
 
 def open_live(settings: Settings, store: Store | None = None) -> tuple[Index, Encoder]:
@@ -131,11 +141,11 @@ def open_reranker(settings: Settings) -> "Reranker":
 
     if settings.backend == "sentence-transformers":
         return rerank.CrossEncoderReranker(settings.reranker)
-    shelf = settings.index / RERANKERS
-    folder = rerank.find(settings.reranker, shelf)
+    place = shelf(settings, "reranker")
+    folder = rerank.find(settings.reranker, place)
     if folder is None:
         raise ModelError(
-            f"the reranker {settings.reranker} is not in {shelf}: run `sessionqa index`"
+            f"the reranker {settings.reranker} is not in {place}: run `sessionqa index`"
         )
     return rerank.OnnxReranker(folder, settings.threads)
 
@@ -183,9 +193,9 @@ def _encoder_of(manifest: Manifest, settings: Settings) -> Encoder:
     if made_by["backend"] == "sentence-transformers":
         encoder = SentenceTransformerEncoder(made_by["name"], settings.threads)
     else:
-        folder = encoder_folder(settings.index, manifest)
+        folder = shelf(settings, "encoder") / made_by["fingerprint"]
         if settings.milvus:
-            folder = fetched(settings.model, folder)
+            fetched(settings.model, folder)
         encoder = OnnxEncoder(folder, settings.threads)
     if encoder.fingerprint != made_by["fingerprint"]:
         raise IndexDamaged(

@@ -198,6 +198,11 @@ class Settings:
             chosen |= bundle.opened(Path(index)) | {n: v for n, v in given.items() if n != "index"}
         return cls(**{**_places(chosen.get("corpus"), chosen.get("index"), home), **chosen})
 
+    @property
+    def place(self) -> str:
+        """Where the index is, as --index takes it and messages name it."""
+        return self.milvus or str(self.index)
+
     def with_(self, **changes: Any) -> Self:
         """The same settings but for `changes`."""
         return replace(self, **changes)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from sessionqa import exports
 from sessionqa.errors import IndexDamaged, IndexMissing, first_line
 from sessionqa.exports import sha256_of
 from sessionqa.index import FORMAT_VERSION, Manifest
@@ -18,6 +19,7 @@ CURRENT = "CURRENT"
 BUILDS = "builds"
 ENCODERS = "encoder"
 RERANKERS = "reranker"
+SHELVES: dict[exports.Kind, str] = {"encoder": ENCODERS, "reranker": RERANKERS}
 MANIFEST = "manifest.json"
 # What its own checksum is called in it.
 SEAL = "sha256"

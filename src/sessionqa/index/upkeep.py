@@ -13,17 +13,13 @@ from sessionqa.errors import IndexUnusable
 from sessionqa.index import Manifest
 from sessionqa.index.builds import (
     BUILDS,
-    ENCODERS,
-    RERANKERS,
+    SHELVES,
     current_build,
     damaged_files,
     read_manifest,
 )
 from sessionqa.index.inputs import chunking_of, corpus_fingerprint, inputs_of
 from sessionqa.settings import Settings
-
-# What is exported lies in a folder of its own for each model.
-_KINDS: dict[exports.Kind, str] = {"encoder": ENCODERS, "reranker": RERANKERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +95,7 @@ def verify(folder: Path) -> Iterator[Checked]:
     for build in sorted((folder / BUILDS).glob("[!.]*")):
         if build != live:
             yield Checked("earlier build", str(build), _damaged(build))
-    for kind, shelf in _KINDS.items():
+    for kind, shelf in SHELVES.items():
         for export in sorted((folder / shelf).glob("[!.]*")):
             yield Checked(kind, str(export), tuple(exports.damaged_files(kind, export)))
 
@@ -120,7 +116,7 @@ def remove_damaged(folder: Path) -> list[Checked]:
     with suppress(IndexUnusable):
         found = [one for one in verify(folder) if one.damaged]
     for one in found:
-        if one.kind in _KINDS:
+        if one.kind in SHELVES:
             copy = exports.cached_copy(one.kind, Path(one.place))
             if exports.damaged_files(one.kind, copy):
                 shutil.rmtree(copy, ignore_errors=True)

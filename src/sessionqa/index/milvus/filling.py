@@ -237,6 +237,8 @@ class _Filling:
             collection = schema.name_of(self._server.address.alias, str(begun["build"]))
             there = schema.records_of(collection) in self._server.collections()
             if there and begun["inputs"] == inputs:
+                for name in (collection, schema.records_of(collection)):
+                    self._server.load(name)
                 return str(begun["build"]), int(begun["number"]), True
             self._drop(collection)
         record = {"inputs": inputs, "build": name, "number": number}

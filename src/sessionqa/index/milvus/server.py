@@ -75,17 +75,22 @@ class Server:
 
     def point_to(self, collection: str) -> None:
         """Has the alias name this collection, from one moment to the next."""
-        way = "alter_alias" if self.target() else "create_alias"
-        self._call(way, collection_name=collection, alias=self.address.alias)
+        named: dict[str, Any] = {"collection_name": collection, "alias": self.address.alias}
+        if self.target() is None:
+            self._call("create_alias", **named)
+        if self.target() != collection:
+            self._call("alter_alias", **named)
 
     def collections(self) -> list[str]:
         """The names of all collections of the database."""
         return list(self._call("list_collections"))
 
     def create(self, name: str, schema: Any, indexes: Any) -> None:
-        """Makes a collection, with its indexes, ready to be searched."""
-        arguments = {"schema": schema, "index_params": indexes, "consistency_level": "Strong"}
-        self._call("create_collection", collection_name=name, slow=True, **arguments)
+        """Makes a collection, with its indexes; it is searched once it has settled."""
+        named: dict[str, Any] = {"collection_name": name, "slow": True}
+        self._call("create_collection", schema=schema, consistency_level="Strong", **named)
+        # Whatever has to be waited for is waited for when there are rows.
+        self._call("create_index", index_params=indexes, sync=False, **named)
 
     def drop(self, name: str) -> None:
         """Removes a collection; nothing if it is not there."""
@@ -177,6 +182,8 @@ class Server:
             try:
                 return getattr(self._opened(left), method)(timeout=left, **arguments)
             except Exception as error:  # pymilvus and gRPC each raise their own
+                if "already exist" in str(error):
+                    return None  # by a try whose answer was lost
                 if not _may_pass(error) or time.monotonic() + pause >= ends:
                     raise self._translated(error, limit) from error
             time.sleep(pause)
