@@ -8,18 +8,18 @@ import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from sessionqa.datatypes import Session
-from sessionqa.encode import Encoder, passage_input
+from sessionqa.encode import Encoder, Vectors, passage_input
 from sessionqa.errors import IndexDamaged, IndexUnusable
 from sessionqa.index import FORMAT_VERSION, Manifest
 from sessionqa.index.builds import REBUILD, sealed, unsealed
-from sessionqa.index.cut import Report, cut
+from sessionqa.index.cut import Pieces, Report, cut
 from sessionqa.index.dense import is_exact
 from sessionqa.index.inputs import chunking_of, confidence, corpus_fingerprint, inputs_of
 from sessionqa.index.milvus import collections as schema
@@ -44,6 +44,17 @@ MAKING = "making.json"
 BATCH = 64
 # With more rows than this to be passed over, collections are made anew.
 MOST_DEAD = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an encoder has made of some texts, by what it read of them."""
+
+    passages: Mapping[str, Encoded] = field(default_factory=dict)
+    sentences: Mapping[str, Vectors | entries.Halves] = field(default_factory=dict)
+
+
+NOTHING = Known()
 
 # Each session with its place in the corpus.
 Placed = tuple[int, Session]
@@ -217,7 +228,7 @@ class _Filling:
             _count(counts, own, -1)
         records = Records(server, schema.records_of(collection), live.manifest.number)
         self._put(collection, self._versioned(_taken_away(gone), records, number))
-        known = _known_vectors(index, old, self._encoder)
+        known = _known(index, old, self._encoder)
         for batch in _batches(new, BATCH):
             for opened in self._filled(collection, number, batch, known, records):
                 made.add(opened)
@@ -270,7 +281,7 @@ class _Filling:
         collection: str,
         number: int,
         batch: Sequence[Placed],
-        known: Mapping[str, Encoded] | None = None,
+        known: Known = NOTHING,
         records: Records | None = None,
     ) -> list[Opened]:
         """Encodes and writes these sessions; of `known` inputs nothing is encoded again."""
@@ -382,7 +393,7 @@ def encoded(
     encoder: Encoder,
     settings: Settings,
     with_sentences: bool,
-    known: Mapping[str, Encoded] | None = None,
+    known: Known = NOTHING,
 ) -> list[tuple[Opened, list[Encoded]]]:
     """Each session cut, as of build `number`, and what the encoder makes of its passages.
 
@@ -390,51 +401,72 @@ def encoded(
     """
     sessions = [session for _, session in batch]
     made = cut(sessions, encoder, settings, {}, lambda *_: None)
-    texts = [text for text in dict.fromkeys(made.passage_inputs) if text not in (known or {})]
-    passages = encoder.encode_with_tokens(texts)
-    starts = np.cumsum(passages.lengths) - passages.lengths
-    rows = {text: row for row, text in enumerate(texts)}
-    sentences = np.zeros((0, encoder.dim), dtype=np.float16)
-    if with_sentences:
-        inputs = [
-            passage_input(encoder, session.title, text)
-            for session, text in made.sentence_texts(sessions)
-        ]
-        sentences = encoder.encode_passages(inputs).astype(np.float16)
-
-    def of(text: str, held: tuple[int, int]) -> Encoded:
-        own = sentences[slice(*held)]
-        if known and text in known:
-            return replace(known[text], sentences=own)
-        row = rows[text]
-        tokens = passages.tokens[starts[row] : starts[row] + passages.lengths[row]]
-        return Encoded(passages.vectors[row], own, tokens)
-
+    passages = _passages(made.passage_inputs, encoder, known.passages)
+    inputs = [
+        passage_input(encoder, session.title, text)
+        for session, text in made.sentence_texts(sessions)
+        if with_sentences
+    ]
+    sentences = _sentences(inputs, encoder, known.sentences)
     found = []
     for (place, session), (own, spans) in zip(batch, made.of_session, strict=True):
-        first = spans[0]
-        held = tuple((begin - first, end - first) for begin, end in made.held[slice(*own)])
-        opened = Opened(
-            session,
-            number,
-            place,
-            tuple(made.passages[slice(*own)]),
-            held,
-            tuple(made.sentences[slice(*spans)]),
-        )
-        every = [of(made.passage_inputs[row], made.held[row]) for row in range(*own)]
-        found.append((opened, every))
+        held = [(begin - spans[0], end - spans[0]) for begin, end in made.held[slice(*own)]]
+        pieces = Pieces(made.passages[slice(*own)], made.sentences[slice(*spans)], held)
+        every = [
+            replace(
+                passages[made.passage_inputs[row]],
+                sentences=sentences[slice(*made.held[row])],
+            )
+            for row in range(*own)
+        ]
+        found.append((entries.of_pieces(session, pieces, number, place), every))
     return found
 
 
-def _known_vectors(
-    index: MilvusIndex, old: Sequence[Opened], encoder: Encoder
+def _passages(
+    texts: Sequence[str], encoder: Encoder, known: Mapping[str, Encoded]
 ) -> dict[str, Encoded]:
-    """What an earlier build has of these sessions' passages, by what the encoder read."""
-    passages = [passage for own in old for passage in own.passages]
-    made = index.encoded([passage.id for passage in passages])
-    texts = [passage_input(encoder, passage.title, passage.text) for passage in passages]
-    return dict(zip(texts, made, strict=True))
+    """What the encoder makes of each text, without its sentences."""
+    none = np.zeros((0, encoder.dim), dtype=np.float16)
+    found = {text: known[text] for text in texts if text in known}
+    left = [text for text in dict.fromkeys(texts) if text not in known]
+    if left:
+        made = encoder.encode_with_tokens(left)
+        tokens = np.split(made.tokens, np.cumsum(made.lengths)[:-1])
+        for text, vector, own in zip(left, made.vectors, tokens, strict=True):
+            found[text] = Encoded(vector, none, own)
+    return found
+
+
+def _sentences(
+    texts: Sequence[str], encoder: Encoder, known: Mapping[str, Vectors | entries.Halves]
+) -> entries.Halves:
+    """The vectors of the texts, shape (len(texts), dim)."""
+    found = np.zeros((len(texts), encoder.dim), dtype=np.float16)
+    left = [row for row, text in enumerate(texts) if text not in known]
+    if left:
+        found[left] = encoder.encode_passages([texts[row] for row in left])
+    for row, text in enumerate(texts):
+        if text in known:
+            found[row] = known[text]
+    return found
+
+
+def _known(index: MilvusIndex, old: Sequence[Opened], encoder: Encoder) -> Known:
+    """What an earlier build has of these sessions."""
+    made = iter(index.encoded([passage.id for own in old for passage in own.passages]))
+    passages: dict[str, Encoded] = {}
+    sentences: dict[str, entries.Halves] = {}
+    for own in old:
+        texts = list(own.sentence_texts())
+        title = own.session.title
+        for passage, held in zip(own.passages, own.held, strict=True):
+            encoded = next(made)
+            passages[passage_input(encoder, title, passage.text)] = encoded
+            # Where vectors of sentences are not kept there is none for a text.
+            for text, vector in zip(texts[slice(*held)], encoded.sentences, strict=False):
+                sentences[passage_input(encoder, title, text)] = vector
+    return Known(passages, sentences)
 
 
 def _differs(session: Session, listed: tuple[str, str] | None) -> bool:

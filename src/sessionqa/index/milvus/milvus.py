@@ -261,7 +261,9 @@ class MilvusIndex:
         if not stems:
             return []
         text = " ".join(map(schema.token, stems))
-        return self._search("words", text, k, filter, {})
+        found = self._search("words", text, k, filter, {})
+        # Milvus Lite gives BM25 as a distance: the same number, less than zero.
+        return sorted(((id_, abs(score)) for id_, score in found), key=_best_first)
 
     def _search(
         self, field: str, query: Any, k: int, filter: str | None, params: dict[str, Any]
@@ -275,7 +277,7 @@ class MilvusIndex:
             key = str(hit["key"])
             self._keys.keep(entries.id_of(key), key)
             found.append((entries.id_of(key), float(hit["distance"])))
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+        return sorted(found, key=_best_first)
 
     def _open(self, codes: Collection[str]) -> dict[str, Opened]:
         """The sessions of these codes by their folded codes, those that there are."""
@@ -370,6 +372,10 @@ class _Numbered:
         """The session of a sentence, and which of its sentences it is."""
         first, code = self._codes[bisect_right(self._codes, number, key=lambda one: one[0]) - 1]
         return code, number - first
+
+
+def _best_first(pair: tuple[str, float]) -> tuple[float, str]:
+    return -pair[1], pair[0]
 
 
 def _code_of(passage_id: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sessionqa.datatypes import Session
 from sessionqa.encode import Encoder
-from sessionqa.errors import IndexDamaged, IndexUnusable
+from sessionqa.errors import IndexDamaged, IndexMissing, IndexUnusable
 from sessionqa.index import Manifest
 from sessionqa.index.builds import REBUILD
 from sessionqa.index.milvus import collections as schema
@@ -68,7 +68,7 @@ class MilvusStore:
         """See Store."""
         from sessionqa.index.upkeep import Known
 
-        with suppress(IndexDamaged):
+        with suppress(IndexMissing, IndexDamaged):
             live = filling.live_build(self._server)
             listed = live.opened(self._server).listed()
             return Known(live.manifest, {code: digest for code, _, digest in listed}, True)

@@ -1,0 +1,281 @@
+"""An index in Milvus is brought up to date, broken off, gone back from, and found damaged."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sessionqa import Assistant, Settings, build_index
+from sessionqa.cli import main
+from sessionqa.encode import OnnxEncoder
+from sessionqa.errors import IndexDamaged, IndexUnusable
+from sessionqa.index.milvus import filling
+from sessionqa.index.milvus.milvus import MilvusIndex
+from sessionqa.index.milvus.server import Server
+from sessionqa.index.milvus.store import MilvusStore
+from sessionqa.index.stores import store_of
+
+Write = Callable[..., Path]
+QUESTIONS = ("What do worms eat?", "How hot is tea brewed?", "What do bees prefer?", "oils mint")
+
+
+class Broken(Exception):
+    """What a test breaks a build off with."""
+
+
+@pytest.fixture
+def kept() -> str:
+    """Every index here is in Milvus."""
+    return "milvus"
+
+
+@pytest.fixture
+def new_index(milvus_server: str, tmp_path: Path) -> Callable[[], str]:
+    names = iter(range(9))
+    return lambda: f"milvus:{milvus_server}/u{abs(hash(tmp_path))}_{next(names)}"
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is encoded from now on."""
+    texts: list[str] = []
+    encode = OnnxEncoder.encode_with_tokens
+
+    def noting(self: OnnxEncoder, given: Any, progress: Any = None) -> Any:
+        texts.extend(given)
+        return encode(self, given, progress)
+
+    monkeypatch.setattr(OnnxEncoder, "encode_with_tokens", noting)
+    return texts
+
+
+def opened(settings: Settings) -> MilvusIndex:
+    store = store_of(settings)
+    index = store.open(store.live(), verify=True)
+    assert isinstance(index, MilvusIndex)
+    return index
+
+
+def told(assistant: Assistant) -> list[Any]:
+    """Everything that answers are made of."""
+    found: list[Any] = [assistant.index.digests(), assistant.index.sessions()]
+    for question in QUESTIONS:
+        hits = assistant.retriever.retrieve(question, 9)
+        found.append([(hit.passage, round(hit.session_score or 0, 4)) for hit in hits])
+        found.append(assistant.ask(question).text)
+    stems = ["worm", "tea", "bee", "mint", "borag", "citru"]
+    found += [assistant.index.known_words(stems), assistant.index.sentence_counts(stems)]
+    found += [assistant.index.words_like(word, 2) for word in ("wurms", "teaa", "borrage")]
+    found += [assistant.index.values(field) for field in ("session", "speaker", "track", "level")]
+    return found
+
+
+def change(write_session: Write) -> None:
+    """A session is changed, one is new, and one is gone."""
+    write_session("GAR101", "Composting on a balcony", "Worms eat kitchen scraps. Never lemons.")
+    write_session("GAR303", "Bees", "Bees prefer borage. Mint is for tea.", speakers="[{name: Al}]")
+
+
+def test_an_update_gives_what_a_build_from_nothing_gives(
+    garden: Settings, write_session: Write, new_index: Callable[[], str], encoded: list[str]
+) -> None:
+    build_index(garden)
+    first = encoded.copy()
+    encoded.clear()
+    change(write_session)
+    (garden.corpus / "GAR202.md").rename(garden.corpus / "tea.md")
+    manifest = build_index(garden)
+    assert manifest.number == 2
+    assert len(encoded) < len(first) + 2
+    assert not [text for text in encoded if "eighty degrees" in text]
+    fresh = garden.with_(index=new_index())
+    build_index(fresh)
+    assert told(Assistant.open(garden)) == told(Assistant.open(fresh))
+    opened(garden)
+    (garden.corpus / "GAR303.md").unlink()
+    build_index(garden)
+    (fresh.corpus / "none.md").unlink(missing_ok=True)
+    again = garden.with_(index=new_index())
+    build_index(again)
+    assert told(Assistant.open(garden)) == told(Assistant.open(again))
+    opened(garden)
+
+
+def test_who_has_opened_a_build_goes_on_with_it(garden: Settings, write_session: Write) -> None:
+    build_index(garden)
+    before = Assistant.open(garden)
+    vector = before.encoder.encode_question("Never lemons.")
+    ids = [id_ for id_, _ in before.index.dense(vector, 9)]
+    change(write_session)
+    (garden.corpus / "GAR202.md").unlink()
+    build_index(garden)
+    # Nothing of it was asked for yet: it is read now.
+    assert [id_ for id_, _ in before.index.dense(vector, 9)] == ids
+    assert {one.code for one in before.index.sessions()} == {"GAR101", "GAR202"}
+    session = before.index.session("GAR101")
+    assert session is not None
+    assert "citrus" in session.text
+    assert before.index.sentence_counts(["lemon", "balm"]) == {"lemon": 1, "balm": 1}
+    now = Assistant.open(garden).index
+    assert {one.code for one in now.sessions()} == {"GAR101", "GAR303"}
+    assert now.sentence_counts(["lemon", "balm"]) == {"lemon": 1}
+
+
+def test_who_follows_answers_from_the_newest(
+    garden: Settings, write_session: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessionqa.index.milvus.store.SEEN_FOR", 0.0)
+    build_index(garden)
+    assistant = Assistant.open(garden)
+    assert assistant.ask("What do bees prefer?").refused
+    change(write_session)
+    build_index(garden)
+    assert "borage" in assistant.live().ask("What do bees prefer?").text
+
+
+@pytest.mark.parametrize("put", range(1, 9))
+def test_an_update_that_is_broken_off_anywhere_harms_nothing(
+    put: int,
+    garden: Settings,
+    write_session: Write,
+    new_index: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    build_index(garden)
+    before = told(Assistant.open(garden))
+    change(write_session)
+    with monkeypatch.context() as patch:
+        _break_off(patch, put)
+        try:
+            build_index(garden)
+        except Broken:
+            assert told(Assistant.open(garden)) == before
+    # What the broken update was to add is gone when the next one comes.
+    write_session("GAR101", "Composting on a balcony", "Worms eat kitchen scraps, all of them.")
+    (garden.corpus / "GAR303.md").unlink()
+    build_index(garden)
+    fresh = garden.with_(index=new_index())
+    build_index(fresh)
+    assert told(Assistant.open(garden)) == told(Assistant.open(fresh))
+    opened(garden)
+
+
+def _break_off(patch: pytest.MonkeyPatch, after: int) -> None:
+    """Has the n-th writing fail in the middle, with half of its rows there."""
+    put, count = Server.put, iter(range(1, 99))
+
+    def failing(self: Server, name: str, rows: Any) -> None:
+        if next(count) == after:
+            put(self, name, rows[: len(rows) // 2])
+            raise Broken
+        put(self, name, rows)
+
+    patch.setattr(Server, "put", failing)
+
+
+def test_a_build_that_is_broken_off_goes_on_where_it_was(
+    garden: Settings,
+    new_index: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+    encoded: list[str],
+) -> None:
+    monkeypatch.setattr(filling, "BATCH", 1)
+    with monkeypatch.context() as patch:
+        _break_off(patch, 3)
+        with pytest.raises(Broken):
+            build_index(garden)
+    assert [text for text in encoded if "kitchen scraps" in text]
+    encoded.clear()
+    build_index(garden)
+    assert encoded
+    assert not [text for text in encoded if "kitchen scraps" in text]
+    fresh = garden.with_(index=new_index())
+    build_index(fresh)
+    assert told(Assistant.open(garden)) == told(Assistant.open(fresh))
+    assert len(_collections(garden)) == 2
+
+
+def _collections(settings: Settings) -> list[str]:
+    store = store_of(settings)
+    assert isinstance(store, MilvusStore)
+    alias = store._server.address.alias
+    return [name for name in store._server.collections() if name.startswith(alias)]
+
+
+def test_builds_by_force_are_kept_and_gone_back_to(
+    garden: Settings, write_session: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    garden = garden.with_(keep_builds=1)
+    first = build_index(garden)
+    write_session("GAR303", "Bees", "Bees prefer borage.")
+    second = build_index(garden, force=True)
+    assert second.build != first.build
+    third = build_index(garden, force=True)
+    assert len(_collections(garden)) == 4
+    place = ["--corpus", str(garden.corpus), "--index", garden.place]
+    assert main(["index", "--rollback", *place]) == 0
+    assert second.build in capsys.readouterr().out
+    assert store_of(garden).live().build == second.build
+    assert main(["index", "--rollback", *place]) == 3
+    assert "no earlier build" in capsys.readouterr().err
+    assert third.number == 3
+
+
+def test_what_is_missing_is_found_and_mended(
+    garden: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build_index(garden)
+    place = ["--corpus", str(garden.corpus), "--index", garden.place]
+    assert main(["index", "--verify", *place]) == 0
+    store = store_of(garden)
+    assert isinstance(store, MilvusStore)
+    collection = store._server.target()
+    assert collection
+    store._server.remove(f"{collection}_records", ["session:gar101"])
+    assert main(["index", "--verify", *place]) == 3
+    assert "--repair" in capsys.readouterr().err
+    with pytest.raises(IndexDamaged):
+        opened(garden)
+    assert main(["index", "--repair", *place]) == 0
+    capsys.readouterr()
+    assert main(["index", "--verify", *place]) == 0
+    assert main(["doctor", *place]) == 0
+
+
+def test_what_would_be_done_is_told(
+    garden: Settings, write_session: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ["--corpus", str(garden.corpus), "--index", garden.place]
+    assert main(["index", "--dry-run", *place]) == 0
+    assert "no whole build" in capsys.readouterr().out
+    build_index(garden)
+    assert main(["index", "--dry-run", *place]) == 0
+    assert "nothing to do" in capsys.readouterr().out
+    change(write_session)
+    assert main(["index", "--dry-run", *place]) == 0
+    out = capsys.readouterr().out
+    assert "GAR303" in out
+    assert "GAR101" in out
+
+
+def test_other_chunks_make_collections_of_their_own(garden: Settings) -> None:
+    first = build_index(garden)
+    second = build_index(garden.with_(chunk_tokens=40, chunk_overlap=10))
+    assert second.build != first.build
+    assert second.counts["passages"] > first.counts["passages"]
+
+
+def test_a_reader_that_two_updates_have_passed_is_told_to_ask_again(
+    garden: Settings, write_session: Write
+) -> None:
+    build_index(garden)
+    old = Assistant.open(garden).index
+    for body in ("Worms eat scraps.", "Worms eat peels."):
+        write_session("GAR101", "Composting on a balcony", body)
+        build_index(garden)
+    with pytest.raises(IndexUnusable, match="ask again"):
+        old.session("GAR101")
+    vector = np.ones(384, dtype=np.float32)
+    assert old.dense(vector, 3)
