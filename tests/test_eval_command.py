@@ -12,6 +12,7 @@ import pytest
 
 from sessionqa import Settings
 from sessionqa.cli import main
+from sessionqa.index.stores import store_of
 
 GOLD = {
     "id": "g1",

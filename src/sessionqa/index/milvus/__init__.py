@@ -7,6 +7,8 @@
 - entries: a session, cut and encoded -> what stands in both
 - tables: what is looked up by word, facet or abbreviation, kept up to date by differences
 - milvus: the Index protocol on them
+- live: which build the alias names, and what it is made of
+- encoding: a batch of sessions, cut and encoded
 - filling: sessions -> a build, new or brought up to date, published at once
 - store: the Store protocol on them
 """

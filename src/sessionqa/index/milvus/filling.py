@@ -8,24 +8,22 @@ import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
 from sessionqa.datatypes import Session
-from sessionqa.encode import Encoder, Vectors, passage_input
-from sessionqa.errors import IndexDamaged, IndexUnusable
+from sessionqa.encode import Encoder
+from sessionqa.errors import IndexUnusable
 from sessionqa.index import FORMAT_VERSION, Manifest
-from sessionqa.index.builds import REBUILD, sealed, unsealed
-from sessionqa.index.cut import Pieces, Report, cut
+from sessionqa.index.builds import sealed
+from sessionqa.index.cut import Report
 from sessionqa.index.dense import is_exact
 from sessionqa.index.inputs import chunking_of, confidence, corpus_fingerprint, inputs_of
 from sessionqa.index.milvus import collections as schema
 from sessionqa.index.milvus import entries, tables
-from sessionqa.index.milvus.entries import Encoded, Opened
-from sessionqa.index.milvus.milvus import MilvusIndex
+from sessionqa.index.milvus.encoding import NOTHING, Known, Placed, encoded, known_of
+from sessionqa.index.milvus.entries import Opened
+from sessionqa.index.milvus.live import BUILD, Live, live_build, versions_of
 from sessionqa.index.milvus.records import (
     Records,
     all_rows,
@@ -37,7 +35,6 @@ from sessionqa.index.milvus.server import Row, Server
 from sessionqa.index.room import passages_of
 from sessionqa.settings import Settings
 
-BUILD = "build"
 # What a build that was broken off had begun: a file among what this machine keeps.
 MAKING = "making.json"
 # So many sessions are encoded and written at a time: what is lost when it is broken off.
@@ -46,81 +43,7 @@ BATCH = 64
 MOST_DEAD = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What an encoder has made of some texts, by what it read of them."""
-
-    passages: Mapping[str, Encoded] = field(default_factory=dict)
-    sentences: Mapping[str, Vectors | entries.Halves] = field(default_factory=dict)
-
-
-NOTHING = Known()
-
-# Each session with its place in the corpus.
-Placed = tuple[int, Session]
 Stamps = Mapping[str, Sequence[int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """The build that is live: its collection, its manifest, and which rows are of others only."""
-
-    collection: str
-    manifest: Manifest
-    dead: tuple[str, ...]
-    keeps_sentences: bool
-    exact: bool
-
-    def opened(self, server: Server) -> MilvusIndex:
-        """The build, for reading."""
-        return MilvusIndex(server, self.collection, self.manifest, self.dead, self.keeps_sentences)
-
-
-def live_build(server: Server, collection: str | None = None) -> Live:
-    """The build that the alias names, or that of a collection.
-
-    Raises IndexMissing, IndexDamaged, or IndexUnusable if the server does not answer.
-    """
-    place = f"{server.address}"
-    collection = collection or server.target()
-    if collection is None:
-        raise server.missing("no alias of that name")
-    if schema.records_of(collection) not in server.collections():
-        raise IndexDamaged(f"{place} names a collection of others, or one not whole: {REBUILD}")
-    # One that was opened anew, or let go of by somebody, is not searched before.
-    for name in (collection, schema.records_of(collection)):
-        server.load(name)
-    versions = _versions(server, collection)
-    if not versions:
-        raise IndexDamaged(f"{place} names a collection of others, or one not whole: {REBUILD}")
-    records = Records(server, schema.records_of(collection), versions[0][0])
-    record = records.one(BUILD)
-    manifest = unsealed(record["manifest"], place)
-    dim = _dim_of(server.described(collection))
-    if dim != manifest.encoder["dim"]:
-        raise IndexDamaged(
-            f"{place} has vectors of length {dim}, and {manifest.encoder['name']} makes some of "
-            f"{manifest.encoder['dim']}: {REBUILD}"
-        )
-    dead, kept, exact = (record[name] for name in ("dead", "keeps_sentences", "exact"))
-    return Live(collection, manifest, tuple(dead), kept, exact)
-
-
-def pointer(server: Server) -> tuple[str | None, int]:
-    """Differs once another build is live."""
-    collection = server.target()
-    versions = _versions(server, collection) if collection else []
-    return collection, versions[0][0] if versions else 0
-
-
-def _versions(server: Server, collection: str) -> list[Any]:
-    records = Records(server, schema.records_of(collection), 0)
-    return records.versions([BUILD]).get(BUILD, [])
-
-
-def _dim_of(described: Mapping[str, Any]) -> int:
-    named = {field["name"]: field for field in described["fields"]}
-    return int(named.get("vector", {}).get("params", {}).get("dim", 0))
 
 
 def write_build(
@@ -228,7 +151,7 @@ class _Filling:
             _count(counts, own, -1)
         records = Records(server, schema.records_of(collection), live.manifest.number)
         self._put(collection, self._versioned(_taken_away(gone), records, number))
-        known = _known(index, old, self._encoder)
+        known = known_of(index, old, self._encoder)
         for batch in _batches(new, BATCH):
             for opened in self._filled(collection, number, batch, known, records):
                 made.add(opened)
@@ -236,7 +159,7 @@ class _Filling:
         changed = made.changed(records.of)
         self._put(collection, self._versioned(changed, records, number))
         manifest = self._manifest(live.manifest.build, number, counts)
-        self._publish(collection, manifest, dead, _versions(server, collection))
+        self._publish(collection, manifest, dead, versions_of(server, collection))
         return manifest
 
     def _begun(self, number: int) -> tuple[str, int, bool]:
@@ -385,88 +308,6 @@ class _Filling:
     def _drop(self, collection: str) -> None:
         for name in (schema.records_of(collection), collection):
             self._server.drop(name)
-
-
-def encoded(
-    batch: Sequence[Placed],
-    number: int,
-    encoder: Encoder,
-    settings: Settings,
-    with_sentences: bool,
-    known: Known = NOTHING,
-) -> list[tuple[Opened, list[Encoded]]]:
-    """Each session cut, as of build `number`, and what the encoder makes of its passages.
-
-    Of inputs that are `known` nothing is encoded again.
-    """
-    sessions = [session for _, session in batch]
-    made = cut(sessions, encoder, settings, {}, lambda *_: None)
-    passages = _passages(made.passage_inputs, encoder, known.passages)
-    inputs = [
-        passage_input(encoder, session.title, text)
-        for session, text in made.sentence_texts(sessions)
-        if with_sentences
-    ]
-    sentences = _sentences(inputs, encoder, known.sentences)
-    found = []
-    for (place, session), (own, spans) in zip(batch, made.of_session, strict=True):
-        held = [(begin - spans[0], end - spans[0]) for begin, end in made.held[slice(*own)]]
-        pieces = Pieces(made.passages[slice(*own)], made.sentences[slice(*spans)], held)
-        every = [
-            replace(
-                passages[made.passage_inputs[row]],
-                sentences=sentences[slice(*made.held[row])],
-            )
-            for row in range(*own)
-        ]
-        found.append((entries.of_pieces(session, pieces, number, place), every))
-    return found
-
-
-def _passages(
-    texts: Sequence[str], encoder: Encoder, known: Mapping[str, Encoded]
-) -> dict[str, Encoded]:
-    """What the encoder makes of each text, without its sentences."""
-    none = np.zeros((0, encoder.dim), dtype=np.float16)
-    found = {text: known[text] for text in texts if text in known}
-    left = [text for text in dict.fromkeys(texts) if text not in known]
-    if left:
-        made = encoder.encode_with_tokens(left)
-        tokens = np.split(made.tokens, np.cumsum(made.lengths)[:-1])
-        for text, vector, own in zip(left, made.vectors, tokens, strict=True):
-            found[text] = Encoded(vector, none, own)
-    return found
-
-
-def _sentences(
-    texts: Sequence[str], encoder: Encoder, known: Mapping[str, Vectors | entries.Halves]
-) -> entries.Halves:
-    """The vectors of the texts, shape (len(texts), dim)."""
-    found = np.zeros((len(texts), encoder.dim), dtype=np.float16)
-    left = [row for row, text in enumerate(texts) if text not in known]
-    if left:
-        found[left] = encoder.encode_passages([texts[row] for row in left])
-    for row, text in enumerate(texts):
-        if text in known:
-            found[row] = known[text]
-    return found
-
-
-def _known(index: MilvusIndex, old: Sequence[Opened], encoder: Encoder) -> Known:
-    """What an earlier build has of these sessions."""
-    made = iter(index.encoded([passage.id for own in old for passage in own.passages]))
-    passages: dict[str, Encoded] = {}
-    sentences: dict[str, entries.Halves] = {}
-    for own in old:
-        texts = list(own.sentence_texts())
-        title = own.session.title
-        for passage, held in zip(own.passages, own.held, strict=True):
-            encoded = next(made)
-            passages[passage_input(encoder, title, passage.text)] = encoded
-            # Where vectors of sentences are not kept there is none for a text.
-            for text, vector in zip(texts[slice(*held)], encoded.sentences, strict=False):
-                sentences[passage_input(encoder, title, text)] = vector
-    return Known(passages, sentences)
 
 
 def _differs(session: Session, listed: tuple[str, str] | None) -> bool:

@@ -1,6 +1,7 @@
 """One Milvus: every call has a time limit, is retried where that helps, and fails in our words."""
 
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
@@ -26,10 +27,17 @@ KEYS_AT_ONCE = 500
 # Between two tries of a call that failed because the server is away or has too much to do.
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 3.0
 
+# A server that is away is tried again soon: by itself gRPC comes to wait for two minutes.
+_LINE = {
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.min_reconnect_backoff_ms": 500,
+    "grpc.max_reconnect_backoff_ms": 1_000,
+    "grpc.use_local_subchannel_pool": 1,
+}
 # The codes of gRPC and of Milvus that another try may do away with.
 _PASSING = ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "ABORTED", "UNKNOWN")
 _REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
-_NO_COLLECTION = 100
+_NO_COLLECTION, _NOT_LOADED = 100, 101
 
 Row = dict[str, Any]
 
@@ -49,6 +57,8 @@ class Server:
             raise SettingsError(
                 f"milvus_ca is set, and {address} does not begin with milvus:https: write it so"
             )
+        if settings.milvus_ca and not os.access(settings.milvus_ca, os.R_OK):
+            raise SettingsError(f"milvus_ca is {settings.milvus_ca}, which cannot be read")
         self.address = address
         self._settings = settings
         self._client: Any = None
@@ -184,6 +194,10 @@ class Server:
             except Exception as error:  # pymilvus and gRPC each raise their own
                 if "already exist" in str(error):
                     return None  # by a try whose answer was lost
+                if _code_of(error) == _NOT_LOADED and method != "load_collection":
+                    # The server has been started anew.
+                    self.load(arguments["collection_name"])
+                    continue
                 if not _may_pass(error) or time.monotonic() + pause >= ends:
                     raise self._translated(error, limit) from error
             time.sleep(pause)
@@ -241,6 +255,8 @@ def _connected(address: Address, settings: Settings, seconds: float) -> Any:
         token=settings.milvus_token,
         db_name=address.database,
         timeout=seconds,
+        grpc_options=_LINE,
+        dedicated=True,  # or it would be shared with one of other certificates
         **secured,
     )
 
@@ -273,16 +289,21 @@ def _size(value: Any) -> int:
 def _may_pass(error: Exception) -> bool:
     from pymilvus.exceptions import ConnectError, MilvusException, MilvusUnavailableException
 
+    if _code_of(error) in _REFUSED:
+        return False
     if isinstance(error, ConnectError | MilvusUnavailableException):
         return True
     if isinstance(error, MilvusException) and error.retriable:
         return True
-    told = str(error)
-    return _code_of(error) in _PASSING or "Fail connecting to server" in told
+    return _code_of(error) in _PASSING or "Fail connecting to server" in str(error)
 
 
 def _code_of(error: Exception) -> Any:
-    """The name of gRPC's code, or the number of Milvus's; None where it has neither."""
-    code = getattr(error, "code", None)
+    """The name of gRPC's code, or the number of Milvus's; None where it has neither.
+
+    Of a connection that failed it is that of the call in which it failed.
+    """
+    cause = error.__cause__
+    code = getattr(cause if callable(getattr(cause, "code", None)) else error, "code", None)
     value = code() if callable(code) else code
     return getattr(value, "name", value)

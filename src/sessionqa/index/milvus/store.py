@@ -13,6 +13,7 @@ from sessionqa.index.builds import REBUILD
 from sessionqa.index.milvus import collections as schema
 from sessionqa.index.milvus import filling
 from sessionqa.index.milvus.address import parse
+from sessionqa.index.milvus.live import Live, live_build, pointer
 from sessionqa.index.milvus.milvus import MilvusIndex
 from sessionqa.index.milvus.server import Server
 from sessionqa.index.stores import Stamps
@@ -42,19 +43,19 @@ class MilvusStore:
 
     def live(self) -> Manifest:
         """See Store."""
-        return filling.live_build(self._server).manifest
+        return live_build(self._server).manifest
 
     def pointer(self) -> Hashable:
         """See Store. As it was two seconds ago at most."""
         now = time.monotonic()
         if self._seen is None or now > self._seen[0] + SEEN_FOR:
-            self._seen = now, filling.pointer(self._server)
+            self._seen = now, pointer(self._server)
         return self._seen[1]
 
     def open(self, manifest: Manifest, verify: bool = False) -> MilvusIndex:
         """See Store. If it was brought up to date since, it is as it was then."""
         collection = schema.name_of(self._server.address.alias, manifest.build)
-        live = filling.live_build(self._server, collection)
+        live = live_build(self._server, collection)
         if verify:
             for problem in self._problems(live):
                 raise IndexDamaged(f"{self} has {problem}: {REBUILD}")
@@ -69,7 +70,7 @@ class MilvusStore:
         from sessionqa.index.upkeep import Known
 
         with suppress(IndexMissing, IndexDamaged):
-            live = filling.live_build(self._server)
+            live = live_build(self._server)
             listed = live.opened(self._server).listed()
             return Known(live.manifest, {code: digest for code, _, digest in listed}, True)
         return None
@@ -93,7 +94,7 @@ class MilvusStore:
         """See Store."""
         from sessionqa.index.upkeep import Checked
 
-        live = filling.live_build(self._server)
+        live = live_build(self._server)
         yield Checked("live build", f"{self}", tuple(self._problems(live)))
 
     def remove_damaged(self) -> "list[Checked]":
@@ -108,7 +109,7 @@ class MilvusStore:
         others = [one for one in self._server.collections() if schema.is_build(one, alias)]
         for collection in sorted((one for one in others if one < live), reverse=True):
             with suppress(IndexUnusable):
-                manifest = filling.live_build(self._server, collection).manifest
+                manifest = live_build(self._server, collection).manifest
                 self._server.point_to(collection)
                 self._seen = None
                 return manifest
@@ -117,7 +118,7 @@ class MilvusStore:
             "again from the corpus"
         )
 
-    def _problems(self, live: filling.Live) -> Iterator[str]:
+    def _problems(self, live: Live) -> Iterator[str]:
         """What is not as it was written; empty if all is."""
         there = self._server.count(live.collection)
         wanted = live.manifest.counts["passages"] + len(live.dead)
