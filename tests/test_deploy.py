@@ -525,6 +525,8 @@ _KNOWN = {
     "etcd.persistence.size",
     "minio.enabled",
     "minio.mode",
+    "minio.image.repository",
+    "minio.image.tag",
     "minio.existingSecret",
     "minio.podDisruptionBudget.enabled",
     "minio.persistence.enabled",
@@ -556,6 +558,11 @@ def test_the_charts_resources_are_kubernetes() -> None:
         only["env"] = VALUES[part].get("extraEnv", [])
         check(manifest)
         assert VALUES[part]["replicas"] >= 1
+
+
+def test_both_keep_objects_in_the_same() -> None:
+    image = VALUES["minio"]["image"]
+    assert f"{image['repository']}:{image['tag']}" == SERVICES["minio"]["image"]
 
 
 def test_milvus_lets_nobody_in_without_a_password() -> None:
