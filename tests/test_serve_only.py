@@ -340,6 +340,26 @@ print(cli._up_to_date(settings).ask({QUESTION!r}).text)
     assert "run `pip install sessionqa`" in done.stderr
 
 
+def test_an_index_without_its_corpus_is_served_without_a_word(
+    bin_there: Path, environ: dict[str, str], tmp_path: Path
+) -> None:
+    code = f"""
+from pathlib import Path
+from sessionqa import Settings, cli
+settings = Settings.load(corpus=Path({str(tmp_path / "none")!r}))
+print(cli._up_to_date(settings).ask({QUESTION!r}).text)
+"""
+    done = subprocess.run(
+        [str(bin_there / "python"), "-c", code],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "warm standby" in done.stdout
+    assert done.stderr == ""
+
+
 def test_the_doctor_says_that_it_only_serves(sessionqa: str, environ: dict[str, str]) -> None:
     told = output([sessionqa, "doctor", "--port", "7999"], environ)
     assert {line.split()[0] for line in told.splitlines()} <= {"ok", "warning"}

@@ -333,9 +333,12 @@ def _up_to_date(settings: Settings) -> "Assistant":
 
     As on the command line, that serves.
     """
+    from sessionqa import installed
     from sessionqa.assistant import Assistant, build_index
 
-    if settings.bundled:
+    # Where nothing can be built, and there is nothing to build it from, nobody meant to.
+    served = installed.serves_only() and not settings.corpus.exists()
+    if settings.bundled or served:
         return Assistant.open(settings)
     try:
         build_index(settings, terminal.Progress())
