@@ -14,7 +14,13 @@ from sessionqa.index.builds import BUILDS, MANIFEST, sealed
 from sessionqa.index.cut import Report, cut
 from sessionqa.index.earlier import Earlier
 from sessionqa.index.encoding import forget_unfinished, write_vectors
-from sessionqa.index.inputs import chunking_of, confidence, corpus_fingerprint, inputs_of
+from sessionqa.index.inputs import (
+    chunking_of,
+    confidence,
+    corpus_fingerprint,
+    inputs_of,
+    made_by,
+)
 from sessionqa.index.local import DATABASE, PASSAGE_WORDS, SESSION_WORDS, LocalIndex
 from sessionqa.index.publish import MAKING, next_number, publish
 from sessionqa.settings import Settings
@@ -89,8 +95,8 @@ def _write_files(
 
 def _same_encoder(manifest: Manifest, encoder: Encoder) -> bool:
     """Whether the vectors of a build, those of tokens included, are such as `encoder` gives."""
-    made_by = manifest.encoder
-    return (made_by["fingerprint"], made_by["token_dim"]) == (
+    by = manifest.encoder
+    return (by["fingerprint"], by["token_dim"]) == (
         encoder.fingerprint,
         encoder.token_dim,
     )
@@ -117,15 +123,7 @@ def _manifest(
             "fingerprint": corpus,
             "stamps": dict(stamps),
         },
-        encoder={
-            # By this name the next question asks for it; an export may be a copy of another's.
-            "name": settings.model,
-            "fingerprint": encoder.fingerprint,
-            "dim": encoder.dim,
-            "token_dim": encoder.token_dim,
-            "max_tokens": encoder.max_tokens,
-            "backend": encoder.backend,
-        },
+        encoder=made_by(settings, encoder),
         chunking=chunking_of(settings),
         counts=counts,
         confidence=confidence(),

@@ -7,6 +7,7 @@ from importlib import resources
 from typing import Any
 
 from sessionqa.datatypes import Session
+from sessionqa.encode import Encoder
 from sessionqa.index import FORMAT_VERSION
 from sessionqa.settings import Settings
 
@@ -23,6 +24,19 @@ def inputs_of(corpus: str, encoder: str, settings: Settings) -> str:
     made_of = [FORMAT_VERSION, corpus, made_by, chunking_of(settings), confidence()]
     made_of.append(settings.sentence_vectors_up_to)
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
+
+
+def made_by(settings: Settings, encoder: Encoder) -> dict[str, Any]:
+    """How a manifest tells which encoder made the vectors."""
+    return {
+        # By this name the next question asks for it; an export may be a copy of another's.
+        "name": settings.model,
+        "fingerprint": encoder.fingerprint,
+        "dim": encoder.dim,
+        "token_dim": encoder.token_dim,
+        "max_tokens": encoder.max_tokens,
+        "backend": encoder.backend,
+    }
 
 
 def chunking_of(settings: Settings) -> dict[str, Any]:

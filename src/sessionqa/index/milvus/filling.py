@@ -18,7 +18,13 @@ from sessionqa.index import FORMAT_VERSION, Manifest
 from sessionqa.index.builds import sealed
 from sessionqa.index.cut import Report
 from sessionqa.index.dense import is_exact
-from sessionqa.index.inputs import chunking_of, confidence, corpus_fingerprint, inputs_of
+from sessionqa.index.inputs import (
+    chunking_of,
+    confidence,
+    corpus_fingerprint,
+    inputs_of,
+    made_by,
+)
 from sessionqa.index.milvus import collections as schema
 from sessionqa.index.milvus import entries, tables
 from sessionqa.index.milvus.encoding import NOTHING, Known, Placed, encoded, known_of
@@ -96,10 +102,10 @@ class _Filling:
 
     def fits(self, live: Live) -> bool:
         """Whether what is live was made by the same encoder and cut by the same settings."""
-        made_by = live.manifest.encoder
+        by = live.manifest.encoder
         return (
-            made_by["fingerprint"] == self._encoder.fingerprint
-            and made_by["token_dim"] == self._encoder.token_dim
+            (by["fingerprint"], by["token_dim"])
+            == (self._encoder.fingerprint, self._encoder.token_dim)
             and live.manifest.chunking == chunking_of(self._settings)
             and live.keeps_sentences == self._keeps_sentences
             and live.exact == self._exact
@@ -281,14 +287,7 @@ class _Filling:
                 "fingerprint": corpus_fingerprint(self._sessions),
                 "stamps": dict(self._stamps),
             },
-            encoder={
-                "name": settings.model,
-                "fingerprint": encoder.fingerprint,
-                "dim": encoder.dim,
-                "token_dim": encoder.token_dim,
-                "max_tokens": encoder.max_tokens,
-                "backend": encoder.backend,
-            },
+            encoder=made_by(settings, encoder),
             chunking=chunking_of(settings),
             counts=counts,
             confidence=confidence(),
