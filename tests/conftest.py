@@ -66,13 +66,13 @@ def indexed_without_export(tmp_path: Path) -> Indexed:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What the command line and the evaluation promise holds for every kind of index."""
-    if "kept" in metafunc.fixturenames and metafunc.module.__name__ in MATRIX:
+    if "kind_of_index" in metafunc.fixturenames and metafunc.module.__name__ in MATRIX:
         of_folders = metafunc.definition.get_closest_marker("of_folders")
-        metafunc.parametrize("kept", KINDS[:1] if of_folders else KINDS, scope="session")
+        metafunc.parametrize("kind_of_index", KINDS[:1] if of_folders else KINDS, scope="session")
 
 
 @pytest.fixture(scope="session")
-def kept() -> str:
+def kind_of_index() -> str:
     """The kind of index that a test is about: one in a folder, unless the matrix says otherwise."""
     return KINDS[0]
 
@@ -86,10 +86,10 @@ def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def new_index(
-    kept: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    kind_of_index: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> NewIndex:
     """Places for indexes of the kind, where nothing is yet."""
-    if kept == "folder":
+    if kind_of_index == "folder":
         return lambda: tmp_path_factory.mktemp("kept") / "index"
     address = request.getfixturevalue("milvus_server")
     return lambda: f"milvus:{address}/t{uuid4().hex}"
@@ -153,7 +153,9 @@ def write_session(tmp_path: Path) -> Write:
 
 
 @pytest.fixture
-def garden(tmp_path: Path, write_session: Write, kept: str, new_index: NewIndex) -> Settings:
+def garden(
+    tmp_path: Path, write_session: Write, kind_of_index: str, new_index: NewIndex
+) -> Settings:
     """Two sessions on another subject, in several scripts; not indexed yet."""
     write_session(
         "GAR101",
@@ -174,7 +176,7 @@ def garden(tmp_path: Path, write_session: Write, kept: str, new_index: NewIndex)
         "in the morning, because their oils fade in the heat.",
         speakers="[{name: Bo Leaf}]",
     )
-    index = tmp_path / "index" if kept == "folder" else new_index()
+    index = tmp_path / "index" if kind_of_index == "folder" else new_index()
     return Settings(corpus=tmp_path / "corpus", index=index)
 
 

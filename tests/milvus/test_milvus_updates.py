@@ -26,7 +26,7 @@ class Broken(Exception):
 
 
 @pytest.fixture
-def kept() -> str:
+def kind_of_index() -> str:
     """Every index here is in Milvus."""
     return "milvus"
 
