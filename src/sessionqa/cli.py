@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     command("verify", _verify, as_json).add_argument(
         "answers",
         nargs="+",
-        type=Path,
+        type=terminal.path,
         metavar="ANSWER.json",
         help="what `ask --json` printed, one or several of them in a file; - for stdin",
     )
@@ -130,7 +130,11 @@ def _parser() -> argparse.ArgumentParser:
     feedback_options.add_gold(command("gold", _gold), inner[:1])
     bundle = command("bundle", _bundle)
     bundle.add_argument(
-        "out", nargs="?", type=Path, metavar="OUT", help="the tar file (sessionqa-bundle.tar)"
+        "out",
+        nargs="?",
+        type=terminal.path,
+        metavar="OUT",
+        help="the tar file (sessionqa-bundle.tar)",
     )
     bundle.add_argument("--force", action="store_true", help="replace a file that is there")
     command("doctor", _doctor).add_argument("--port", type=positive, metavar="N")
