@@ -4,7 +4,7 @@ import time
 import unicodedata
 from collections.abc import Collection, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import reduce
 from threading import Lock
@@ -91,16 +91,17 @@ def _up_to_date(settings: Settings, sessions: Sequence[Session] | None) -> Manif
     with ThreadPoolExecutor(1) as beside:
         encoder = beside.submit(models.fingerprint_here, settings)
         try:
-            index = Assistant._of_live_build(settings.without_llm(reranker="")).index
+            index, _ = models.open_live(settings)
         except SessionQAError:
             return None
-        manifest = index.manifest
-        if sessions is not None:
-            corpus = corpus_fingerprint(sessions)
-        elif digests(settings.corpus) == index.digests():
-            corpus = manifest.corpus["fingerprint"]
-        else:
-            return None
+        with closing(index):
+            manifest = index.manifest
+            if sessions is not None:
+                corpus = corpus_fingerprint(sessions)
+            elif digests(settings.corpus) == index.digests():
+                corpus = manifest.corpus["fingerprint"]
+            else:
+                return None
         made_of_these = manifest.inputs == inputs_of(corpus, encoder.result(), settings)
     return manifest if made_of_these else None
 
