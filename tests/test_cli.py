@@ -108,6 +108,39 @@ def test_wrong_usage_is_2_with_the_usage_on_stderr(args: tuple[str, ...], capsys
     assert shown.err.startswith("usage: sessionqa")
 
 
+@pytest.mark.parametrize("name", ["a" * 300, "b" * 100_000, "a/" * 3000, "loop/x"])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("eval",),
+        ("eval", "gold.jsonl", "--queries"),
+        ("eval", "gold.jsonl", "--run"),
+        ("eval", "gold.jsonl", "--run-out"),
+        ("eval", "gold.jsonl", "--report"),
+        ("verify",),
+        ("feedback", "up", "--answer"),
+        ("gold", "add", "--from-feedback"),
+        ("gold", "add", "--from-feedback", "feedback.jsonl", "--into"),
+        ("import", "talks.csv", "--into"),
+        ("bundle",),
+    ],
+)
+def test_a_path_that_nothing_can_be_at_is_wrong_usage(
+    args: tuple[str, ...],
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    assert usage_error(*args, name) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.endswith("): give another\n")
+    assert len(shown.err) < 5000
+
+
 @pytest.mark.parametrize("command", ["ask", "search"])
 @pytest.mark.parametrize(
     ("question", "complaint"),

@@ -1,5 +1,6 @@
 """The index: exact search, builds that can be trusted, and damage that is noticed."""
 
+import gc
 import json
 import os
 import shutil
@@ -422,6 +423,18 @@ def test_building_again_does_nothing_when_nothing_changed(garden: Settings) -> N
     assert build_index(garden, lambda stage, *_: told.append(stage)) == first
     assert told == []
     assert builds(garden.index) == [first.build]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are told on Linux")
+def test_an_index_that_is_only_looked_at_is_closed(planted: Settings) -> None:
+    gc.disable()
+    try:
+        build_index(planted)
+        open_files = [os.path.realpath(one) for one in Path("/proc/self/fd").iterdir()]
+    finally:
+        gc.enable()
+    builds = os.path.realpath(planted.index / "builds")
+    assert [one for one in open_files if one.startswith(builds)] == []
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,9 @@ def build(data: bytes, folder: Path, sealed: bool) -> None:
         known.files[name].update(size=len(after), sha256=sha256_of(path))
         (live / builds.MANIFEST).write_bytes(builds.sealed(known))
     LocalIndex.open(index).close()
-    if not sealed and after != before:
+    # White space between its fields may differ: it is sealed by what it says.
+    says_the_same = path.name == builds.MANIFEST and builds.read_manifest(live) == known
+    if not sealed and after != before and not says_the_same:
         raise Broken(f"{path.name} is damaged, and the index was opened")
 
 

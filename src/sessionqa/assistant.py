@@ -4,7 +4,7 @@ import time
 import unicodedata
 from collections.abc import Collection, Generator, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import reduce
 from threading import Lock
@@ -95,13 +95,14 @@ def _up_to_date(
             index, _ = models.open_live(settings, store)
         except SessionQAError:
             return None
-        manifest = index.manifest
-        if sessions is not None:
-            corpus = corpus_fingerprint(sessions)
-        elif digests(settings.corpus) == index.digests():
-            corpus = manifest.corpus["fingerprint"]
-        else:
-            return None
+        with closing(index):
+            manifest = index.manifest
+            if sessions is not None:
+                corpus = corpus_fingerprint(sessions)
+            elif digests(settings.corpus) == index.digests():
+                corpus = manifest.corpus["fingerprint"]
+            else:
+                return None
         made_of_these = manifest.inputs == inputs_of(corpus, encoder.result(), settings)
     return manifest if made_of_these else None
 

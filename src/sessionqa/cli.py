@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import and_
 from pathlib import Path
@@ -72,6 +73,18 @@ def _whole(argv: Sequence[str]) -> list[str]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """A command: what runs it, the options that it shares with others, and what adds its own.
+
+    The first line of the docstring of `run` says in the help what it is for.
+    """
+
+    run: Callable[[argparse.Namespace], int]
+    shared: Sequence[argparse.ArgumentParser] = ()
+    add_own: Callable[[argparse.ArgumentParser], None] | None = None
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sessionqa",
@@ -80,61 +93,100 @@ def _parser() -> argparse.ArgumentParser:
         "2 wrong usage, 3 a problem with the index, corpus, model or a file to write to",
     )
     parser.add_argument("--version", action="version", version=f"sessionqa {__version__}")
-    common, as_json = _common_options(), _json_option()
-    # What stands before a command's own command is not to be undone by what is not said after it.
-    inner = [_common_options(argparse.SUPPRESS), _json_option(argparse.SUPPRESS)]
-    hits = argparse.ArgumentParser(add_help=False)
-    hits.add_argument("-k", type=positive, metavar="N", help="how many passages to look at")
-    turns = argparse.ArgumentParser(add_help=False)
-    turns.add_argument(
-        "--history", action="append", default=[], metavar="EARLIER", help="an earlier question"
-    )
-    filters, writing = _filter_options(), _writing_option()
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(
-        name: str, run: Callable[[argparse.Namespace], int], *parents: Any
-    ) -> argparse.ArgumentParser:
-        purpose = str(run.__doc__).splitlines()[0]
-        added = commands.add_parser(
-            name, help=purpose, description=purpose, parents=[common, *parents]
+    added = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = _common_options()
+    for name, command in _commands().items():
+        purpose = str(command.run.__doc__).splitlines()[0]
+        one = added.add_parser(
+            name, help=purpose, description=purpose, parents=[common, *command.shared]
         )
-        added.set_defaults(run=run)
-        return added
+        if command.add_own:
+            command.add_own(one)
+        one.set_defaults(run=command.run)
+    return parser
 
-    ask = command("ask", _ask, as_json, hits, turns, filters, writing)
-    ask.add_argument("question", metavar="QUESTION")
-    ask.add_argument("--explain", action="store_true", help="show the hits and the confidence")
-    search = command("search", _search, as_json, hits, filters)
-    search.add_argument("query", metavar="QUERY")
-    search.add_argument("--explain", action="store_true", help="show what each score is made of")
-    miss = command("explain-miss", _explain_miss, as_json, turns, filters)
-    miss.add_argument("question", metavar="QUESTION")
-    miss.add_argument("code", metavar="SESSION", help="the code of the session that was expected")
-    command("sessions", _sessions, as_json, filters).add_argument("code", nargs="?", metavar="CODE")
-    index_options.add(command("index", _index))
-    import_options.add(command("import", _import, as_json))
-    served = [_server_options(), writing]
-    command("chat", _chat, *served)
-    command("serve", _serve, *served)
-    command("mcp", _mcp)
-    eval_options.add(command("eval", _eval, as_json, writing))
-    command("verify", _verify, as_json).add_argument(
+
+def _commands() -> dict[str, _Command]:
+    """The commands by their names, in the order of the help."""
+    as_json, hits, turns = _json_option(), _hits_option(), _turns_option()
+    filters, writing, server = _filter_options(), _writing_option(), _server_options()
+    return {
+        "ask": _Command(_ask, [as_json, hits, turns, filters, writing], _add_ask),
+        "search": _Command(_search, [as_json, hits, filters], _add_search),
+        "explain-miss": _Command(_explain_miss, [as_json, turns, filters], _add_explain_miss),
+        "sessions": _Command(_sessions, [as_json, filters], _add_sessions),
+        "index": _Command(_index, add_own=index_options.add),
+        "import": _Command(_import, [as_json], import_options.add),
+        "chat": _Command(_chat, [server, writing]),
+        "serve": _Command(_serve, [server, writing]),
+        "mcp": _Command(_mcp),
+        "eval": _Command(_eval, [as_json, writing], eval_options.add),
+        "verify": _Command(_verify, [as_json], _add_verify),
+        "feedback": _Command(_feedback, [as_json], _add_feedback),
+        "gold": _Command(_gold, add_own=_add_gold),
+        "bundle": _Command(_bundle, add_own=_add_bundle),
+        "doctor": _Command(_doctor, add_own=_add_doctor),
+    }
+
+
+def _add_ask(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("question", metavar="QUESTION")
+    parser.add_argument("--explain", action="store_true", help="show the hits and the confidence")
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("query", metavar="QUERY")
+    parser.add_argument("--explain", action="store_true", help="show what each score is made of")
+
+
+def _add_explain_miss(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("question", metavar="QUESTION")
+    parser.add_argument("code", metavar="SESSION", help="the code of the session that was expected")
+
+
+def _add_sessions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("code", nargs="?", metavar="CODE")
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "answers",
         nargs="+",
-        type=Path,
+        type=terminal.path,
         metavar="ANSWER.json",
         help="what `ask --json` printed, one or several of them in a file; - for stdin",
     )
-    feedback_options.add(command("feedback", _feedback, as_json), [*inner, turns])
-    feedback_options.add_gold(command("gold", _gold), inner[:1])
-    bundle = command("bundle", _bundle)
-    bundle.add_argument(
-        "out", nargs="?", type=Path, metavar="OUT", help="the tar file (sessionqa-bundle.tar)"
+
+
+def _add_feedback(parser: argparse.ArgumentParser) -> None:
+    feedback_options.add(parser, [*_inner_options(), _turns_option()])
+
+
+def _add_gold(parser: argparse.ArgumentParser) -> None:
+    feedback_options.add_gold(parser, _inner_options()[:1])
+
+
+def _inner_options() -> list[argparse.ArgumentParser]:
+    """The common options and that of JSON, for a command's own commands.
+
+    What stands before one of these is not to be undone by what is not said after it.
+    """
+    return [_common_options(argparse.SUPPRESS), _json_option(argparse.SUPPRESS)]
+
+
+def _add_bundle(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "out",
+        nargs="?",
+        type=terminal.path,
+        metavar="OUT",
+        help="the tar file (sessionqa-bundle.tar)",
     )
-    bundle.add_argument("--force", action="store_true", help="replace a file that is there")
-    command("doctor", _doctor).add_argument("--port", type=positive, metavar="N")
-    return parser
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=positive, metavar="N")
 
 
 def _place(text: str) -> Path | str:
@@ -181,6 +233,20 @@ def _writing_option() -> argparse.ArgumentParser:
 def _json_option(default: Any = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False, argument_default=default)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _hits_option() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("-k", type=positive, metavar="N", help="how many passages to look at")
+    return parser
+
+
+def _turns_option() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--history", action="append", default=[], metavar="EARLIER", help="an earlier question"
+    )
     return parser
 
 

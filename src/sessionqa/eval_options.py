@@ -1,10 +1,10 @@
 """The options of `sessionqa eval`; what it does with them is in eval_command."""
 
 import argparse
-from pathlib import Path
 from typing import get_args
 
 from sessionqa.settings import Chunking
+from sessionqa.terminal import path
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -12,12 +12,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "gold",
         nargs="+",
-        type=Path,
+        type=path,
         metavar="GOLD",
         help="a JSONL file, a BEIR folder, SQuAD JSON, or TREC qrels",
     )
     parser.add_argument("--split", metavar="NAME", help="only this split of the questions")
-    parser.add_argument("--queries", type=Path, metavar="FILE", help="the questions of TREC qrels")
+    parser.add_argument("--queries", type=path, metavar="FILE", help="the questions of TREC qrels")
     parser.add_argument(
         "--measure",
         action="append",
@@ -43,12 +43,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         dest="runs",
         action="append",
         default=[],
-        type=Path,
+        type=path,
         metavar="FILE",
         help="score this TREC run instead of searching, or beside what --compare names",
     )
-    parser.add_argument("--run-out", type=Path, metavar="FILE", help="write a TREC run")
-    parser.add_argument("--report", type=Path, metavar="FILE.html", help="write an HTML report")
+    parser.add_argument("--run-out", type=path, metavar="FILE", help="write a TREC run")
+    parser.add_argument("--report", type=path, metavar="FILE.html", help="write an HTML report")
     parser.add_argument(
         "--fail-under",
         action="append",

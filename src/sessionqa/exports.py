@@ -241,24 +241,28 @@ def exported(
 
 def is_whole(kind: Kind, folder: Path) -> bool:
     """Whether `folder` holds an export of this kind, as far as sizes tell."""
-    try:
-        card = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))
-        sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
-        return bool(card["bytes"] == {name: sizes[name] for name in card["bytes"]})
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    return _whole_card(kind, folder) is not None
 
 
 def damaged_files(kind: Kind, folder: Path) -> list[str]:
     """The names of its files that are not as they were exported, by their checksums."""
-    if not is_whole(kind, folder):
-        return [f"{kind}.json"]
-    card = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))
+    card = _whole_card(kind, folder) or {}
     try:
         expected = dict(card["sha256"])
     except (KeyError, ValueError, TypeError):
         return [f"{kind}.json"]
     return [name for name, digest in expected.items() if sha256_of(folder / name) != digest]
+
+
+def _whole_card(kind: Kind, folder: Path) -> dict[str, Any] | None:
+    """The card of an export of this kind; None if its files have other sizes, or it has none."""
+    try:
+        card: dict[str, Any] = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))
+        sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+        whole = card["bytes"] == {name: sizes[name] for name in card["bytes"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return card if whole else None
 
 
 def cached(kind: Kind) -> Path:

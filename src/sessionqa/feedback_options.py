@@ -2,9 +2,8 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-from sessionqa.terminal import positive
+from sessionqa.terminal import path, positive
 
 LIST, UP, DOWN, REVIEW = "list", "up", "down", "review"
 
@@ -20,7 +19,7 @@ def add(parser: argparse.ArgumentParser, parents: Sequence[argparse.ArgumentPars
         said = actions.add_parser(action, help=purpose, description=purpose, parents=[*parents])
         said.add_argument("question", nargs="?", metavar="QUESTION", help="is asked again")
         said.add_argument(
-            "--answer", type=Path, metavar="ANSWER.json", help="judge a saved answer instead"
+            "--answer", type=path, metavar="ANSWER.json", help="judge a saved answer instead"
         )
         said.add_argument("--note", default="", metavar="TEXT", help="why, or what is missing")
         _add_sessions(said)
@@ -55,11 +54,11 @@ def add_gold(parser: argparse.ArgumentParser, parents: Sequence[argparse.Argumen
         required=True,
         nargs="?",
         const=None,
-        type=Path,
+        type=path,
         metavar="FILE",
         help="the feedback; without FILE, that of the settings",
     )
     grown.add_argument(
-        "--into", type=Path, metavar="GOLD.jsonl", help="the gold file (gold.jsonl of the corpus)"
+        "--into", type=path, metavar="GOLD.jsonl", help="the gold file (gold.jsonl of the corpus)"
     )
     grown.add_argument("--dry-run", action="store_true", help="show the lines, and write nothing")

@@ -1,7 +1,8 @@
 """The options of `sessionqa import`; what it does with them is in import_command."""
 
 import argparse
-from pathlib import Path
+
+from sessionqa.terminal import path
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -14,7 +15,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "http(s) address, or - for stdin",
     )
     parser.add_argument(
-        "--into", type=Path, metavar="DIR", help="the corpus folder to write to (that of --corpus)"
+        "--into", type=path, metavar="DIR", help="the corpus folder to write to (that of --corpus)"
     )
     parser.add_argument("--dry-run", action="store_true", help="show what would be written")
     parser.add_argument("--force", action="store_true", help="write over files that differ")

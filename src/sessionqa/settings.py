@@ -259,17 +259,20 @@ def read_file(path: Path) -> dict[str, Any]:
     return {name: _checked(path, name, value) for name, value in content.items()}
 
 
-def _check_path(name: str, path: Path) -> None:
-    """Raises SettingsError for one that nothing could ever be found at, or that is closed to us."""
+def why_unusable(path: Path) -> str:
+    """Why nothing could ever be found at a path, or why it is closed to us; empty if it is not."""
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        pass
+        return ""
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise SettingsError(
-            f"{name} is {str(path)!r}, which is of no use ({why}): give another"
-        ) from error
+        return getattr(error, "strerror", None) or str(error)
+    return ""
+
+
+def _check_path(name: str, path: Path) -> None:
+    if why := why_unusable(path):
+        raise SettingsError(f"{name} is {str(path)!r}, which is of no use ({why}): give another")
 
 
 def _resolved(path: Path, value: str) -> Path | str:

@@ -5,11 +5,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from sessionqa import marks
 from sessionqa.datatypes import WRITTEN, Answer, Citation, Correction, Hit, Session
+from sessionqa.errors import UsageError
 from sessionqa.quotes import places
+from sessionqa.settings import why_unusable
 
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[22m"
 
@@ -137,6 +140,15 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is below 1")
     return number
+
+
+def path(text: str) -> Path:
+    """A path, for an option, whether or not there is anything yet. Raises ArgumentTypeError."""
+    if why := why_unusable(Path(text)):
+        raise argparse.ArgumentTypeError(
+            str(UsageError(f"{text!r} is of no use ({why}): give another"))
+        )
+    return Path(text)
 
 
 def _wrapped(text: str) -> str:

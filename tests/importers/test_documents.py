@@ -4,6 +4,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -310,6 +311,18 @@ def test_no_letter_of_a_page_is_lost_or_moved(
     assert letters(block.text for block in reflow.blocks([page])) == letters(
         line.text for line in page
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "count"), [("a.", 30_000), ("of rye " * 10 + "and", 30_000), ("x" * 200_000, 1)]
+)
+def test_a_page_of_any_length_takes_time_in_proportion(line: str, count: int) -> None:
+    height = 800 / count
+    page = [reflow.Line(line, 1, 10, 500, 800 - n * height, height) for n in range(count)]
+    started = time.process_time()
+    (block,) = reflow.blocks([page])
+    assert time.process_time() - started < 5
+    assert block.text == " ".join([line] * count)
 
 
 # --- Word

@@ -154,6 +154,8 @@ def test_json_tells_of_each_file(run: Run, catalogue: Path) -> None:
         ("empty.txt", "empty.txt is empty"),
         ("folder", "folder holds no file that can be imported"),
         ("ftp://example.org/talks.txt", "http"),
+        (f"{'a' * 300}.txt", "too long"),
+        (f"ftp://example.org/{'a' * 5000}.txt", "http"),
     ],
 )
 def test_what_cannot_be_read_is_told(run: Run, tmp_path: Path, name: str, expected: str) -> None:

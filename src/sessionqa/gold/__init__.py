@@ -1,5 +1,6 @@
 """Gold questions, whatever file they come from: the GoldSet, and which reader is for which file."""
 
+import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -81,12 +82,13 @@ def _read(
 ) -> GoldSet:
     from sessionqa.gold import beir, ours, squad, trec
 
-    head = "" if path.is_dir() else _head(path)
+    is_folder = os.path.isdir(path)
+    head = "" if is_folder else _head(path)
     of_squad = _SQUAD.match(head) or path.suffix == ".json"
-    records = path.is_dir() or of_squad or _RECORD.search(head) or not head.strip()
+    records = is_folder or of_squad or _RECORD.search(head) or not head.strip()
     if queries and records:
         raise UsageError(f"--queries goes with TREC qrels, and {path} holds none: leave it out")
-    if path.is_dir():
+    if is_folder:
         return beir.read(path, split)
     if of_squad:
         return squad.read(path)

@@ -1,5 +1,6 @@
 """What a user names -> Source: a file, the files of a folder, an address, or stdin."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ def names_of(given: str) -> Iterator[str]:
 
     Raises SourceError for a folder without any.
     """
-    if is_address(given) or given == STDIN or not Path(given).is_dir():
+    if is_address(given) or given == STDIN or not os.path.isdir(given):
         yield given
         return
     folder = Path(given)
@@ -37,7 +38,7 @@ def names_of(given: str) -> Iterator[str]:
 
 def is_address(name: str) -> bool:
     """Whether `name` is an address such as https://example.org, and no path."""
-    return "://" in name.split("/", 1)[0] + "//" and not Path(name).exists()
+    return "://" in name.split("/", 1)[0] + "//" and not os.path.exists(name)
 
 
 def open_source(name: str, allow_private: bool) -> Source:

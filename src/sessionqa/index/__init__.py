@@ -68,6 +68,9 @@ class Index(Protocol):
     def manifest(self) -> Manifest:
         """How the index was made."""
 
+    def close(self) -> None:
+        """Lets go of what only this index holds; it is of no use any more."""
+
     def dense(self, vector: Vectors, k: int, sessions: Collection[str] | None = None) -> Ranked:
         """The ids and cosines of the `k` nearest passages, best first.
 

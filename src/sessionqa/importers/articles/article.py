@@ -15,6 +15,7 @@ from sessionqa.importers.articles import boilerplate, markup, metadata, page, pl
 from sessionqa.importers.articles.elements import MAX_HEADING_CHARS, Element
 from sessionqa.importers.articles.headings import (
     SessionHeading,
+    by_line,
     coded,
     is_code,
     is_time,
@@ -22,8 +23,9 @@ from sessionqa.importers.articles.headings import (
     track_of,
     without_details,
 )
-from sessionqa.importers.articles.recordings import video_of
-from sessionqa.importers.articles.sections import Section, by_line, is_caption, split
+from sessionqa.importers.articles.outline import Section
+from sessionqa.importers.articles.recordings import is_caption, video_of
+from sessionqa.importers.articles.sections import split
 from sessionqa.importers.decode import decode
 from sessionqa.importers.drafts import Block, Draft, Imported, Source, check_size
 from sessionqa.importers.text import one_line

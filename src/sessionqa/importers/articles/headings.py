@@ -1,10 +1,10 @@
-"""The line that heads a session: its code, its title, and the event where that stands before it."""
+"""The line that heads a session: its code, its title, the event before it, names behind it."""
 
 import re
 from dataclasses import dataclass, replace
 from unicodedata import category
 
-from sessionqa.importers import titles
+from sessionqa.importers import people, titles
 from sessionqa.importers.articles import boilerplate
 from sessionqa.importers.articles.elements import MAX_HEADING_CHARS
 
@@ -48,6 +48,12 @@ _NO_CODES = frozenset(
     "PHP RFC RSA SHA SOC TOP UTF UTC VITAMIN YEAR".split()
 )
 _LEADS_CODE = re.compile(r"(?P<letters>[A-Z]+)(?P<gap>[- ]?)(?P<digits>\d+)")
+# Title — Name, Title | Name, Title (Name), Title by Name
+_BY = re.compile(
+    r"(?P<title>\S.*?)"
+    r"(?:(?:\s+[—–|]\s*|\s+-\s+|,?\s+(?:presented )?by\s+)(?P<people>[^—–|()]+)"
+    r"|\s*\((?P<within>[^()]+)\))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +157,31 @@ def of_event(text: str) -> SessionHeading:
     """A heading without a code; of "GrainConf 2025 - Title" the event is told apart."""
     bare = unnumbered(text)
     return _after_event(SessionHeading(text, bare))
+
+
+def by_line(title: str) -> tuple[str, str]:
+    """Of "Title — A and B" the title and the names; these are empty where there are none."""
+    found = _BY.fullmatch(title)
+    if found is None:
+        return title, ""
+    named = found["people"] or found["within"]
+    speakers, whole = people.in_field(named)
+    return (found["title"].strip(), named) if speakers and whole else (title, "")
+
+
+def base_code(code: str) -> str:
+    """A code without what tells that the session was repeated: ARC310 of ARC310-R1."""
+    return re.sub(r"-(?:R\d?|S)$", "", code)
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two codes, or two titles, are the same but for marks and capitals; none are empty."""
+    return bool(one) and folded(one) == folded(other)
+
+
+def folded(text: str) -> str:
+    """A code or a title in letters and digits alone, without capitals."""
+    return re.sub(r"[\W_]", "", text).casefold()
 
 
 def track_of(code: str) -> str:

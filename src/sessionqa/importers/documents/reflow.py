@@ -20,6 +20,10 @@ APART = 1.3
 # So many lines at either end of a page may be repeated ones.
 EDGE = 2
 MOST_HEADING_CHARS = 200
+# No word is longer, and a line of nothing but letters would be read from each of them.
+MOST_WORD_CHARS = 100
+# So many lines of a paragraph tell how far its lines reach.
+AROUND = 50
 
 _BULLET = re.compile(r"[•◦▪‣●○■·∙\uf0b7\uf0a7](?:\s+|$)")
 _DASH = re.compile(r"[-–—*]\s+")
@@ -148,7 +152,7 @@ def _goes_on(group: Sequence[Line], line: Line, usual: _Print) -> bool:
     ended = ends_line(last.text)
     if last.page != line.page or below <= 0:
         # It may go on on the next page, or in the next column.
-        return not ended and (line.text[:1].islower() or _DIVIDED.search(last.text) is not None)
+        return not ended and (line.text[:1].islower() or _divided(last.text) is not None)
     if below > APART * usual.distance * last.height:
         return False
     return not ended or _stands_with(group, line)
@@ -173,7 +177,7 @@ def _stands_with(group: Sequence[Line], line: Line) -> bool:
 
 def _is_short(last: Line, group: Sequence[Line], line: Line) -> bool:
     """Whether a line ends well before those around it do."""
-    right = max(line.right, *(one.right for one in group))
+    right = max(line.right, *(one.right for one in group[-AROUND:]))
     return last.right < right - 0.1 * (right - last.left)
 
 
@@ -181,15 +185,25 @@ def _is_short(last: Line, group: Sequence[Line], line: Line) -> bool:
 
 
 def _block(group: Sequence[Line], usual: _Print) -> Block:
-    text = ""
-    for line in group:
-        text = _joined(text, line.text, usual.words)
+    text = _text((line.text for line in group), usual.words)
     kind: Kind = "paragraph"
     if bullet := _BULLET.match(text) or _DASH.match(text):
         text, kind = text[bullet.end() :], "item"
     elif _is_heading(text, group[0], usual):
         kind = "heading"
     return Block(text, kind, page=group[0].page)
+
+
+def _text(lines: Iterable[str], words: frozenset[str]) -> str:
+    """These lines as one."""
+    done: list[str] = []
+    end = ""
+    for line in lines:
+        end = _joined(end, line, words)
+        # The next line meets no more than a word: the rest is not copied again.
+        done.append(end[:-MOST_WORD_CHARS])
+        end = end[-MOST_WORD_CHARS:]
+    return "".join([*done, end])
 
 
 def _is_heading(text: str, line: Line, usual: _Print) -> bool:
@@ -200,7 +214,7 @@ def _is_heading(text: str, line: Line, usual: _Print) -> bool:
 
 def _joined(before: str, line: str, words: frozenset[str]) -> str:
     """`line` behind what comes before it, a word that was divided between them made whole."""
-    divided = _DIVIDED.search(before[-100:])
+    divided = _divided(before)
     following = _WORD.match(line)
     if not before or not divided or not following:
         return f"{before} {line}" if before else line
@@ -216,11 +230,16 @@ def _joined(before: str, line: str, words: frozenset[str]) -> str:
     return f"{before if compound else before[:-1]}{line}"
 
 
+def _divided(text: str) -> re.Match[str] | None:
+    """The half of a word that a text ends with, if it ends with a hyphen."""
+    return _DIVIDED.search(text[-MOST_WORD_CHARS:])
+
+
 def _words(lines: Sequence[Line]) -> Iterator[str]:
     """The words of the document, but for those at the ends of lines that may be half ones."""
     half = False
     for line in lines:
         found = [word.casefold() for word in _WORD.findall(line.text)]
-        divided = _DIVIDED.search(line.text) is not None
+        divided = _divided(line.text) is not None
         yield from found[half : len(found) - divided]
         half = divided

@@ -246,8 +246,7 @@ class MilvusIndex:
         return [entries.Encoded(vector, own, tokens) for (vector, own), tokens in both]
 
     def close(self) -> None:
-        """Lets go of the connection; the index is of no use any more."""
-        self._server.close()
+        """See Index. The connection is the store's, which others may go on with."""
 
     def _within(self, sessions: Collection[str] | None) -> str | None:
         """The filter of this build's passages, of these sessions; None if there are none such."""

@@ -64,17 +64,6 @@ class Server:
         self._client: Any = None
         self._opening = Lock()
 
-    def close(self) -> None:
-        """Lets go of the connection; the next call opens it again."""
-        with self._opening:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
-            if self.address.is_file:
-                from milvus_lite.server_manager import server_manager_instance
-
-                server_manager_instance.release_server(self.address.uri)
-
     def target(self) -> str | None:
         """The collection that the alias names; None where there is none of that name."""
         try:
