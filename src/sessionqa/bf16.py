@@ -33,7 +33,7 @@ class Bf16Encoder(OnnxEncoder):
 
         # Two threads that hand over the first arrays of a process at once wait for each other for
         # ever: OpenVINO's bindings set up what they know of NumPy only then.
-        openvino.Tensor(np.zeros(1, dtype=np.int64))
+        openvino.Tensor(np.zeros(1, dtype=np.int64)).data.copy()
         core = openvino.Core()
         check_processor(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
         self._passages = core.compile_model(
