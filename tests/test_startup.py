@@ -13,7 +13,8 @@ from sessionqa import Settings, build_index
 
 HEAVY = """
 torch transformers sentence_transformers gradio tiktoken yaml frontmatter markdown_it pandas scipy
-pymilvus milvus_lite grpc ray sklearn onnx onnxscript matplotlib fastapi uvicorn httpx requests huggingface_hub tqdm
+pymilvus milvus_lite grpc ray
+sklearn onnx onnxscript matplotlib fastapi uvicorn httpx requests huggingface_hub tqdm
 ir_measures openai httpx2 xllamacpp sessionqa.llm openvino
 lxml httpcore docx pptx pypdfium2 watchfiles
 """.split()
