@@ -159,6 +159,22 @@ def test_answers_are_the_same(in_milvus: Settings, assistant: Assistant) -> None
     assert {hit.passage.session_code for hit in other.search("failure", 5, filter)} == {"ARC310"}
 
 
+def test_of_many_vectors_a_filter_costs_no_result(
+    shipped: Settings, assistant: Assistant, milvus_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if there were too many to compare one by one: the engine searches a graph."""
+    monkeypatch.setattr("sessionqa.index.milvus.filling.is_exact", lambda _: False)
+    settings = shipped.with_(index=f"milvus:{milvus_server}/graph")
+    build_index(settings)
+    milvus = Assistant.open(settings).index
+    for question in QUESTIONS:
+        vector = assistant.encoder.encode_question(question)
+        assert close(assistant.index.dense(vector, 10), milvus.dense(vector, 10), 1e-5)
+        for sessions in ({"ARC310"}, {"ARC310", "ARC206", "NONE"}, set()):
+            mine = assistant.index.dense(vector, 9, sessions)
+            assert close(mine, milvus.dense(vector, 9, sessions), 1e-5)
+
+
 def test_an_index_in_a_file_answers_without_a_server(garden: Settings, tmp_path: Path) -> None:
     settings = garden.with_(index=f"milvus:{tmp_path / 'talks.db'}")
     build_index(settings)

@@ -46,7 +46,7 @@ MAKING = "making.json"
 # So many sessions are encoded and written at a time: what is lost when it is broken off.
 BATCH = 64
 # With more rows than this to be passed over, collections are made anew.
-MOST_DEAD = 5_000
+MOST_DEAD = 1_000
 
 
 Stamps = Mapping[str, Sequence[int]]

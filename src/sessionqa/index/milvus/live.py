@@ -28,7 +28,8 @@ class Live:
 
     def opened(self, server: Server) -> MilvusIndex:
         """The build, for reading."""
-        return MilvusIndex(server, self.collection, self.manifest, self.dead, self.keeps_sentences)
+        told = (self.manifest, self.dead, self.keeps_sentences, self.exact)
+        return MilvusIndex(server, self.collection, *told)
 
 
 def live_build(server: Server, collection: str | None = None) -> Live:

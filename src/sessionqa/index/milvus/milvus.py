@@ -28,6 +28,8 @@ MOST_FOUND = 16_384
 # So many of the most usual words with one beginning, or one ending, may be meant by a misspelt one.
 MOST_ALIKE = 1000
 KEPT_SESSIONS, KEPT_KEYS = 1_000, 100_000
+# So many passages that a filter leaves are compared one by one.
+SCANNED = 2_000
 # A passage's id: the code of its session, the checksum of its text, and which of several it is.
 _ID = re.compile(r"(.*)-[0-9a-f]{12}(?:-\d+)?", re.DOTALL)
 
@@ -42,10 +44,15 @@ class MilvusIndex:
         manifest: Manifest,
         dead: Sequence[str],
         keeps_sentences: bool,
+        exact: bool,
     ) -> None:
-        """`dead` are the keys of rows that are of earlier builds only."""
+        """`dead` are the keys of rows that are of earlier builds only.
+
+        `exact` says whether a search compares every vector.
+        """
         self.manifest = manifest
         self.keeps_sentences = keeps_sentences
+        self._exact = exact
         self._server = server
         self._collection = collection
         self._records = Records(server, schema.records_of(collection), manifest.number)
@@ -60,6 +67,12 @@ class MilvusIndex:
 
     def dense(self, vector: Vectors, k: int, sessions: Collection[str] | None = None) -> Ranked:
         """See Index."""
+        if sessions is not None and not self._exact:
+            few = self._passages_of(sessions)
+            if few is not None:
+                # A graph that is searched with a filter may miss some.
+                ranked = zip(few, self.cosines(few, vector).tolist(), strict=True)
+                return sorted(ranked, key=_best_first)[:k]
         query = np.asarray(vector, dtype=np.float32).tolist()
         params = {"ef": max(schema.LEAST_EF, k)}
         return self._search("vector", query, k, self._within(sessions), params)
@@ -255,6 +268,14 @@ class MilvusIndex:
         if not sessions:
             return None
         return f"{self._live} and {schema.one_of('session', sorted(sessions))}"
+
+    def _passages_of(self, sessions: Collection[str]) -> list[str] | None:
+        """The ids of the passages of these sessions; None if they are too many to compare."""
+        if len(sessions) > SCANNED:
+            return None
+        opened = self._open(sessions).values()
+        found = [one.id for own in opened if own.session.code in sessions for one in own.passages]
+        return found if len(found) <= SCANNED else None
 
     def _by_words(self, stems: Sequence[str], k: int, filter: str | None) -> Ranked:
         if not stems:
