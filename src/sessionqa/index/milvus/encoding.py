@@ -18,6 +18,8 @@ from sessionqa.settings import Settings
 
 # Each session with its place in the corpus.
 Placed = tuple[int, Session]
+# Sessions, cut, with what the encoder makes of the passages of each.
+Made = list[tuple[Opened, list[Encoded]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,40 +33,41 @@ class Known:
 NOTHING = Known()
 
 
-def encoded(
-    batch: Sequence[Placed],
-    number: int,
-    encoder: Encoder,
-    settings: Settings,
-    with_sentences: bool,
-    known: Known = NOTHING,
-) -> list[tuple[Opened, list[Encoded]]]:
-    """Each session cut, as of build `number`, and what the encoder makes of its passages.
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """What is done with a batch for build `number`, wherever that is."""
 
-    Of inputs that are `known` nothing is encoded again.
-    """
-    sessions = [session for _, session in batch]
-    made = cut(sessions, encoder, settings, {}, lambda *_: None)
-    passages = _passages(made.passage_inputs, encoder, known.passages)
-    inputs = [
-        passage_input(encoder, session.title, text)
-        for session, text in made.sentence_texts(sessions)
-        if with_sentences
-    ]
-    sentences = _sentences(inputs, encoder, known.sentences)
-    found = []
-    for (place, session), (own, spans) in zip(batch, made.of_session, strict=True):
-        held = [(begin - spans[0], end - spans[0]) for begin, end in made.held[slice(*own)]]
-        pieces = Pieces(made.passages[slice(*own)], made.sentences[slice(*spans)], held)
-        every = [
-            replace(
-                passages[made.passage_inputs[row]],
-                sentences=sentences[slice(*made.held[row])],
-            )
-            for row in range(*own)
+    number: int
+    settings: Settings
+    with_sentences: bool
+    known: Known = NOTHING
+
+    def __call__(self, encoder: Encoder, batch: Sequence[Placed]) -> Made:
+        """Each session cut, and what the encoder makes of its passages.
+
+        Of inputs that are known nothing is encoded again.
+        """
+        sessions = [session for _, session in batch]
+        made = cut(sessions, encoder, self.settings, {}, lambda *_: None)
+        passages = _passages(made.passage_inputs, encoder, self.known.passages)
+        inputs = [
+            passage_input(encoder, session.title, text)
+            for session, text in made.sentence_texts(sessions)
+            if self.with_sentences
         ]
-        found.append((entries.of_pieces(session, pieces, number, place), every))
-    return found
+        sentences = _sentences(inputs, encoder, self.known.sentences)
+        found = []
+        for (place, session), (own, spans) in zip(batch, made.of_session, strict=True):
+            held = [(begin - spans[0], end - spans[0]) for begin, end in made.held[slice(*own)]]
+            pieces = Pieces(made.passages[slice(*own)], made.sentences[slice(*spans)], held)
+            every = [
+                replace(
+                    passages[made.passage_inputs[row]], sentences=sentences[slice(*made.held[row])]
+                )
+                for row in range(*own)
+            ]
+            found.append((entries.of_pieces(session, pieces, self.number, place), every))
+        return found
 
 
 def _passages(

@@ -4,6 +4,7 @@ Nothing that a reader of the live build may want is touched before another build
 have stable keys, so that what is written twice is there once.
 """
 
+import itertools
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from sessionqa.index.inputs import (
 )
 from sessionqa.index.milvus import collections as schema
 from sessionqa.index.milvus import entries, tables
-from sessionqa.index.milvus.encoding import NOTHING, Known, Placed, encoded, known_of
+from sessionqa.index.milvus.encoding import Encoding, Made, Placed, known_of
 from sessionqa.index.milvus.entries import Opened
 from sessionqa.index.milvus.live import BUILD, Live, live_build, versions_of
 from sessionqa.index.milvus.records import (
@@ -120,14 +121,12 @@ class _Filling:
             self._create(collection)
         made = tables.Tables()
         counts = {"sessions": 0, "passages": 0, "sentences": 0}
-        known = Records(self._server, schema.records_of(collection), number)
-        for batch in _batches(list(enumerate(self._sessions)), BATCH):
-            done = self._done(batch, known) if resumed else {}
-            left = [one for one in batch if one[1].code not in done]
-            for opened in [*done.values(), *self._filled(collection, number, left)]:
-                made.add(opened)
-                _count(counts, opened)
-            self._report("encoding and writing", counts["sessions"], len(self._sessions))
+        done = self._done(collection, number) if resumed else {}
+        left = [one for one in enumerate(self._sessions) if one[1].code not in done]
+        work = Encoding(number, self._settings, self._keeps_sentences)
+        for opened in itertools.chain(done.values(), self._filled(collection, left, work)):
+            made.add(opened)
+            _count(counts, opened)
         self._put(collection, all_rows(dict(made.changed(lambda _: {})), number))
         manifest = self._manifest(name, number, counts)
         self._publish(collection, manifest, (), [])
@@ -158,10 +157,10 @@ class _Filling:
         records = Records(server, schema.records_of(collection), live.manifest.number)
         self._put(collection, self._versioned(_taken_away(gone), records, number))
         known = known_of(index, old, self._encoder)
-        for batch in _batches(new, BATCH):
-            for opened in self._filled(collection, number, batch, known, records):
-                made.add(opened)
-                _count(counts, opened)
+        work = Encoding(number, self._settings, self._keeps_sentences, known)
+        for opened in self._filled(collection, new, work, records):
+            made.add(opened)
+            _count(counts, opened)
         changed = made.changed(records.of)
         self._put(collection, self._versioned(changed, records, number))
         manifest = self._manifest(live.manifest.build, number, counts)
@@ -199,29 +198,43 @@ class _Filling:
             schema.records_indexes(MilvusClient),
         )
 
-    def _done(self, batch: Sequence[Placed], known: Records) -> dict[str, Opened]:
-        """Those of a batch that a build which was broken off has written."""
-        found = known.fresh(entries.session_key(session.code) for _, session in batch)
-        opened = map(entries.opened, found.values())
-        return {one.session.code: one for one in opened}
+    def _done(self, collection: str, number: int) -> dict[str, Opened]:
+        """The sessions that a build which was broken off has written, by their codes."""
+        records = Records(self._server, schema.records_of(collection), number)
+        found: dict[str, Opened] = {}
+        for batch in _batches(self._sessions, BATCH):
+            there = records.fresh(entries.session_key(session.code) for session in batch)
+            found.update((one.session.code, one) for one in map(entries.opened, there.values()))
+        return found
 
     def _filled(
         self,
         collection: str,
-        number: int,
-        batch: Sequence[Placed],
-        known: Known = NOTHING,
+        sessions: Sequence[Placed],
+        work: Encoding,
         records: Records | None = None,
-    ) -> list[Opened]:
-        """Encodes and writes these sessions; of `known` inputs nothing is encoded again."""
-        made = encoded(batch, number, self._encoder, self._settings, self._keeps_sentences, known)
+    ) -> Iterator[Opened]:
+        """Encodes and writes these sessions, beside what `records` has of them."""
+        done = 0
+        for made in self._encoded(sessions, work):
+            self._write(collection, made, work.number, records)
+            done += len(made)
+            self._report("encoding and writing", done, len(sessions))
+            yield from (opened for opened, _ in made)
+
+    def _encoded(self, sessions: Sequence[Placed], work: Encoding) -> Iterator[Made]:
+        """What is made of the sessions, a batch at a time, in any order."""
+        for batch in _batches(sessions, BATCH):
+            yield work(self._encoder, batch)
+
+    def _write(self, collection: str, made: Made, number: int, records: Records | None) -> None:
+        """Writes sessions; twice is as good as once."""
         rows = [row for opened, own in made for row in entries.passage_rows(opened, own)]
         values = [pair for opened, own in made for pair in entries.records_of(opened, own)]
         self._server.put(collection, rows)
         # A session's own record comes last: what has one is there as a whole.
         values.sort(key=lambda pair: pair[0].startswith("session:"))
         self._put(collection, self._versioned(values, records, number))
-        return [opened for opened, _ in made]
 
     def _versioned(
         self, values: Iterable[tuple[str, Any]], records: Records | None, number: int
