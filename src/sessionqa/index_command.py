@@ -32,8 +32,8 @@ def run(arguments: argparse.Namespace, settings: Settings, report: Report) -> in
         print(f"{_told(settings, manifest)}, made {manifest.created}")
         return DONE
     if arguments.repair:
-        return _repair(settings, report)
-    manifest = build_index(settings, report, force=arguments.force)
+        return _repair(settings, report, arguments.ray)
+    manifest = build_index(settings, report, force=arguments.force, ray=arguments.ray)
     print(_told(settings, manifest), flush=True)
     return _watch(settings, manifest, report) if arguments.watch else DONE
 
@@ -81,7 +81,7 @@ def _verify(settings: Settings) -> int:
     return DONE
 
 
-def _repair(settings: Settings, report: Report) -> int:
+def _repair(settings: Settings, report: Report, ray: str | None) -> int:
     """Removes what is damaged, and makes it again; without a corpus goes back to a whole build."""
     from sessionqa.index.upkeep import remove_damaged
 
@@ -91,7 +91,7 @@ def _repair(settings: Settings, report: Report) -> int:
         print(f"damaged  {one.kind} {one.folder}: {', '.join(one.damaged)}")
     try:
         broken = any(one.kind == "live build" for one in damaged)
-        manifest = build_index(settings, report, force=broken)
+        manifest = build_index(settings, report, force=broken, ray=ray)
     except CorpusError as error:
         print(f"sessionqa: not built again from the corpus: {error}", file=sys.stderr)
         manifest = _without_corpus(settings, report)
