@@ -249,7 +249,9 @@ class Workers:
         context.max_consecutive_actor_init_deaths = MOST_TRIES
         items = [{"batch": pickle.dumps((at, list(batch)))} for at, batch in enumerate(cut)]
         try:
-            tries = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Tries).remote()
+            tries = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Tries).remote(
+                MOST_TRIES
+            )
             opening = _Opening.of(encoder, self._settings)
             with DataContext.current(context):
                 made = from_items(items, override_num_blocks=len(items)).map_batches(
@@ -331,13 +333,14 @@ class _Opening:
 class _Tries:
     """Counts how many workers have begun each batch; it outlives them."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self._begun: Counter[int] = Counter()
+        self._most = most
 
-    def begun(self, number: int) -> int:
-        """How many have, this one included."""
+    def may_begin(self, number: int) -> bool:
+        """Whether one more may."""
         self._begun[number] += 1
-        return self._begun[number]
+        return self._begun[number] <= self._most
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,12 +372,12 @@ class _Worker:
     def _outcome(self, number: int, batch: Batch) -> _Done[Any] | _Failed:
         import ray
 
-        if ray.get(self._tries.begun.remote(number)) > MOST_TRIES:
+        if not ray.get(self._tries.may_begin.remote(number)):
             return _Failed(
                 ClusterError(
-                    f"{MOST_TRIES} workers died, each as it worked on {_named(batch)}: see their "
-                    "logs (`ray logs`), and give them more memory if that is what they lacked; "
-                    "what was done is kept"
+                    f"worker after worker died as it worked on {_named(batch)}: see their logs "
+                    "(`ray logs`), give them more memory if that is what they lacked, and run the "
+                    "same again, which goes on from what was done"
                 )
             )
         try:
