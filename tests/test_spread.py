@@ -91,10 +91,6 @@ class Noted:
         return [(line.split()[0], int(line.split()[1])) for line in lines]
 
 
-def many(count: int) -> list[list[tuple[int, Session]]]:
-    return [[(at, Session(f"S{at}", "A title", "Some text."))] for at in range(count)]
-
-
 @dataclass(frozen=True)
 class Deadly:
     """Work that one session kills the worker of."""

@@ -249,9 +249,8 @@ class Workers:
         context.max_consecutive_actor_init_deaths = MOST_TRIES
         items = [{"batch": pickle.dumps((at, list(batch)))} for at, batch in enumerate(cut)]
         try:
-            tries = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Tries).remote(
-                MOST_TRIES
-            )
+            lasting = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
+            tries = lasting(_Tries).remote(MOST_TRIES)
             opening = _Opening.of(encoder, self._settings)
             with DataContext.current(context):
                 made = from_items(items, override_num_blocks=len(items)).map_batches(
