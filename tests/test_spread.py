@@ -13,7 +13,9 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -305,6 +307,16 @@ def test_where_no_ray_answers_that_is_said_soon(planted: Settings) -> None:
         with pytest.raises(ClusterError, match=f"no Ray answers at {one} "):
             build_index(planted, force=True, ray=one)
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_a_server_that_is_no_ray_is_told_from_one(planted: Settings, scheme: str) -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"{scheme}127.0.0.1:{server.server_port}"
+        with pytest.raises(ClusterError, match="something else answers"):
+            build_index(planted, force=True, ray=address)
+        server.shutdown()
 
 
 @pytest.mark.parametrize("address", ["nowhere", "host:", ":6379", "host:port", "ray://host"])

@@ -52,14 +52,17 @@ AT_HAND = 2
 # for want of memory say, must not do so for ever.
 MOST_TRIES = 5
 CONNECT_SECONDS = 5.0
+# What a client of HTTP/2 says first, with settings that change nothing.
+GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
 # Ray would tell its makers of its use, and its user of each death that it mends itself.
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-# A Ray of our own listens on this machine's loopback alone.
+# A Ray of our own listens on this machine's loopback alone; another is there, or is not.
 _ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+_WITH_OTHERS = {"RAY_NUM_REDIS_GET_RETRIES": "1"}
 
 
 def batches(sessions: Sequence[Placed]) -> list[list[Placed]]:
@@ -89,7 +92,7 @@ def connected(address: str, settings: Settings, report: Report) -> Iterator["Wor
         )
     _check(address, settings)
     report("connecting to Ray" if address else "starting Ray", 0, 1)
-    os.environ.update(_QUIET if address else _QUIET | _ALONE)
+    os.environ.update(_QUIET | (_WITH_OTHERS if address else _ALONE))
     import ray
     import ray.data
 
@@ -121,9 +124,20 @@ def _check(address: str, settings: Settings) -> None:
     if settings.offline and not is_here(host):
         raise _refused(host)
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+        _greet(host.strip("[]"), int(port))
     except (OSError, OverflowError) as error:
         raise _unreachable(address, error) from error
+
+
+def _greet(host: str, port: int) -> None:
+    """Raises OSError where nothing is, or a server that does not speak gRPC as Ray's do."""
+    with socket.create_connection((host, port), timeout=CONNECT_SECONDS) as server:
+        server.sendall(GREETING)
+        answer = server.recv(9)
+    # The fourth byte of a frame tells its type, that of the first is SETTINGS; with `RAY_USE_TLS`
+    # it is an alert that comes.
+    if answer[3:4] != b"\x04" and answer[:1] != b"\x15":
+        raise ConnectionError("something else answers")
 
 
 def _begin(address: str) -> None:
@@ -147,10 +161,14 @@ def _unreachable(address: str, error: Exception) -> ClusterError:
             f"Ray cannot be started on this machine ({_reason(error)}): see what is in "
             "/tmp/ray/session_latest/logs, or build without --ray"
         )
-    where = "no Ray runs on this machine" if address == "auto" else f"no Ray answers at {address}"
+    if address == "auto":
+        return ClusterError(
+            f"no Ray can be found from this machine ({_reason(error)}): start one (`ray start "
+            "--head`), give its address, or none, for a Ray that ends with this build"
+        )
     return ClusterError(
-        f"{where} ({_reason(error)}): see that `ray status` tells of it there and that its port "
-        "can be reached, or leave the address out for a Ray of this machine alone"
+        f"no Ray answers at {address} ({_reason(error)}): see that `ray status` tells of it there "
+        "and that its port can be reached, or give no address, for a Ray of this machine alone"
     )
 
 
