@@ -45,7 +45,7 @@ Work = Callable[[Encoder, Batch], Made]
 PACKAGES = {"ray": "ray", "pandas": "pandas", "pyarrow": "pyarrow"}
 CLIENT = "ray://"
 # What a worker has done since its last result is lost with it: some seconds of work.
-BATCH_CHARACTERS = 40_000
+BATCH_CHARACTERS = 20_000
 # A worker has so many batches at hand, of which it works on one.
 AT_HAND = 2
 # So many workers begin a batch, each after the one before has died. A batch that kills all of them,
@@ -167,8 +167,9 @@ def _unreachable(address: str, error: Exception) -> ClusterError:
             "--head`), give its address, or none, for a Ray that ends with this build"
         )
     return ClusterError(
-        f"no Ray answers at {address} ({_reason(error)}): see that `ray status` tells of it there "
-        "and that its port can be reached, or give no address, for a Ray of this machine alone"
+        f"no Ray answers at {address} ({_reason(error)}): see that `ray status` tells of it there, "
+        "that its port can be reached, and that RAY_AUTH_MODE=token is set if it wants a token; or "
+        "give no address, for a Ray of this machine alone"
     )
 
 
