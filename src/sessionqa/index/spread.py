@@ -82,8 +82,9 @@ def batches(sessions: Sequence[Placed]) -> list[list[Placed]]:
 def connected(address: str, settings: Settings, report: Report) -> Iterator["Workers"]:
     """The workers of the Ray at `address`, else of one of this machine, which ends with it.
 
-    Whatever Ray prints meanwhile is dropped. Raises ModuleMissing, UsageError or OutgoingRefused
-    for an address that is none or that `offline` forbids, and ClusterError if no Ray is there.
+    A process that is in a Ray already stays in that. Whatever Ray prints meanwhile is dropped.
+    Raises ModuleMissing, UsageError or OutgoingRefused for an address that is none or that
+    `offline` forbids, and ClusterError if no Ray is there.
     """
     if missing := installed.lacking(PACKAGES):
         raise ModuleMissing(
@@ -116,6 +117,7 @@ def _check(address: str, settings: Settings) -> None:
     if address in {"", "auto"}:
         return
     host, colon, port = address.removeprefix(CLIENT).rpartition(":")
+    host = host.strip("[]")
     if not (host and colon and port.isascii() and port.isdigit()):
         raise UsageError(
             f"{address} is no address of a Ray: give HOST:PORT (6379 by default), "
@@ -124,7 +126,7 @@ def _check(address: str, settings: Settings) -> None:
     if settings.offline and not is_here(host):
         raise _refused(host)
     try:
-        _greet(host.strip("[]"), int(port))
+        _greet(host, int(port))
     except (OSError, OverflowError) as error:
         raise _unreachable(address, error) from error
 
@@ -260,19 +262,22 @@ class Workers:
         import ray
         from ray.data import ActorPoolStrategy, DataContext, from_items
 
-        count, gpus = self._count()
+        count, gpus = self._count(encoder)
         context = DataContext.get_current().copy()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
         # A worker may be killed before it has begun as well.
         context.max_consecutive_actor_init_deaths = MOST_TRIES
-        items = [{"batch": pickle.dumps((at, list(batch)))} for at, batch in enumerate(cut)]
         try:
             lasting = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
             tries = lasting(_Tries).remote(MOST_TRIES)
             opening = _Opening.of(encoder, self._settings)
             with DataContext.current(context):
-                made = from_items(items, override_num_blocks=len(items)).map_batches(
+                rows = [{"batch": pickle.dumps((at, batch))} for at, batch in enumerate(cut)]
+                given = from_items(rows, override_num_blocks=len(rows))
+                # Ray has them now.
+                del rows
+                made = given.map_batches(
                     _Worker,
                     fn_constructor_args=(opening, work, tries),
                     batch_size=1,
@@ -293,11 +298,11 @@ class Workers:
                 "and run the same again, which goes on from what they had done"
             ) from error
 
-    def _count(self) -> tuple[int, int]:
+    def _count(self, encoder: Encoder) -> tuple[int, int]:
         """How many workers there is room for, and the GPUs that each takes."""
         machines = [node["Resources"] for node in _nodes()]
         gpus = int(sum(machine.get("GPU", 0) for machine in machines))
-        if self._settings.backend == "sentence-transformers" and gpus:
+        if encoder.backend == "sentence-transformers" and gpus:
             return gpus, 1
         count = sum(int(machine.get("CPU", 0) // self._settings.threads) for machine in machines)
         if not count:
