@@ -25,7 +25,7 @@ from sessionqa.encode import Encoder
 from sessionqa.index.ahead import encode_ahead
 from sessionqa.index.cut import cut
 from sessionqa.index.encoding import sentence_inputs
-from sessionqa.index.spread import connected
+from sessionqa.index.spread import workers_of
 from sessionqa.models import encoder_for_building
 from sessionqa.settings import Settings, included_corpus
 from sessionqa.terminal import positive
@@ -72,7 +72,7 @@ def by_ray(
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        connected(address, settings, silent) as workers,
+        workers_of(address, settings, silent) as workers,
     ):
         encode_ahead(workers, Path(folder), sessions, encoder, {}, None, report)
     (first, done), (last, of) = steps[0], steps[-1]

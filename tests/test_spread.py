@@ -21,13 +21,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sessionqa import Assistant, Session, Settings, build_index
+from sessionqa import Assistant, Session, Settings, __version__, build_index, exports
 from sessionqa.cli import main
 from sessionqa.corpus import read_corpus
 from sessionqa.encode import Encoder
 from sessionqa.errors import ClusterError, IndexUnusable, OutgoingRefused, UsageError
 from sessionqa.index import spread
 from sessionqa.index.ahead import encode_ahead
+from sessionqa.index.builds import ENCODERS
 from sessionqa.index.cut import cut
 from sessionqa.index.earlier import latest_whole
 from sessionqa.index.encoding import (
@@ -37,7 +38,7 @@ from sessionqa.index.encoding import (
     sentence_inputs,
     unfinished_of,
 )
-from sessionqa.index.spread import Batch, Placed, Workers, batches, connected
+from sessionqa.index.spread import Batch, Placed, Workers, batches, workers_of
 
 pytest.importorskip("ray")
 
@@ -68,7 +69,7 @@ def cluster() -> Iterator[Any]:
 
 @pytest.fixture
 def workers(cluster: Any, assistant: Assistant) -> Iterator[Workers]:
-    with connected(cluster.address, assistant.settings, silent) as workers:
+    with workers_of(cluster.address, assistant.settings, silent) as workers:
         yield workers
 
 
@@ -155,6 +156,27 @@ def ranking(settings: Settings) -> dict[str, float]:
         for rank, hit in enumerate(assistant.search(question, 10)):
             found[f"{question} {rank} {hit.passage.id}"] = hit.score
     return found
+
+
+def test_an_export_is_received_once_and_again_if_it_is_not_whole(
+    shipped: Settings, own_cache: Path
+) -> None:
+    (sent,) = (shipped.index / ENCODERS).iterdir()
+    fetched = []
+
+    def fetch() -> dict[str, bytes]:
+        fetched.append(sent.name)
+        return exports.files_of(sent)
+
+    for _ in range(2):
+        folder = exports.received("encoder", sent.name, fetch)
+    assert own_cache in folder.parents
+    assert exports.damaged_files("encoder", folder) == []
+    assert len(fetched) == 1
+    (folder / exports.TOKENIZER).write_text("{")
+    assert exports.received("encoder", sent.name, fetch) == folder
+    assert exports.damaged_files("encoder", folder) == []
+    assert len(fetched) == 2
 
 
 # Deaths
@@ -297,6 +319,16 @@ def test_a_session_that_cannot_be_encoded_is_named(
     with pytest.raises(IndexUnusable, match=r"S1 cannot be cut or encoded \(\w+: .+mend"):
         build_index(settings, sessions=sessions, ray=cluster.address)
     assert not (settings.index / "CURRENT").exists()
+
+
+def test_a_worker_of_another_version_or_with_other_weights_is_refused(
+    planted: Settings, tiny: Path
+) -> None:
+    with pytest.raises(ClusterError, match=r"it has sessionqa \S+, and this machine 0\.0\.0:"):
+        spread.Opening("0.0.0", planted, "", None).encoder()
+    settings = planted.with_(model=str(tiny), backend="sentence-transformers")
+    with pytest.raises(ClusterError, match="it has other weights of"):
+        spread.Opening(__version__, settings, "another", None).encoder()
 
 
 def test_where_no_ray_answers_that_is_said_soon(planted: Settings) -> None:

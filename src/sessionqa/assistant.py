@@ -58,7 +58,7 @@ def build_index(
     exported beside the builds, and is no part of any. `report(stage, done, of)` is told the
     progress. The workers of a Ray cut and encode if `ray` gives its address, "" for one of this
     machine: docs/ray.md. Raises CorpusError, ModelError, ModuleMissing or IndexUnusable, UsageError
-    for the index of a bundle, and what `spread.connected` does; the build that was live stays live
+    for the index of a bundle, and what `spread.workers_of` does; the build that was live stays live
     then.
     """
     if settings.bundled:
@@ -91,9 +91,9 @@ def _workers(
 ) -> "AbstractContextManager[Workers | None]":
     if ray is None:
         return nullcontext()
-    from sessionqa.index.spread import connected
+    from sessionqa.index.spread import workers_of
 
-    return connected(ray, settings, report)
+    return workers_of(ray, settings, report)
 
 
 def _up_to_date(settings: Settings, sessions: Sequence[Session] | None) -> Manifest | None:

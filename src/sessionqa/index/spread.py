@@ -4,33 +4,22 @@ Ray Data holds a pool of actors, each a process with one encoder. It restarts th
 what they left unfinished to others, and holds back what nobody has fetched yet.
 """
 
-import logging
-import os
 import pickle
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sessionqa import __version__, exports, installed, models
+from sessionqa import __version__, exports, models
 from sessionqa.datatypes import Session
 from sessionqa.encode import Encoder
-from sessionqa.errors import (
-    ClusterError,
-    IndexUnusable,
-    ModuleMissing,
-    OutgoingRefused,
-    SessionQAError,
-    UsageError,
-    first_line,
-)
+from sessionqa.errors import ClusterError, IndexUnusable, SessionQAError, first_line
 from sessionqa.index.builds import ENCODERS
 from sessionqa.index.cut import Report
-from sessionqa.offline import is_here
+from sessionqa.index.rays import connected, nodes, reason
 from sessionqa.settings import SECRETS, Settings
-from sessionqa.threads import usable_cores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,8 +31,6 @@ Batch = Sequence[Placed]
 Made = TypeVar("Made")
 Work = Callable[[Encoder, Batch], Made]
 
-PACKAGES = {"ray": "ray", "pandas": "pandas", "pyarrow": "pyarrow"}
-CLIENT = "ray://"
 # What a worker has done since its last result is lost with it: some seconds of work.
 BATCH_CHARACTERS = 20_000
 # A worker has so many batches at hand, of which it works on one.
@@ -51,18 +38,6 @@ AT_HAND = 2
 # So many workers begin a batch, each after the one before has died. A batch that kills all of them,
 # for want of memory say, must not do so for ever.
 MOST_TRIES = 5
-CONNECT_SECONDS = 5.0
-# What a client of HTTP/2 says first, with settings that change nothing.
-GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
-# Ray would tell its makers of its use, and its user of each death that it mends itself.
-_QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
-# A Ray of our own listens on this machine's loopback alone; another is there, or is not.
-_ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-_WITH_OTHERS = {"RAY_NUM_REDIS_GET_RETRIES": "1"}
 
 
 def batches(sessions: Sequence[Placed]) -> list[list[Placed]]:
@@ -79,153 +54,10 @@ def batches(sessions: Sequence[Placed]) -> list[list[Placed]]:
 
 
 @contextmanager
-def connected(address: str, settings: Settings, report: Report) -> Iterator["Workers"]:
-    """The workers of the Ray at `address`, else of one of this machine, which ends with it.
-
-    A process that is in a Ray already stays in that. Whatever Ray prints meanwhile is dropped.
-    Raises ModuleMissing, UsageError or OutgoingRefused for an address that is none or that
-    `offline` forbids, and ClusterError if no Ray is there.
-    """
-    if missing := installed.lacking(PACKAGES):
-        raise ModuleMissing(
-            "to build an index with Ray takes packages that are not installed "
-            f"({', '.join(missing)}): run `pip install 'sessionqa[ray]'`"
-        )
-    _check(address, settings)
-    report("connecting to Ray" if address else "starting Ray", 0, 1)
-    os.environ.update(_QUIET | (_WITH_OTHERS if address else _ALONE))
-    import ray
-    import ray.data
-
-    with _silence():
-        begun = not ray.is_initialized()
-        try:
-            if begun:
-                with _without_stderr():
-                    _begin(address)
-            if settings.offline:
-                _check_nodes()
-            yield Workers(settings)
-        finally:
-            if begun:
-                # One that others began goes on: this only leaves it.
-                ray.shutdown()
-
-
-def _check(address: str, settings: Settings) -> None:
-    """Raises if nothing can be, or must not be, at the address; Ray would try for minutes."""
-    if address in {"", "auto"}:
-        return
-    host, colon, port = address.removeprefix(CLIENT).rpartition(":")
-    host = host.strip("[]")
-    if not (host and colon and port.isascii() and port.isdigit()):
-        raise UsageError(
-            f"{address} is no address of a Ray: give HOST:PORT (6379 by default), "
-            "ray://HOST:PORT (10001), auto for the one that runs on this machine, or none"
-        )
-    if settings.offline and not is_here(host):
-        raise _refused(host)
-    try:
-        _greet(host, int(port))
-    except (OSError, OverflowError) as error:
-        raise _unreachable(address, error) from error
-
-
-def _greet(host: str, port: int) -> None:
-    """Raises OSError where nothing is, or a server that does not speak gRPC as Ray's do."""
-    with socket.create_connection((host, port), timeout=CONNECT_SECONDS) as server:
-        server.sendall(GREETING)
-        answer = server.recv(9)
-    # The fourth byte of a frame tells its type, that of the first is SETTINGS; with `RAY_USE_TLS`
-    # it is an alert that comes.
-    if answer[3:4] != b"\x04" and answer[:1] != b"\x15":
-        raise ConnectionError("something else answers")
-
-
-def _begin(address: str) -> None:
-    import ray
-
-    try:
-        ray.init(
-            address=address or "local",
-            num_cpus=None if address else usable_cores(),
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level=logging.CRITICAL,
-        )
-    except Exception as error:  # Ray, its client and gRPC each raise their own
-        raise _unreachable(address, error) from error
-
-
-def _unreachable(address: str, error: Exception) -> ClusterError:
-    if not address:
-        return ClusterError(
-            f"Ray cannot be started on this machine ({_reason(error)}): see what is in "
-            "/tmp/ray/session_latest/logs, or build without --ray"
-        )
-    if address == "auto":
-        return ClusterError(
-            f"no Ray can be found from this machine ({_reason(error)}): start one (`ray start "
-            "--head`), give its address, or none, for a Ray that ends with this build"
-        )
-    return ClusterError(
-        f"no Ray answers at {address} ({_reason(error)}): see that `ray status` tells of it there, "
-        "that its port can be reached, and that RAY_AUTH_MODE=token is set if it wants a token; or "
-        "give no address, for a Ray of this machine alone"
-    )
-
-
-def _refused(host: str) -> OutgoingRefused:
-    return OutgoingRefused(
-        f"{host} was to be given texts to encode, and `offline` is set: leave `offline` out to "
-        "allow it, or the address, for a Ray of this machine alone"
-    )
-
-
-def _check_nodes() -> None:
-    """Raises OutgoingRefused if machines other than this one belong to the Ray."""
-    import ray
-
-    here = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
-    for node in _nodes():
-        if node["NodeManagerAddress"] != here and not is_here(node["NodeManagerAddress"]):
-            raise _refused(node["NodeManagerAddress"])
-
-
-def _nodes() -> list[dict[str, Any]]:
-    import ray
-
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    return [node for node in nodes if node["Alive"]]
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Drops what Ray prints: it goes to stdout, where our result is to stand."""
-    handlers = logging.getLogger("ray.data").handlers
-    shown = [one for one in handlers if isinstance(one, logging.StreamHandler)]
-    levels = [handler.level for handler in shown]
-    for handler in shown:
-        handler.setLevel(logging.CRITICAL + 1)
-    try:
-        with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
-            yield
-    finally:
-        for handler, level in zip(shown, levels, strict=True):
-            handler.setLevel(level)
-
-
-@contextmanager
-def _without_stderr() -> Iterator[None]:
-    """Drops what code that is not Python prints: at its start Ray tells how much it will tell."""
-    kept = os.dup(2)
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+def workers_of(address: str, settings: Settings, report: Report) -> Iterator["Workers"]:
+    """The workers of a Ray. Raises as `rays.connected` does, and is in that Ray as long."""
+    with connected(address, settings, report):
+        yield Workers(settings)
 
 
 class Workers:
@@ -271,7 +103,7 @@ class Workers:
         try:
             lasting = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
             tries = lasting(_Tries).remote(MOST_TRIES)
-            opening = _Opening.of(encoder, self._settings)
+            opening = Opening.of(encoder, self._settings)
             with DataContext.current(context):
                 rows = [{"batch": pickle.dumps((at, batch))} for at, batch in enumerate(cut)]
                 given = from_items(rows, override_num_blocks=len(rows))
@@ -294,13 +126,13 @@ class Workers:
                 yield row["made"]
         except Exception as error:  # Ray, Ray Data, Arrow and gRPC each raise their own
             raise ClusterError(
-                f"the workers of Ray cannot go on ({_reason(error)}): see their logs (`ray logs`), "
+                f"the workers of Ray cannot go on ({reason(error)}): see their logs (`ray logs`), "
                 "and run the same again, which goes on from what they had done"
             ) from error
 
     def _count(self, encoder: Encoder) -> tuple[int, int]:
         """How many workers there is room for, and the GPUs that each takes."""
-        machines = [node["Resources"] for node in _nodes()]
+        machines = [node["Resources"] for node in nodes()]
         gpus = int(sum(machine.get("GPU", 0) for machine in machines))
         if encoder.backend == "sentence-transformers" and gpus:
             return gpus, 1
@@ -314,7 +146,7 @@ class Workers:
 
 
 @dataclass(frozen=True, slots=True)
-class _Opening:
+class Opening:
     """What a worker needs to open the same encoder as the process that asks for its work."""
 
     version: str
@@ -323,7 +155,8 @@ class _Opening:
     export: Any  # a reference to the files of an export by their names; None without one
 
     @classmethod
-    def of(cls, encoder: Encoder, settings: Settings) -> "_Opening":
+    def of(cls, encoder: Encoder, settings: Settings) -> "Opening":
+        """What gives this encoder, whose export is put where workers can fetch it."""
         import ray
 
         export = None
@@ -383,7 +216,7 @@ class _Worker:
     processes that they pass through.
     """
 
-    def __init__(self, opening: _Opening, work: Work[Any], tries: Any) -> None:
+    def __init__(self, opening: Opening, work: Work[Any], tries: Any) -> None:
         self._work = work
         self._opening = opening
         self._tries = tries
@@ -436,11 +269,3 @@ class _Worker:
 def _named(batch: Batch) -> str:
     codes = [session.code for _, session in batch]
     return codes[0] if len(codes) == 1 else f"{codes[0]} to {codes[-1]} ({len(codes)} sessions)"
-
-
-def _reason(error: BaseException) -> str:
-    """The line of Ray's message that tells most: a call stack's last, or else the first."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if not lines:
-        return type(error).__name__
-    return (lines[-1] if "Traceback" in str(error) or "::" in lines[0] else lines[0])[:300]
