@@ -185,7 +185,7 @@ def test_an_export_is_received_once_and_again_if_it_is_not_whole(
 def test_a_killed_worker_costs_what_it_worked_on(
     workers: Workers, assistant: Assistant, tmp_path: Path
 ) -> None:
-    noted, cut, killed = Noted(tmp_path / "notes"), many(16), 0
+    noted, cut, killed = Noted(tmp_path / "notes"), many(10), 0
     results = []
     for codes in workers.run(assistant.encoder, cut, noted):
         results += codes
@@ -203,7 +203,7 @@ def test_a_node_that_vanishes_costs_what_it_worked_on(
 ) -> None:
     node = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
-    noted, cut = Noted(tmp_path / "notes"), many(24)
+    noted, cut = Noted(tmp_path / "notes"), many(15)
     results: list[str] = []
     for codes in workers.run(assistant.encoder, cut, noted):
         results += codes

@@ -94,7 +94,8 @@ class Workers:
         import ray
         from ray.data import ActorPoolStrategy, DataContext, from_items
 
-        count, gpus = self._count(encoder)
+        room, gpus = self._count(encoder)
+        count = min(room, len(cut))
         context = DataContext.get_current().copy()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
