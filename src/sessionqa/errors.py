@@ -14,6 +14,7 @@
     |-- ModuleMissing     a package that it takes is not installed        (exit code 3)
     |-- WriteError        a file of the user's cannot be written to       (exit code 3)
     |-- ServerError       it cannot be served there                       (exit code 3)
+    |-- ClusterError      there is no Ray, or its workers gave up         (exit code 3)
     `-- OutgoingRefused   another machine was to be called, while offline (exit code 3)
 
 A message is one line: what happened, where, and how to mend it.
@@ -92,6 +93,10 @@ class WriteError(SessionQAError):
 
 class ServerError(SessionQAError):
     """It cannot be served there, or not without a token or a password."""
+
+
+class ClusterError(SessionQAError):
+    """No Ray is there, or its workers cannot go on."""
 
 
 class OutgoingRefused(SessionQAError):

@@ -239,6 +239,27 @@ def exported(
     return folder
 
 
+def files_of(folder: Path) -> dict[str, bytes]:
+    """The files of an export by their names, for `received` on another machine."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def received(kind: Kind, name: str, fetch: Callable[[], Mapping[str, bytes]]) -> Path:
+    """The export of that name in the user's cache; what `fetch` gives, if it is not there.
+
+    Any number of processes may ask at once. Raises OSError where the cache cannot be written to.
+    """
+    from filelock import FileLock
+
+    kept = cached_copy(kind, Path(name))
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(kept.parent / f".{name}.lock"):
+        if not is_whole(kind, kept):
+            files = fetch()
+            _publish_folder(kept, lambda aside: _write_files(aside, files))
+    return kept
+
+
 def is_whole(kind: Kind, folder: Path) -> bool:
     """Whether `folder` holds an export of this kind, as far as sizes tell."""
     return _whole_card(kind, folder) is not None
@@ -342,3 +363,8 @@ def _copy_folder(kind: Kind, source: Path, target: Path) -> bool:
 
 def _copy_files(source: Path, target: Path) -> None:
     shutil.copytree(source, target, dirs_exist_ok=True)
+
+
+def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        (folder / name).write_bytes(content)

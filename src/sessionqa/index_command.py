@@ -33,8 +33,8 @@ def run(arguments: argparse.Namespace, settings: Settings, report: Report) -> in
         print(f"{_told(settings, manifest)}, made {manifest.created}")
         return DONE
     if arguments.repair:
-        return _repair(settings, report)
-    manifest = build_index(settings, report, force=arguments.force)
+        return _repair(settings, report, arguments.ray)
+    manifest = build_index(settings, report, force=arguments.force, ray=arguments.ray)
     print(_told(settings, manifest), flush=True)
     return _watch(settings, manifest, report) if arguments.watch else DONE
 
@@ -80,7 +80,7 @@ def _verify(settings: Settings) -> int:
     return DONE
 
 
-def _repair(settings: Settings, report: Report) -> int:
+def _repair(settings: Settings, report: Report, ray: str | None) -> int:
     """Removes what is damaged, and makes it again; without a corpus goes back to a whole build."""
     store = store_of(settings)
     with only_builder(settings.index):
@@ -89,7 +89,7 @@ def _repair(settings: Settings, report: Report) -> int:
         print(f"damaged  {one.kind} {one.place}: {', '.join(one.damaged)}")
     try:
         broken = any(one.kind == "live build" for one in damaged)
-        manifest = build_index(settings, report, force=broken)
+        manifest = build_index(settings, report, force=broken, ray=ray)
     except CorpusError as error:
         print(f"sessionqa: not built again from the corpus: {error}", file=sys.stderr)
         manifest = _without_corpus(settings, store, report)
@@ -112,7 +112,7 @@ def _watch(settings: Settings, manifest: Manifest, report: Report) -> int:
     """Builds whenever a file of the corpus changes, until it is interrupted."""
     from watchfiles import watch
 
-    live = manifest.build
+    live = manifest
     watching = False
     steps = watch(
         settings.corpus,
@@ -137,17 +137,17 @@ def _watch(settings: Settings, manifest: Manifest, report: Report) -> int:
     return DONE
 
 
-def _follow(settings: Settings, live: str, report: Report) -> str:
-    """Brings the index up to date, and returns the name of the build that is live then."""
+def _follow(settings: Settings, live: Manifest, report: Report) -> Manifest:
+    """Brings the index up to date, and returns the manifest of the build that is live then."""
     try:
         manifest = build_index(settings, report)
     except SessionQAError as error:
         # What is being written may be half there: the next change may mend it.
         print(f"sessionqa: {error}", file=sys.stderr)
         return live
-    if manifest.build != live:
+    if manifest.number != live.number:
         print(_told(settings, manifest), flush=True)
-    return manifest.build
+    return manifest
 
 
 def _is_session(_change: object, path: str) -> bool:

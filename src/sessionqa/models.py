@@ -83,11 +83,17 @@ def encoder_for_building(settings: Settings, report: "Report") -> Encoder:
                 raise ModelError(f'{error}, and `precision = "fp32"`') from error
             _warn_of_pytorch(error)
         else:
-            return _passage_reader(folder, settings)
+            return onnx_encoder(folder, settings)
+    return torch_encoder(settings)
+
+
+def torch_encoder(settings: Settings) -> Encoder:
+    """The model of these settings, run by sentence-transformers. Raises ModelError."""
     return SentenceTransformerEncoder(settings.model, settings.threads)
 
 
-def _passage_reader(folder: Path, settings: Settings) -> Encoder:
+def onnx_encoder(folder: Path, settings: Settings) -> Encoder:
+    """The encoder that reads passages by the export in `folder`. Raises as for building."""
     if settings.precision != "bf16":
         return OnnxEncoder(folder, settings.threads)
     from sessionqa.bf16 import Bf16Encoder

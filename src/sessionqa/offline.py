@@ -35,13 +35,13 @@ def _refuse(event: str, given: tuple[Any, ...]) -> None:
             return
     else:
         return
-    if not _is_here(host):
+    if not is_here(host):
         raise OutgoingRefused(
             f"{_text(host)} was to be called, and `offline` is set: leave `offline` out to allow it"
         )
 
 
-def _is_here(host: Any) -> bool:
+def is_here(host: Any) -> bool:
     """Whether it is this machine, or nothing that is called."""
     if not host or _text(host).casefold() == "localhost":
         return True

@@ -46,6 +46,7 @@ _CHOICES = {
 }
 _LEAST = {
     "threads": (1, ", or leave it out for as many as the machine allows"),
+    "ray_threads": (1, ""),
     "chunk_tokens": (16, ""),
     "sentence_vectors_up_to": (0, ""),
     "keep_builds": (0, ""),
@@ -86,6 +87,7 @@ class Settings:
     chunk_tokens: int = 160
     chunk_overlap: int = 40
     sentence_vectors_up_to: int = 100_000  # passages: docs/decisions/0019
+    ray_threads: int = 1  # of each worker that `sessionqa index --ray` has: docs/ray.md
     keep_builds: int = 2  # earlier ones, beside the live build
     top_k: int = 8
     fusion: Fusion = "convex"

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sessionqa.datatypes import Session
 from sessionqa.encode import Encoder
@@ -25,6 +26,9 @@ from sessionqa.index.local import DATABASE, PASSAGE_WORDS, SESSION_WORDS, LocalI
 from sessionqa.index.publish import MAKING, next_number, publish
 from sessionqa.settings import Settings
 
+if TYPE_CHECKING:
+    from sessionqa.index.spread import Workers
+
 # Size and time of each corpus file; see corpus.stamps.
 Stamps = Mapping[str, Sequence[int]]
 
@@ -36,13 +40,15 @@ def write_build(
     encoder: Encoder,
     before: Earlier | None,
     report: Report,
+    workers: "Workers | None" = None,
 ) -> Manifest:
     """Builds an index of `sessions` in `settings.index` and makes it the live one.
 
     Call it as the `only_builder`; `stamps` are those of the sessions' files before they were
-    read, and `before` an earlier build, from which is taken what has not changed. The build that
-    was live until then stays on disk, and stays live if anything fails. Raises IndexUnusable if
-    the machine has less memory or disk than it takes.
+    read, and `before` an earlier build, from which is taken what has not changed. `workers` cut and
+    encode, if they are given. The build that was live until then stays on disk, and stays live if
+    anything fails. Raises IndexUnusable if the machine has less memory or disk than it takes, and
+    as `Workers.run` does.
     """
     folder = settings.index
     room.check(folder, sessions, settings, encoder.dim, encoder.token_dim)
@@ -50,7 +56,7 @@ def write_build(
     aside = folder / BUILDS / f"{MAKING}{name}"
     aside.mkdir(parents=True)
     try:
-        counts = _write_files(aside, settings, sessions, encoder, before, report)
+        counts = _write_files(aside, settings, sessions, encoder, before, report, workers)
         manifest = _manifest(aside, settings, sessions, stamps, encoder, counts)
         (aside / MANIFEST).write_bytes(sealed(manifest))
         LocalIndex.open_build(folder, aside, manifest).close()
@@ -68,11 +74,17 @@ def _write_files(
     encoder: Encoder,
     before: Earlier | None,
     report: Report,
+    workers: "Workers | None",
 ) -> dict[str, int]:
     """Writes all but the manifest; returns how many of everything there are."""
     if before and not _same_encoder(before.manifest, encoder):
         before = None
     known = before.pieces() if before and before.manifest.chunking == chunking_of(settings) else {}
+    if workers:
+        from sessionqa.index.ahead import encode_ahead
+
+        folder = settings.index
+        known = encode_ahead(workers, folder, sessions, encoder, known, before, report)
     made = cut(sessions, encoder, settings, known, report)
     with_sentences = len(made.passages) <= settings.sentence_vectors_up_to
     write_vectors(aside, sessions, made, encoder, before, with_sentences, report)

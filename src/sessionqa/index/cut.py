@@ -37,6 +37,12 @@ class Cut:
             for start, end in self.sentences[first:last]:
                 yield session, session.text[start:end]
 
+    def pieces(self) -> "Iterator[Pieces]":
+        """What each session was cut into."""
+        for passages, (first, last) in self.of_session:
+            held = [(begin - first, after - first) for begin, after in self.held[slice(*passages)]]
+            yield Pieces(self.passages[slice(*passages)], self.sentences[first:last], held)
+
 
 @dataclass(frozen=True, slots=True)
 class Pieces:

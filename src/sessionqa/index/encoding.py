@@ -23,6 +23,8 @@ from sessionqa.index.local import PASSAGE_KEYS, SENTENCE_KEYS, SENTENCES, TOKENS
 from sessionqa.index.rows import RowWriter
 
 UNFINISHED = "unfinished"
+# The kinds of texts that are kept there.
+OF_PASSAGES, OF_SENTENCES = "passages", "sentences"
 # So many texts are encoded before they are safe on disk: some seconds of work.
 BLOCK = 512
 
@@ -47,10 +49,9 @@ def write_vectors(
 
     And, `with_sentences`, the vectors of sentences. `before` is a build that the same encoder made.
     """
-    # Apart: the blocks of sentences have no tokens, and not every encoder gives them.
-    unfinished = aside.parents[1] / UNFINISHED / f"{encoder.fingerprint}-{encoder.token_dim}"
+    unfinished = unfinished_of(aside.parents[1], encoder)
     known = before.passages(exactly=dense.is_exact(len(made.passages))) if before else None
-    passages = _Encoding("passages", encoder.encode_with_tokens, known, unfinished)
+    passages = _Encoding(OF_PASSAGES, encoder.encode_with_tokens, known, unfinished)
     lengths: list[int] = []
     with RowWriter(aside / TOKENS, encoder.token_dim, np.int8) as tokens:
 
@@ -64,13 +65,19 @@ def write_vectors(
         dense.write(aside, blocks(), len(made.passages), encoder.dim, clustered)
     places.write(aside, made, lengths)
     _write_keys(aside / PASSAGE_KEYS, made.passage_inputs)
-    texts = _sentence_inputs(sessions, made, encoder) if with_sentences else []
+    texts = sentence_inputs(sessions, made, encoder) if with_sentences else []
     known = before.sentences() if before else None
-    sentences = _Encoding("sentences", partial(_without_tokens, encoder), known, unfinished)
+    sentences = _Encoding(OF_SENTENCES, partial(without_tokens, encoder), known, unfinished)
     with RowWriter(aside / SENTENCES, encoder.dim, np.float16) as rows:
         for block in sentences.of(texts, report):
             rows.append(block.vectors)
     _write_keys(aside / SENTENCE_KEYS, texts)
+
+
+def unfinished_of(folder: Path, encoder: Encoder) -> Path:
+    """Where a build of the index in `folder` keeps what this encoder has made so far."""
+    # Apart: the blocks of sentences have no tokens, and not every encoder gives them.
+    return folder / UNFINISHED / f"{encoder.fingerprint}-{encoder.token_dim}"
 
 
 def forget_unfinished(folder: Path) -> None:
@@ -78,14 +85,18 @@ def forget_unfinished(folder: Path) -> None:
     shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
 
 
-def _sentence_inputs(sessions: Sequence[Session], made: Cut, encoder: Encoder) -> list[str]:
+def sentence_inputs(sessions: Sequence[Session], made: Cut, encoder: Encoder) -> list[str]:
+    """What the encoder reads for each sentence of these sessions, which were cut."""
     return [
         passage_input(encoder, session.title, text)
         for session, text in made.sentence_texts(sessions)
     ]
 
 
-def _without_tokens(encoder: Encoder, texts: Sequence[str], progress: Progress) -> Encoded:
+def without_tokens(
+    encoder: Encoder, texts: Sequence[str], progress: Progress | None = None
+) -> Encoded:
+    """What an encoder makes of sentences, whose tokens are not compared."""
     vectors = encoder.encode_passages(texts, progress)
     return Encoded.without_tokens(vectors, encoder.token_dim)
 

@@ -16,6 +16,7 @@ from sessionqa.settings import Settings
 if TYPE_CHECKING:
     from sessionqa.index.cut import Report
     from sessionqa.index.earlier import Earlier
+    from sessionqa.index.spread import Workers
     from sessionqa.index.upkeep import Checked, Known
 
 
@@ -65,12 +66,13 @@ class FolderStore:
         encoder: Encoder,
         before: "Earlier | None",
         report: "Report",
-        force: bool,  # noqa: ARG002
+        force: bool = False,  # noqa: ARG002
+        workers: "Workers | None" = None,
     ) -> Manifest:
         """See Store. Whether by `force` or not, it takes of `before` what has not changed."""
         from sessionqa.index.build import write_build
 
-        return write_build(settings, sessions, stamps, encoder, before, report)
+        return write_build(settings, sessions, stamps, encoder, before, report, workers)
 
     def verify(self) -> "Iterator[Checked]":
         """See Store."""

@@ -12,6 +12,7 @@ from sessionqa.settings import Settings
 if TYPE_CHECKING:
     from sessionqa.index.cut import Report
     from sessionqa.index.earlier import Earlier
+    from sessionqa.index.spread import Workers
     from sessionqa.index.upkeep import Checked, Known
 
 # Size and time of each corpus file; see corpus.stamps.
@@ -51,13 +52,15 @@ class Store(Protocol):
         encoder: Encoder,
         before: "Earlier | None",
         report: "Report",
-        force: bool,
+        force: bool = False,
+        workers: "Workers | None" = None,
     ) -> Manifest:
         """Builds an index of `sessions` and makes it the live one.
 
         `stamps` are those of the sessions' files before they were read, and `before` is what
-        `earlier` gave. Call it as the `only_builder`. The build before stays live if anything
-        fails; raises IndexUnusable.
+        `earlier` gave; `workers` cut and encode, if they are given. Call it as the `only_builder`.
+        The build before stays live if anything fails; raises IndexUnusable, and as `Workers.run`
+        does.
         """
 
     def verify(self) -> "Iterator[Checked]":

@@ -10,13 +10,13 @@ import numpy as np
 
 from sessionqa.datatypes import Session
 from sessionqa.encode import Encoder, Vectors, passage_input
-from sessionqa.index.cut import Pieces, cut
+from sessionqa.index.cut import cut
 from sessionqa.index.milvus import entries
 from sessionqa.index.milvus.entries import Encoded, Opened
 from sessionqa.index.milvus.milvus import MilvusIndex
 from sessionqa.settings import Settings
 
-# Each session with its place in the corpus.
+# A session and its place in the corpus.
 Placed = tuple[int, Session]
 # Sessions, cut, with what the encoder makes of the passages of each.
 Made = list[tuple[Opened, list[Encoded]]]
@@ -57,9 +57,8 @@ class Encoding:
         ]
         sentences = _sentences(inputs, encoder, self.known.sentences)
         found = []
-        for (place, session), (own, spans) in zip(batch, made.of_session, strict=True):
-            held = [(begin - spans[0], end - spans[0]) for begin, end in made.held[slice(*own)]]
-            pieces = Pieces(made.passages[slice(*own)], made.sentences[slice(*spans)], held)
+        cut_into = zip(batch, made.of_session, made.pieces(), strict=True)
+        for (place, session), (own, _), pieces in cut_into:
             every = [
                 replace(
                     passages[made.passage_inputs[row]], sentences=sentences[slice(*made.held[row])]

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sessionqa.datatypes import Session
 from sessionqa.encode import Encoder
@@ -28,7 +28,7 @@ from sessionqa.index.inputs import (
 )
 from sessionqa.index.milvus import collections as schema
 from sessionqa.index.milvus import entries, tables
-from sessionqa.index.milvus.encoding import Encoding, Made, Placed, known_of
+from sessionqa.index.milvus.encoding import NOTHING, Encoding, Known, Made, Placed, known_of
 from sessionqa.index.milvus.entries import Opened
 from sessionqa.index.milvus.live import BUILD, Live, live_build, versions_of
 from sessionqa.index.milvus.records import (
@@ -41,6 +41,9 @@ from sessionqa.index.milvus.records import (
 from sessionqa.index.milvus.server import Row, Server
 from sessionqa.index.room import passages_of
 from sessionqa.settings import Settings
+
+if TYPE_CHECKING:
+    from sessionqa.index.spread import Workers
 
 # What a build that was broken off had begun: a file among what this machine keeps.
 MAKING = "making.json"
@@ -61,17 +64,18 @@ def write_build(
     encoder: Encoder,
     report: Report,
     force: bool = False,
+    workers: "Workers | None" = None,
 ) -> Manifest:
     """Builds an index of `sessions` and makes it the live one.
 
     The collections that are live are brought up to date where that is possible, unless it is to be
-    by `force` from nothing. Raises IndexUnusable as `Server` does; the build before stays live
-    then.
+    by `force` from nothing. `workers` cut and encode, if they are given. Raises IndexUnusable as
+    `Server` does, and as `Workers.run` does; the build before stays live then.
     """
     live = None
     with suppress(IndexUnusable):
         live = live_build(server)
-    filling = _Filling(server, settings, sessions, stamps, encoder, report)
+    filling = _Filling(server, settings, sessions, stamps, encoder, report, workers)
     if live and not force and filling.fits(live):
         return filling.update(live)
     return filling.build(live)
@@ -88,7 +92,9 @@ class _Filling:
         stamps: Stamps,
         encoder: Encoder,
         report: Report,
+        workers: "Workers | None",
     ) -> None:
+        self._workers = workers
         self._server = server
         self._settings = settings
         self._sessions = sessions
@@ -123,7 +129,7 @@ class _Filling:
         counts = {"sessions": 0, "passages": 0, "sentences": 0}
         done = self._done(collection, number) if resumed else {}
         left = [one for one in enumerate(self._sessions) if one[1].code not in done]
-        work = Encoding(number, self._settings, self._keeps_sentences)
+        work = self._work(number)
         for opened in itertools.chain(done.values(), self._filled(collection, left, work)):
             made.add(opened)
             _count(counts, opened)
@@ -156,8 +162,7 @@ class _Filling:
             _count(counts, own, -1)
         records = Records(server, schema.records_of(collection), live.manifest.number)
         self._put(collection, self._versioned(_taken_away(gone), records, number))
-        known = known_of(index, old, self._encoder)
-        work = Encoding(number, self._settings, self._keeps_sentences, known)
+        work = self._work(number, known_of(index, old, self._encoder))
         for opened in self._filled(collection, new, work, records):
             made.add(opened)
             _count(counts, opened)
@@ -222,8 +227,17 @@ class _Filling:
             self._report("encoding and writing", done, len(sessions))
             yield from (opened for opened, _ in made)
 
+    def _work(self, number: int, known: Known = NOTHING) -> Encoding:
+        settings = self._workers.settings if self._workers else self._settings
+        return Encoding(number, settings, self._keeps_sentences, known)
+
     def _encoded(self, sessions: Sequence[Placed], work: Encoding) -> Iterator[Made]:
         """What is made of the sessions, a batch at a time, in any order."""
+        if self._workers:
+            from sessionqa.index import spread
+
+            yield from self._workers.run(self._encoder, spread.batches(sessions), work)
+            return
         for batch in _batches(sessions, BATCH):
             yield work(self._encoder, batch)
 

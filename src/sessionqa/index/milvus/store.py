@@ -22,6 +22,7 @@ from sessionqa.settings import Settings
 if TYPE_CHECKING:
     from sessionqa.index.cut import Report
     from sessionqa.index.earlier import Earlier
+    from sessionqa.index.spread import Workers
     from sessionqa.index.upkeep import Checked, Known
 
 # For so many seconds nobody asks the server anew which build is live.
@@ -83,12 +84,14 @@ class MilvusStore:
         encoder: Encoder,
         before: "Earlier | None",  # noqa: ARG002
         report: "Report",
-        force: bool,
+        force: bool = False,
+        workers: "Workers | None" = None,
     ) -> Manifest:
         """See Store."""
         self._seen = None
-        server = self._server
-        return filling.write_build(server, settings, sessions, stamps, encoder, report, force)
+        return filling.write_build(
+            self._server, settings, sessions, stamps, encoder, report, force, workers
+        )
 
     def verify(self) -> "Iterator[Checked]":
         """See Store."""
