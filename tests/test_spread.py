@@ -148,6 +148,25 @@ def test_the_result_is_that_of_a_local_build(
     assert steps == [(1, 1)]
 
 
+def test_an_index_in_milvus_is_filled_by_workers(
+    cluster: Any, milvus_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spread, "BATCH_CHARACTERS", 3_000)
+    corpus = shutil.copytree(BAKERY, tmp_path / "corpus")
+    alone = Settings(corpus=corpus, index=tmp_path / "alone")
+    filled = alone.with_(index=f"milvus:{milvus_server}/filled_by_ray")
+    for text in ("", "\nRye wants a longer rest.\n"):
+        changed = sorted(corpus.glob("*.md"))[0]
+        changed.write_text(changed.read_text("utf-8") + text, encoding="utf-8")
+        build_index(alone)
+        build_index(filled, ray=cluster.address)
+        one, other = Assistant.open(alone), Assistant.open(filled)
+        assert other.index.sessions() == one.index.sessions()
+        for question in ("How long does rye rest?", "sourdough starter"):
+            mine, theirs = one.search(question, 8), other.search(question, 8)
+            assert [hit.passage for hit in theirs] == [hit.passage for hit in mine]
+
+
 def ranking(settings: Settings) -> dict[str, float]:
     """The passages found for some questions, in their order, and their scores."""
     assistant = Assistant.open(settings)
