@@ -8,8 +8,10 @@ its question has been answered is dropped. `all`: every replica of each shard is
 
 How long a search takes is drawn from what `--measure` measured: it writes the seconds of the dense
 and the lexical arm together, of each question several times, on an index of each size. A question
-that takes long does so in every shard: each draws one of that question's own times. `cpu` are the
-seconds of a core, `wall` those of the clock on the machine as it was then, which others used too.
+that takes long does so in every shard: each draws one of that question's own times, in seconds of a
+core. With `--times wall` a search waits for other programs as well, as on the machine that was
+measured, which others used too: what the clock had more than the core, drawn from all searches,
+since that is chance.
 
     python benchmarks/shards.py --measure --data $SESSIONQA_DATA/scale --cache FOLDER 1e4 1e5
     python benchmarks/shards.py [--times wall]
@@ -43,6 +45,8 @@ WORKERS = 2
 PERCENTILES = (50, 95, 99, 99.9)
 HEDGED_AT = 95
 WARM_UP = 0.1
+# What other programs add to a search where there are none.
+ALONE: Floats = np.zeros(1)
 SEED = 17
 # What is measured.
 DEPTH = 200
@@ -132,15 +136,17 @@ def slowest(
     hedge_after: float = inf,
     at_once: int = 1,
     rate: float | None = None,
+    chance: Floats = ALONE,
 ) -> Floats:
     """How long each question takes in the first, the first two, ... of `shards` shards.
 
     Shape (shards, questions), without those that came while the queues filled. `times`, shape
-    (questions that were measured, times of each), are drawn from. Questions come at random, so
-    many that one request to each shard takes `utilisation` of its workers, or `rate` a second.
+    (questions that were measured, times of each), are drawn from, and one of `chance` is added to
+    each. Questions come at random, so many that one request to each shard takes `utilisation` of
+    its workers, or `rate` a second.
     """
     random = np.random.default_rng(SEED)
-    rate = rate or utilisation * replicas * workers / float(times.mean())
+    rate = rate or utilisation * replicas * workers / float(times.mean() + chance.mean())
     arrivals = np.cumsum(random.exponential(1 / rate, questions))
     drawn = random.integers(0, len(times), questions)
     copies = min(replicas, at_once + (hedge_after < inf))
@@ -148,7 +154,7 @@ def slowest(
     found = []
     for _ in range(shards):
         column = random.integers(0, times.shape[1], (questions, copies))
-        services = times[drawn[:, None], column]
+        services = times[drawn[:, None], column] + random.choice(chance, column.shape)
         own = responses(arrivals, services, replicas, workers, hedge_after, at_once)
         worst = np.maximum(worst, own)
         found.append(worst[round(WARM_UP * questions) :])
@@ -170,11 +176,13 @@ def setups(utilisation: float) -> list[tuple[int, str]]:
     return found
 
 
-def simulated(times: Floats, questions: int, utilisation: float) -> Iterator[tuple[str, Floats]]:
+def simulated(
+    times: Floats, chance: Floats, questions: int, utilisation: float
+) -> Iterator[tuple[str, Floats]]:
     """The heading of each setup, and how long its questions take; see `slowest`."""
     after = inf
     for replicas, how in setups(utilisation):
-        given: dict[str, Any] = {"shards": max(SHARDS), "replicas": replicas}
+        given: dict[str, Any] = {"shards": max(SHARDS), "replicas": replicas, "chance": chance}
         if how == "hedged":
             given["hedge_after"] = after
         elif how == "all":
@@ -186,8 +194,8 @@ def simulated(times: Floats, questions: int, utilisation: float) -> Iterator[tup
         yield f"{replicas}{'' if how == 'one' else f', {how}'}", found
 
 
-def table(times: Floats, questions: int, utilisation: float) -> None:
-    columns = dict(simulated(times, questions, utilisation))
+def table(times: Floats, chance: Floats, questions: int, utilisation: float) -> None:
+    columns = dict(simulated(times, chance, questions, utilisation))
     names = " / ".join(f"p{percentile:g}" for percentile in PERCENTILES)
     print(f"\n{utilisation:.0%} of a replica's time is taken; {names}, ms, by replicas\n")
     print("| shards | " + " | ".join(columns) + " |")
@@ -296,16 +304,19 @@ def main() -> None:
         measure(given.data, given.cache, [round(size) for size in given.sizes], given.measured)
         return
     read = json.loads(given.measured.read_text(encoding="utf-8"))
-    measured = {int(size): np.array(kinds[given.times]) for size, kinds in read.items()}
-    times = measured[max(measured)]
+    measured = {int(size): np.array(kinds["cpu"]) for size, kinds in read.items()}
+    size = max(measured)
+    times, wall = measured[size], np.array(read[f"{size}"]["wall"])
+    chance = np.maximum(wall - times, 0).ravel() if given.times == "wall" else ALONE
     print(
-        f"{given.questions:,} questions, shards of {max(measured):,} passages, {WORKERS} workers a "
-        f"replica;\n{given.times} times of {times.size:,} searches, mean "
-        f"{1000 * times.mean():.1f} ms, p50 / p95 / p99 / p99.9 {_cell(times)} ms"
+        f"{given.questions:,} questions, shards of {size:,} passages, {WORKERS} workers a replica."
+        f"\n{times.size:,} searches took {_cell(times)} ms of a core (p50 / p95 / p99 / p99.9),\n"
+        f"and waited {_cell(chance)} ms for other programs"
     )
     for utilisation in UTILISATIONS:
-        table(times, given.questions, utilisation)
-    split(measured, given.questions)
+        table(times, chance, given.questions, utilisation)
+    if given.times == "cpu":
+        split(measured, given.questions)
 
 
 if __name__ == "__main__":
