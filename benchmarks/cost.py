@@ -18,6 +18,7 @@ SEGMENTS = (1, 4, 16)
 ROWS = "`python benchmarks/row_bytes.py --data ... --passages 1e4`"
 SHIPPED = "`python benchmarks/row_bytes.py`"
 MILLION = "`python benchmarks/scale.py 1e6`, docs/performance.md"
+CLUSTERS = "`python benchmarks/clusters.py`, docs/decisions/0018"
 ENCODING = "`python benchmarks/encode.py`, mixed texts, two cores of a Xeon, docs/performance.md"
 SBERT = "published, not measured: sentence-transformers' table of pretrained models, one V100"
 
@@ -34,18 +35,18 @@ class Constant:
 CONSTANTS = {
     "vector": Constant(1_536, "bytes of a vector that is searched", ROWS),
     "graph": Constant(208, "bytes that HNSW's graph adds to it", ROWS),
-    "bm25": Constant(0, "bytes of a passage's words and their weights", ROWS),
-    "fields": Constant(0, "bytes of a passage's key, fields and stems", ROWS),
-    "records": Constant(0, "bytes of texts, counts, words and the vector once more", ROWS),
-    "sentences": Constant(0, "bytes of its sentences' vectors in records, base64", ROWS),
-    "tokens": Constant(0, "bytes of its tokens' vectors in records, base64", ROWS),
+    "bm25": Constant(214, "bytes of a passage's words and their weights", ROWS),
+    "fields": Constant(459, "bytes of a passage's key, fields and stems", ROWS),
+    "records": Constant(3_212, "bytes of texts, counts, words and the vector once more", ROWS),
+    "sentences": Constant(5_649, "bytes of its sentences' vectors in records, base64", ROWS),
+    "tokens": Constant(8_185, "bytes of its tokens' vectors in records, base64", ROWS),
     "folder": Constant(2_500, "bytes in a folder, all but tokens and sentences", MILLION),
     "folder tokens": Constant(6_100, "bytes in a folder of its tokens' vectors", MILLION),
-    "folder codes": Constant(70, "bytes of memory of its code, to search a folder", MILLION),
+    "folder codes": Constant(70, "bytes of memory of its code, to search a folder", CLUSTERS),
     "folder build": Constant(3_440, "bytes of memory to build a folder, at most", MILLION),
-    "pieces": Constant(0, "word pieces of a passage", ROWS),
-    "sentence pieces": Constant(0, "word pieces of a sentence", ROWS),
-    "with sentences": Constant(0, "times the encoding, with the sentences'", ROWS),
+    "pieces": Constant(98.6, "word pieces of a passage", ROWS),
+    "sentence pieces": Constant(18.3, "word pieces of a sentence", ROWS),
+    "with sentences": Constant(2.37, "times the encoding, with the sentences'", ROWS),
     "fp32": Constant(17.8, "passages a second of a core", ENCODING),
     "bf16": Constant(35.6, "passages a second of a core", ENCODING),
     "gpu": Constant(14_200, "sentences a second of a GPU, of what length is not said", SBERT),
@@ -131,20 +132,39 @@ class Given:
     ssd: float
     store: float
 
-    def cores(self, memory: float, core_seconds: float) -> float:
-        """The cores of query nodes, each with its memory: as many as the scarcer one takes."""
-        held = memory * self.replicas / (self.core_gib * 2**30 * self.filled)
-        return max(held, self.questions * core_seconds / self.busy)
+    def busy_cores(self, ms: float) -> float:
+        """The cores that all questions take, each so many ms of one."""
+        return self.questions * ms / 1000 / self.busy
+
+    def holding_cores(self, memory: float) -> float:
+        """The cores whose memory holds so many bytes, in all replicas."""
+        return self.replicas * memory / (self.core_gib * 2**30 * self.filled)
 
 
 HOURS = 730
+# No machine is taken to have more.
+MOST_MEMORY = 1e12
 
 
-def month(kind: Kind, passages: int, given: Given, mapped: bool) -> tuple[float, float]:
-    """The cores of query nodes, and the money of a month for them, their disks and the store."""
+def folder_month(kind: Kind, passages: int, given: Given) -> tuple[float, float] | None:
+    """The cores of machines that each have a copy, and the money of a month for them.
+
+    None where no machine could build it.
+    """
+    if passages * of("folder build") > MOST_MEMORY:
+        return None
+    cores = given.busy_cores(search_ms(passages) + of("answer"))
+    cores = max(cores, given.holding_cores(passages * kind.vectors))
+    disks = given.replicas * passages * kind.disk * given.ssd / 1e9
+    return cores, cores * given.core_hour * HOURS + disks
+
+
+def milvus_month(kind: Kind, passages: int, given: Given, mapped: bool) -> tuple[float, float]:
+    """The cores of query nodes and of what answers; the money for them, disks and the store."""
     memory = passages * (kind.vectors + (0 if mapped else kind.rows))
     _, spent = segments(passages, given.segment)
-    cores = given.cores(memory, spent / 1000)
+    cores = max(given.holding_cores(memory), given.busy_cores(spent))
+    cores += given.busy_cores(of("answer"))
     disks = passages * kind.rows * given.replicas * mapped * given.ssd / 1e9
     kept = passages * kind.disk * given.store / 1e9
     return cores, cores * given.core_hour * HOURS + disks + kept
@@ -171,25 +191,17 @@ def totals(given: Given) -> None:
     rows = []
     for passages in SIZES:
         for kind in kinds():
-            start = [f"{passages:,}", kind.name, _bytes(passages * kind.disk)]
-            memory = passages * kind.vectors
-            if not kind.rows:
-                build = _bytes(passages * of("folder build"))
-                rows.append([*start, _bytes(memory), f"{build} to build", "", "", ""])
-                continue
-            mapped, held = (month(kind, passages, given, way) for way in (True, False))
-            rows.append(
-                [
-                    *start,
-                    _bytes(memory),
-                    _bytes(memory + passages * kind.rows),
-                    f"{mapped[0]:,.0f} / {held[0]:,.0f}",
-                    f"{mapped[1]:,.0f}",
-                    f"{held[1]:,.0f}",
-                ]
-            )
-    heads = ["passages", "index", "stored", "memory, rows mapped", "memory, rows in it"]
-    heads += ["cores: mapped / in it", "$ a month, mapped", "$ a month, in it"]
+            stored, memory = _bytes(passages * kind.disk), _bytes(passages * kind.vectors)
+            if kind.rows:
+                both = [milvus_month(kind, passages, given, mapped) for mapped in (True, False)]
+                held = _bytes(passages * (kind.vectors + kind.rows))
+            else:
+                both = [folder_month(kind, passages, given), None]
+                held = f"{_bytes(passages * of('folder build'))} to build"
+            shown = [f"{one[0]:,.0f}, ${one[1]:,.0f}" if one else "" for one in both]
+            rows.append([f"{passages:,}", kind.name, stored, memory, shown[0], held, shown[1]])
+    heads = ["passages", "index", "stored", "memory, rows mapped", "cores, $ a month"]
+    heads += ["memory, rows in it", "cores, $ a month"]
     what = f"{given.replicas} replicas, {given.questions:g} questions a second, "
     table(f"{what}segments of {given.segment:g} GB; memory of one replica", heads, rows)
 
@@ -225,17 +237,15 @@ def asking(given: Given) -> None:
                     f"{search_ms(passages / count):.1f}",
                     f"{spent:,.0f}",
                     f"{1000 / spent:,.2f}",
-                    f"{given.questions * spent / 1000 / given.busy:,.0f}",
+                    f"{given.busy_cores(spent):,.0f}",
                 ]
             )
     heads = ["passages", "segments of", "segments", "ms of a core in each", "in all"]
     heads += ["questions/s of a core", f"cores for {given.questions:g} a second"]
     table("Searching, without memory's bounds", heads, rows)
-    per_core = 1000 * given.busy / of("answer")
     print(
         f"\nBeside the search an answer takes {of('answer'):.0f} ms of a core where it is made: "
-        f"{per_core:.0f} a second of a core that is busy {given.busy:.0%} of its time, "
-        f"{given.questions / per_core:.1f} cores for {given.questions:g}."
+        f"{given.busy_cores(of('answer')):.1f} cores for {given.questions:g} a second."
     )
 
 
