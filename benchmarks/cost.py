@@ -54,7 +54,7 @@ CONSTANTS = {
         3.8, "ms of a core to search 100,000 passages", "`shards.py --measure`, mean"
     ),
     "large": Constant(14.2, "ms to search 988,373: 9.7 and 4.5", MILLION),
-    "answer": Constant(24.0, "ms of a core of an answer beside the search", SHIPPED),
+    "answer": Constant(20, "ms of a core of an answer beside the search", SHIPPED),
 }
 
 
@@ -193,7 +193,9 @@ def totals(given: Given) -> None:
         for kind in kinds():
             stored, memory = _bytes(passages * kind.disk), _bytes(passages * kind.vectors)
             if kind.rows:
-                both = [milvus_month(kind, passages, given, mapped) for mapped in (True, False)]
+                both: list[tuple[float, float] | None] = [
+                    milvus_month(kind, passages, given, mapped) for mapped in (True, False)
+                ]
                 held = _bytes(passages * (kind.vectors + kind.rows))
             else:
                 both = [folder_month(kind, passages, given), None]
