@@ -43,8 +43,11 @@ MEASURE = "nDCG@10"
 
 
 @contextmanager
-def served(given: str | None) -> Iterator[str]:
-    """The address of the server that was given, or of a Milvus Lite that is started for it."""
+def served(given: str | None, below: Path | None = None) -> Iterator[str]:
+    """The address of the server that was given, or of a Milvus Lite that is started for it.
+
+    It keeps its data in a folder of its own, below another one if that is given.
+    """
     if given:
         yield given
         return
@@ -52,7 +55,7 @@ def served(given: str | None) -> Iterator[str]:
 
     with create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=below) as folder:
         command = ["server", "--data-dir", folder, "--host", "127.0.0.1", "--port", str(port)]
         process = subprocess.Popen(
             [sys.executable, "-m", "milvus_lite", *command], stdout=subprocess.DEVNULL
