@@ -7,6 +7,7 @@ have stable keys, so that what is written twice is there once.
 import itertools
 import json
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 MAKING = "making.json"
 # So many sessions are encoded and written at a time: what is lost when it is broken off.
 BATCH = 64
+# After so many seconds everybody has seen that another build is live.
+HANDED_OVER = 3.0
 # With more rows than this to be passed over, collections are made anew.
 MOST_DEAD = 1_000
 
@@ -328,8 +331,17 @@ class _Filling:
     def _remove_old(self, live: str) -> None:
         alias, server = self._server.address.alias, self._server
         others = [one for one in server.collections() if schema.is_build(one, alias) and one < live]
-        for one in sorted(others, reverse=True)[self._settings.keep_builds :]:
+        others.sort(reverse=True)
+        kept = others[: self._settings.keep_builds]
+        for one in others[len(kept) :]:
             self._drop(one)
+        if kept:
+            # Those who read them go over to the live one meanwhile.
+            time.sleep(HANDED_OVER)
+        for one in kept:
+            # Loaded again when somebody goes back to them, they cost disk alone until then.
+            server.release(schema.records_of(one))
+            server.release(one)
 
     def _drop(self, collection: str) -> None:
         for name in (schema.records_of(collection), collection):

@@ -72,6 +72,10 @@ class Server:
             return None
         return str(told["collection_name"])
 
+    def release(self, name: str) -> None:
+        """Has a collection searched no more, until it is loaded: it takes no memory then."""
+        self._call("release_collection", collection_name=name, slow=True)
+
     def point_to(self, collection: str) -> None:
         """Has the alias name this collection, from one moment to the next."""
         named: dict[str, Any] = {"collection_name": collection, "alias": self.address.alias}
