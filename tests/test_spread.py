@@ -153,7 +153,7 @@ def test_an_index_in_milvus_is_filled_by_workers(
 ) -> None:
     monkeypatch.setattr(spread, "BATCH_CHARACTERS", 3_000)
     corpus = shutil.copytree(BAKERY, tmp_path / "corpus")
-    alone = Settings(corpus=corpus, index=tmp_path / "alone")
+    alone = Settings(corpus=corpus, index=f"milvus:{milvus_server}/filled_alone")
     filled = alone.with_(index=f"milvus:{milvus_server}/filled_by_ray")
     for text in ("", "\nRye wants a longer rest.\n"):
         changed = sorted(corpus.glob("*.md"))[0]

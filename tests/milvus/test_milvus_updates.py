@@ -1,5 +1,6 @@
 """An index in Milvus is brought up to date, broken off, gone back from, and found damaged."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,20 @@ def test_a_build_that_is_broken_off_goes_on_where_it_was(
     build_index(fresh)
     assert told(Assistant.open(garden)) == told(Assistant.open(fresh))
     assert len(_collections(garden)) == 2
+
+
+def test_a_note_that_a_live_build_left_does_not_have_it_removed(
+    garden: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the machine had stopped between the alias and the note's removal."""
+    live = build_index(garden)
+    note = {"inputs": "others", "build": live.build, "number": 1}
+    (garden.index / filling.MAKING).write_text(json.dumps(note))
+    with monkeypatch.context() as patch:
+        _break_off(patch, 1)
+        with pytest.raises(Broken):
+            build_index(garden, force=True)
+    assert "scraps" in Assistant.open(garden).ask("What do worms eat?").text
 
 
 def _collections(settings: Settings) -> list[str]:

@@ -55,7 +55,6 @@ HANDED_OVER = 3.0
 # With more rows than this to be passed over, collections are made anew.
 MOST_DEAD = 1_000
 
-
 Stamps = Mapping[str, Sequence[int]]
 
 
@@ -178,19 +177,27 @@ class _Filling:
     def _begun(self, number: int) -> tuple[str, int, bool]:
         """The name and number of the build, and whether one that was broken off goes on."""
         inputs = self._inputs()
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            begun = json.loads(self._making.read_text(encoding="utf-8"))
+        begun = self._broken_off()
+        if begun:
             collection = schema.name_of(self._server.address.alias, str(begun["build"]))
-            there = schema.records_of(collection) in self._server.collections()
-            if there and begun["inputs"] == inputs:
-                for name in (collection, schema.records_of(collection)):
-                    self._server.load(name)
+            both = (collection, schema.records_of(collection))
+            if begun["inputs"] == inputs and set(both) <= set(self._server.collections()):
+                for one in both:
+                    self._server.load(one)
                 return str(begun["build"]), int(begun["number"]), True
             self._drop(collection)
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         record = {"inputs": inputs, "build": name, "number": number}
         self._making.write_text(json.dumps(record), encoding="utf-8")
         return name, number, False
+
+    def _broken_off(self) -> dict[str, Any] | None:
+        """What this machine has begun and not ended; nothing if just its note was left."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            begun: dict[str, Any] = json.loads(self._making.read_text(encoding="utf-8"))
+            collection = schema.name_of(self._server.address.alias, str(begun["build"]))
+            return begun if collection != self._server.target() else None
+        return None
 
     def _create(self, collection: str) -> None:
         from pymilvus import MilvusClient
