@@ -128,3 +128,23 @@ def test_whatever_takes_input_has_a_name(open_chat: Open, chat_server: Server) -
     for tab in ("Sessions", "Overview"):
         chat.page.get_by_role("tab", name=tab).click()
         assert chat.page.evaluate(NAMELESS) == []
+
+
+# Whether the keyboard has come to what is at the side.
+FOCUSED = "() => !!document.activeElement.closest('#saved .sidebar-content')"
+
+
+def test_what_is_closed_at_the_side_is_not_reached_by_the_keyboard(
+    open_chat: Open, chat_server: Server
+) -> None:
+    chat = open_chat(chat_server)
+    reached = {}
+    for opened in (True, False):
+        toggle = chat.page.locator("#saved .toggle-button")
+        toggle.click()
+        toggle.focus()
+        reached[opened] = False
+        for _ in range(6):
+            chat.page.keyboard.press("Tab")
+            reached[opened] |= chat.page.evaluate(FOCUSED)
+    assert reached == {True: True, False: False}
