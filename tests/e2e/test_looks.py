@@ -2,6 +2,7 @@
 
 import pytest
 from harness import Chat, Open, Server
+from playwright.sync_api import expect
 
 # Of each piece of visible text that is too faint: what it says, its contrast, and what it needs.
 FAINT = """() => {
@@ -142,6 +143,8 @@ def test_what_is_closed_at_the_side_is_not_reached_by_the_keyboard(
     for opened in (True, False):
         toggle = chat.page.locator("#saved .toggle-button")
         toggle.click()
+        # What moves aside takes a moment.
+        expect(chat.page.get_by_text("Delete it")).to_be_visible(visible=opened)
         toggle.focus()
         reached[opened] = False
         for _ in range(6):
