@@ -81,6 +81,17 @@ def test_a_file_of_another_name_is_another_build(
     assert "has changed since" not in capsys.readouterr().err
 
 
+def test_a_corpus_that_has_changed_is_told_with_the_command_that_helps(
+    run: Run, garden: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run()
+    (garden.corpus / "GAR101.md").rename(garden.corpus / "worms.md")
+    folders = ["--corpus", str(garden.corpus), "--index", str(garden.index)]
+    assert main(["ask", "What do worms eat?", *folders]) == 0
+    hint = f"run `sessionqa index --corpus {garden.corpus} --index {garden.index}`"
+    assert hint in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("one", ["--verify", "--repair", "--rollback"])
 def test_one_thing_at_a_time(run: Run, one: str) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -97,3 +97,43 @@ def test_codes_are_spelt_as_the_corpus_spells_them(lookup: Lookup) -> None:
 def test_a_pasted_text_is_searched_for_names_too(lookup: Lookup) -> None:
     pasted = " ".join(f"word{n} and" for n in range(5000))
     assert named_sessions(f"{pasted} mike hagen {pasted}", lookup) == ["ARC310"]
+
+
+@pytest.fixture(scope="module")
+def titled(assistant_over: Callable[[Sequence[Session]], Assistant]) -> Assistant:
+    """Sessions whose codes are those of files: words, and words in a row."""
+    return assistant_over(
+        [
+            Session("keynote", "Rails of tomorrow", "Trams will run on batteries by night."),
+            Session("grain-2024", "Storing grain", "A keynote speaker dried the grain in May."),
+            Session("wet-leaves", "Braking on leaves", "Leaves lengthen the way of a tram."),
+        ]
+    )
+
+
+@pytest.mark.parametrize("asked", ["What is {} about?", "what's {} about", "What is {} about?!"])
+@pytest.mark.parametrize("code", ["keynote", "Keynote", "wet-leaves", "grain-2024"])
+def test_the_question_of_the_button_takes_any_code(
+    titled: Assistant, asked: str, code: str
+) -> None:
+    question = asked.format(code)
+    assert named_codes(question, titled.index.facets) == ([code.casefold()], [])
+    assert with_codes(question, titled.index.facets) == asked.format(code.casefold())
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Who gave a keynote?", "What is a keynote about?", "What is storage about?", "Keynote"],
+)
+def test_an_ordinary_word_is_a_code_nowhere_else(titled: Assistant, question: str) -> None:
+    assert named_codes(question, titled.index.facets) == ([], [])
+    assert with_codes(question, titled.index.facets) == question
+
+
+@pytest.mark.parametrize("earlier", [[], ["What is grain-2024 about?"], ["What dries grain?"]])
+def test_what_is_asked_by_the_button_is_answered_of_that_session(
+    titled: Assistant, earlier: list[str]
+) -> None:
+    answer = titled.ask("What is keynote about?", history=earlier)
+    assert (answer.standalone_question, answer.refused) == ("What is keynote about?", False)
+    assert {citation.session_code for citation in answer.citations} == {"keynote"}

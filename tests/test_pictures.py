@@ -43,6 +43,38 @@ def test_a_map_of_few_sessions(count: int) -> None:
     assert "nan" not in svg
 
 
+@pytest.fixture(scope="module")
+def crowd() -> pictures.Corpus:
+    """More sessions than there is room for their codes, some of them long."""
+    codes = [f"TRK{n}" if n % 3 else f"what-we-learned-of-rails-{n}" for n in range(90)]
+    places = np.random.default_rng(3).random((90, 2)).astype(np.float32)
+    return pictures.Corpus([Session(code, "Rails", "Text.") for code in codes], places)
+
+
+def test_long_codes_are_cut_on_the_map_and_whole_in_what_is_asked(crowd: pictures.Corpus) -> None:
+    svg = pictures.mapped(crowd, set())
+    shown = re.findall(r">([^<>]*)</text>", svg)
+    assert max(map(len, shown)) == pictures.MOST_LETTERS
+    assert "what-we-lea…" in shown
+    assert 'data-ask="what-we-learned-of-rails-0"' in svg
+
+
+@pytest.mark.parametrize("font", [pictures.FONT, pictures.FONT_NARROW])
+def test_codes_that_are_shown_overlap_no_other(crowd: pictures.Corpus, font: int) -> None:
+    lit = {crowd.sessions[at].code for at in (7, 8, 40)}
+    narrow = font == pictures.FONT_NARROW
+    labels = pictures._labels(crowd, lit)
+    kinds = ("always",) if narrow else ("always", "wide")
+    boxes = [label.box(font) for label in labels if label.shown in kinds]
+    assert len(boxes) > (15 if narrow else 40)
+    for n, (left, top, right, bottom) in enumerate(boxes):
+        assert left >= 0
+        assert right <= pictures.WIDTH
+        for other in boxes[n + 1 :]:
+            assert other[0] >= right or other[2] <= left or other[1] >= bottom or other[3] <= top
+    assert labels[7].shown == "always"
+
+
 def test_equal_vectors_are_placed_too() -> None:
     places = pictures._placed(np.ones((5, 4), dtype=np.float32))
     assert np.isfinite(places).all()

@@ -1,10 +1,12 @@
 """Misspelt words are mended from the corpus; whatever exists is left alone."""
 
+from collections.abc import Callable, Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sessionqa import Assistant, Settings
+from sessionqa import Assistant, Session, Settings
 from sessionqa.datatypes import Correction
 from sessionqa.spelling import correct
 
@@ -91,6 +93,32 @@ def test_what_is_right_or_beyond_help_is_left_alone(assistant: Assistant, questi
     found = correct(question, assistant.index, assistant.encoder)
     assert found.question == question
     assert found.corrections == ()
+
+
+@pytest.fixture(scope="module")
+def trams(assistant_over: Callable[[Sequence[Session]], Assistant]) -> Assistant:
+    text = "A tram has to brake and to scale hills. Its contents are simulated, and shorter."
+    return assistant_over([Session("R1", "Brakes", text)])
+
+
+@pytest.mark.parametrize(
+    "question", ["How do I bake bread?", "Who bakes?", "Did we shorten it?", "I stipulate that"]
+)
+def test_a_word_that_the_encoder_knows_in_its_forms_alone_is_ordinary(
+    trams: Assistant, question: str
+) -> None:
+    """It has "baked", "shortened" and "stipulated" as one piece each, and not what they are of."""
+    assert correct(question, trams.index, trams.encoder).corrections == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "read"), [("brak", "brake"), ("braek", "brake"), ("scal it", "scale it")]
+)
+def test_what_shares_its_forms_with_another_word_is_not(
+    trams: Assistant, question: str, read: str
+) -> None:
+    """ "scaled" is of "scale"."""
+    assert mended(question, trams) == read
 
 
 def test_a_pasted_text_is_left_alone(assistant: Assistant) -> None:

@@ -78,6 +78,32 @@ print(time.perf_counter() - started)
     assert min(float(python(code)) for _ in range(3)) < 0.05
 
 
+EXPORT = """
+import os
+import sessionqa
+print(os.environ["ORT_DISABLE_TELEMETRY"], "onnxruntime" in sys.modules)
+from pathlib import Path
+import torch
+from sessionqa import graphs
+table = torch.nn.Embedding(8, 64)
+sample = {"input_ids": torch.tensor([[1, 2, 3], [4, 5, 0]])}
+graphs.write_graph(
+    Path(os.environ["MADE"]), table, lambda fed: (table(fed["input_ids"]),), ["out"], sample
+)
+"""
+
+
+def test_an_export_leaves_no_record_for_the_makers_of_onnx_runtime(tmp_path: Path) -> None:
+    """They would be sent it; `offline` does not see what is not Python."""
+    home, cache, made = (tmp_path / name for name in ("home", "cache", "made"))
+    for folder in (home, cache, made):
+        folder.mkdir()
+    environ = {"HOME": str(home), "XDG_CACHE_HOME": str(cache), "MADE": str(made)}
+    assert python(EXPORT, ORT_DISABLE_TELEMETRY="", **environ) == "1 False\n"
+    assert (made / "model.onnx").is_file()
+    assert not [path for path in tmp_path.rglob("*") if path.name in {"Microsoft", ".onnxruntime"}]
+
+
 def test_the_help_text_needs_none_of_the_libraries() -> None:
     code = """
 from sessionqa.cli import main

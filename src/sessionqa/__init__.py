@@ -1,5 +1,6 @@
 """Questions about talks, answered from their summaries, each sentence with its session."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,6 +10,10 @@ if TYPE_CHECKING:
     from sessionqa.settings import Settings
 
 __version__ = "0.1.0"
+
+# ONNX Runtime reads this when it is imported, by whichever module is first. Or it would keep a
+# record of each run in the user's cache and send it to its makers.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 _HOMES = {
     "Answer": "datatypes",

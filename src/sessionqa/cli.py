@@ -506,7 +506,7 @@ def _assistant(arguments: argparse.Namespace) -> "Assistant":
         shown = ", ".join(changed[:3]) + (" ..." if len(changed) > 3 else "")
         print(
             f"sessionqa: {settings.corpus} has changed since the index was built ({shown}): "
-            "run `sessionqa index`",
+            f"run `{terminal.index_command(arguments.corpus, arguments.index)}`",
             file=sys.stderr,
         )
     return assistant

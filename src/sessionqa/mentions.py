@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from itertools import pairwise
 
 from sessionqa import terms
@@ -22,6 +23,17 @@ def _code_pattern(unspaced: str) -> re.Pattern[str]:
 
 
 _CODE, _PLAIN_CODE = _code_pattern(terms.UNSPACED), _code_pattern("")
+# What the page's button asks. Here alone a code may be an ordinary word, such as "keynote".
+_ASKED_ABOUT = lazily(r"^\W*what(?:['’]s| is) (?P<code>[^\s?!]+) about\W*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A known code, and where a question writes it in some spelling."""
+
+    start: int
+    end: int
+    code: str
 
 
 def named_sessions(question: str, lookup: Lookup) -> list[str]:
@@ -51,7 +63,10 @@ def named_codes(question: str, lookup: Lookup) -> tuple[list[str], list[str]]:
 
     A name counts as an unknown code only if some known code has its shape: as many letters, then
     as many digits. Written with a space it must look like one: "ARC 999", not "the 100".
+    In "What is X about?" a known code of any form is one.
     """
+    if whole := _asked_about(question, lookup):
+        return [whole.code], []
     named = {text: squeezed(text) for text in _codes_in(question).findall(question)}
     codes = _codes(named.values(), lookup)
     known = dict.fromkeys(codes[spelling] for spelling in named.values() if spelling in codes)
@@ -69,9 +84,20 @@ def named_codes(question: str, lookup: Lookup) -> tuple[list[str], list[str]]:
 
 def with_codes(question: str, lookup: Lookup) -> str:
     """`question` with the codes that it names spelt as the corpus spells them."""
+    if whole := _asked_about(question, lookup):
+        return question[: whole.start] + whole.code + question[whole.end :]
     pattern = _codes_in(question)
     codes = _codes(map(squeezed, pattern.findall(question)), lookup)
     return pattern.sub(lambda match: codes.get(squeezed(match[0]), match[0]), question)
+
+
+def _asked_about(question: str, lookup: Lookup) -> _Asked | None:
+    """The session that a question of the form "What is CODE about?" asks about, if any."""
+    found = _ASKED_ABOUT.match(question)
+    if not found:
+        return None
+    code = _codes([squeezed(found["code"])], lookup).get(squeezed(found["code"]))
+    return _Asked(*found.span("code"), code) if code else None
 
 
 def _codes_in(question: str) -> re.Pattern[str]:

@@ -106,9 +106,18 @@ _STAGE_VERB = (
     r"speaks?|speaking|led|leads?|ran|held|taught|teaches|on stage|behind)"
 )
 _ROLE = r"\brole\b(?![^?.!]*\bplay)|\b(?:position|job(?: title)?|works? as|profession|employer)\b"
+_BEFORE_VERB = "to i we you they who can could does do did will would should must".split()
 # The speaker who does or says something is not asked for.
 _NOT_DOING = "".join(
     rf"(?<!\b{verb} the )" for verb in ("did", "does", "do", "has", "have", "had", "that", "by")
+)
+# An address. Not: Kansai Link, which has a capital within the sentence, "which companies link",
+# "to link them" or a link between things.
+_LINK = (
+    r"(?:^\W*link|\b(?-i:link|LINK))\b(?<![a-z]{3}s link)"
+    + "".join(rf"(?<!\b{word} link)" for word in _BEFORE_VERB)
+    + r"(?! (?:their|his|her|its|our|your|my|the|an?|this|these|those|all|every|each|them|it|up|"
+    r"with|between|together|back)\b)"
 )
 # Each field of the card, and how people ask for it.
 _FIELDS = {
@@ -140,7 +149,7 @@ _FIELDS = {
     ),
     "services": lazily(r"\bservices\b", re.IGNORECASE),
     "recording": lazily(
-        r"\b(?:url|link|youtube)\b"
+        rf"\b(?:url|youtube)\b|{_LINK}"
         r"|\b(?:where|how) (?:can|could|do|to)\b[^?.!]*\b(?:watch|see|view)\b"
         r"|\brecording\b|\bvideo of\b",
         re.IGNORECASE,

@@ -32,6 +32,9 @@ SAME_END = 4
 # What English adds to a word: "kangaroos" is a form of a word that the encoder knows.
 _ENDINGS = ("s", "es", "ed", "d", "ing", "ly", "er", "ers", "r", "rs", "y", "ness", "less", "able")
 
+# With these the encoder may know a word that it does not know without: "baked" and not "bake".
+_INFLECTIONS = ("ed", "ing", "er", "s")
+
 # In one order: of two words as near, the first is taken.
 _ASKING = sorted(terms.UNASKED)
 
@@ -234,9 +237,28 @@ class _Speller:
         )
 
     def _is_ordinary(self, word: str) -> bool:
-        """Whether the encoder knows it as one piece; a misspelling falls into several."""
+        """Whether the encoder knows it, or a form of it, as one piece.
+
+        A misspelling falls into several, and so may a word that most texts have in its forms alone.
+        """
         folded = terms.fold(word)
-        return any(self._pieces(form) == 1 for form in (folded, *_bases(folded)))
+        return any(map(self._is_piece, (folded, *_bases(folded)))) or any(
+            self._has_form(base) for base in (folded, folded.removesuffix("s"))
+        )
+
+    def _has_form(self, word: str) -> bool:
+        """Whether some form of it is one piece, and is of no other word: "scaled" is no "scal"."""
+        if len(word) < SHORTEST:
+            return False
+        stem = word.removesuffix("e")
+        return any(
+            self._is_piece(form)
+            and not any(self._is_piece(base) for base in _bases(form) if base != word)
+            for form in ((word if ending == "s" else stem) + ending for ending in _INFLECTIONS)
+        )
+
+    def _is_piece(self, word: str) -> bool:
+        return self._pieces(word) == 1
 
     def _is_compound(self, word: str) -> bool:
         """Whether it is made of two words that the encoder knows: "subnets"."""

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -124,6 +125,13 @@ def scores(hit: Hit) -> str:
     """The fused score, and in front of it the reranker's, by which the hit stands where it does."""
     read = "" if hit.rerank_score is None else f"reranked {hit.rerank_score:.3f}, "
     return f"{read}{hit.score:.3f}"
+
+
+def index_command(corpus: Path | None, index: Path | None) -> str:
+    """The command that builds the index again, with the folders that were given to this one."""
+    given = (("--corpus", corpus), ("--index", index))
+    options = (part for name, path in given if path for part in (name, str(path)))
+    return shlex.join(["sessionqa", "index", *options])
 
 
 def print_json(value: Any) -> None:

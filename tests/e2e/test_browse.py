@@ -1,10 +1,15 @@
 """The sessions to browse, and the pictures of them."""
 
 import re
+from importlib.resources import files
 
+import numpy as np
 import pytest
 from harness import Chat, Open, Server
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import BrowserContext, Locator, expect
+
+from sessionqa import Session
+from sessionqa.ui import pictures
 
 TABS = ("Ask", "Sessions", "Overview")
 
@@ -120,3 +125,41 @@ def test_the_openapi_page_works_under_the_policy(open_chat: Open, chat_server: S
     chat = open_chat(chat_server)
     chat.page.goto(f"{chat_server.url}/api/docs")
     expect(chat.page.get_by_text("/api/ask", exact=True)).to_be_visible()
+
+
+# The boxes of the codes that are seen, and of the map.
+SEEN = """() => {
+  const box = (one) => {
+    const { left, top, right, bottom } = one.getBoundingClientRect();
+    return [left, top, right, bottom];
+  };
+  const texts = [...document.querySelectorAll(".map text")];
+  const seen = texts.filter((one) => getComputedStyle(one).visibility === "visible");
+  return [seen.map(box), box(document.querySelector(".map"))];
+}"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_codes_on_the_map_can_be_read(chromium: BrowserContext, width: int) -> None:
+    """Of many sessions with long codes, in the widest of the usual fonts."""
+    codes = [f"TRK{n}" if n % 3 else f"WHAT-WE-LEARNED-{n}" for n in range(60)]
+    places = np.random.default_rng(3).random((60, 2)).astype(np.float32)
+    corpus = pictures.Corpus([Session(code, "Rails", "Text.") for code in codes], places)
+    style = files("sessionqa.ui").joinpath("chat.css").read_text(encoding="utf-8")
+    page = chromium.new_page()
+    page.set_viewport_size({"width": width, "height": 800})
+    page.set_content(
+        f"<style>{style} body {{ font-family: 'DejaVu Sans', sans-serif }}</style>"
+        + pictures.mapped(corpus, {"TRK1", "TRK2"})
+    )
+    seen, whole = page.evaluate(SEEN)
+    page.close()
+    assert len(seen) > (12 if width == 390 else 30)
+    for n, (left, top, right, bottom) in enumerate(seen):
+        assert whole[0] <= left
+        assert right <= whole[2]
+        # A line is higher than its letters.
+        inset = (bottom - top) * 0.15
+        for other in seen[n + 1 :]:
+            apart = other[0] >= right or other[2] <= left
+            assert apart or other[1] + inset >= bottom - inset or other[3] - inset <= top + inset

@@ -431,7 +431,7 @@ def test_columns_of_one_name_are_told_apart() -> None:
         (b"Title,Text\nA,\x00\n", "talks.csv:2: a NUL character"),
         (b'sep=,\nTitle,Text\nA,"open\n', "talks.csv:3: a quotation mark opens"),
         (b"Title\x00\x00,\x00\x00Text\n" * 9, "talks.csv:1: a NUL character"),
-        (b"\x89PNG\r\n\x1a\n\x00\x01", "talks.csv:1: not UTF-8, and no text"),
+        (b"\x89PNG\r\n\x1a\n\x00\x01", "talks.csv:1: not UTF-8, and it looks like no text"),
         (b"Title\n\x81\n", "talks.csv:2: neither UTF-8 nor windows-1252"),
         (b'Title,Text\nA,x\nB,"open\nC,y\n', "talks.csv:3: a quotation mark opens"),
         (b"Room,Seats\n1,2\n", "no column is known to hold titles"),

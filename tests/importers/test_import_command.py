@@ -2,7 +2,9 @@
 
 import io
 import json
-from collections.abc import Callable
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -213,3 +215,69 @@ def test_a_document_from_stdin_needs_a_name(run: Run, monkeypatch: pytest.Monkey
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"PK\x03\x04...")))
     code, _, err = run("-")
     assert (code, "stdin is application/zip, which cannot be imported" in err) == (3, True)
+
+
+ODD = "Was;Wovon\nSteam at scale;It needs a closed oven.\nRye;It rises in a night.\n"
+
+
+def test_a_column_that_is_named_says_that_stdin_is_a_catalogue(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(ODD.encode())))
+    code, _, err = run("-", "--column", "title=Was", "--column", "abstract=Wovon")
+    assert (code, "title <- Was" in err) == (0, True)
+    assert sorted(one.title for one in read_corpus(tmp_path / "corpus")) == [
+        "Rye",
+        "Steam at scale",
+    ]
+
+
+@pytest.fixture
+def unprivileged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for one who may not read everything, as this process may not meanwhile."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("SESSIONQA_HOME", made)
+        root = os.geteuid() == 0
+        for name in ("shut", "open"):
+            (folder / name).mkdir()
+            (folder / name / "talks.csv").write_text(CATALOGUE, encoding="utf-8")
+        (folder / "shut").chmod(0)
+        if root:
+            os.seteuid(65534)
+        try:
+            yield folder
+        finally:
+            if root:
+                os.seteuid(0)
+            (folder / "shut").chmod(0o700)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system has other permissions")
+@pytest.mark.parametrize("given", ["", "shut", "shut/talks.csv"])
+def test_a_folder_that_cannot_be_read_is_told(run: Run, unprivileged: Path, given: str) -> None:
+    """The rest of what stands beside it is imported."""
+    code, out, err = run(str(unprivileged / given), "--dry-run", "--into", f"{unprivileged}/new")
+    assert code == 3
+    assert f"{unprivileged}/shut" in err
+    assert "cannot be read (" in err
+    assert "check its permissions" in err
+    assert out.count("new       ") == (0 if given else 2)
+
+
+def test_what_to_do_next_names_the_folders_that_were_given(run: Run, catalogue: Path) -> None:
+    _, _, err = run(str(catalogue), "--into", "my talks", "--index", "there")
+    hint = "`sessionqa index --corpus 'my talks' --index there` brings the index up to date"
+    assert hint in err
+
+
+@pytest.mark.parametrize("pixels", [b"\x81\x8d\xff\x00", b"\xff\xd8\x01"])
+def test_a_picture_that_is_called_a_text_looks_like_none(
+    run: Run, tmp_path: Path, pixels: bytes
+) -> None:
+    path = tmp_path / "talk.md"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + pixels)
+    code, _, err = run(str(path))
+    assert (code, f"{path}:1: not UTF-8, and it looks like no text" in err) == (3, True)

@@ -1,6 +1,7 @@
 """Drafts as corpus files: what is written reads back the same, and stays in its folder."""
 
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from time import process_time
@@ -148,6 +149,16 @@ def test_the_same_again_on_another_day_is_the_same(tmp_path: Path) -> None:
     (again,) = plan([(SOURCE, draft(code="A1"))], tmp_path, date(2027, 1, 1))
     (other,) = plan([(SOURCE, draft(code="A1", text="Else."))], tmp_path, DAY)
     assert (again.state, other.state) == ("same", "differs")
+
+
+def test_a_session_is_the_same_where_another_one_of_its_source_changed(tmp_path: Path) -> None:
+    files_of(tmp_path, draft(code="A1", text="Rye.\n\nimported: in May"))
+    changed = replace(SOURCE, raw=SOURCE.raw + b"!")
+    assert changed.sha256 != SOURCE.sha256
+    (same,) = plan([(changed, draft(code="A1", text="Rye.\n\nimported: in May"))], tmp_path, DAY)
+    (text,) = plan([(changed, draft(code="A1", text="Rye.\n\nimported: in June"))], tmp_path, DAY)
+    (moved,) = plan([(replace(SOURCE, name="else.md"), draft(code="A1"))], tmp_path, DAY)
+    assert (same.state, text.state, moved.state) == ("same", "differs", "differs")
 
 
 def test_a_session_that_is_there_under_another_name_keeps_its_file(tmp_path: Path) -> None:

@@ -40,6 +40,22 @@ from sessionqa.importers import people
             "Ada Byrne: from Ryeland Mill",
         ),
         ("The talk was given by Oven's Ada Byrne.", "Ada Byrne"),
+        # "A, B" may be two people, or one and a company; in "A, X and B, Y" it is plain.
+        ("Presented by Yuki Tanabe, Kansai Link", "Yuki Tanabe"),
+        ("Presented by Élodie Marchand, Voie Libre.", "Élodie Marchand"),
+        ("The session was presented by Ada Byrne, Kansai Link.", "Ada Byrne"),
+        ("Presented by Ada Byrne, SNCF", "Ada Byrne: SNCF"),
+        ("Presented by Ada Byrne, University of Oslo", "Ada Byrne: University of Oslo"),
+        ("Presented by Ada Byrne, Bo Lind, Cy Dent", "Ada Byrne; Bo Lind; Cy Dent"),
+        ("Presented by Ada Byrne, Bo Lind and Cy Dent", "Ada Byrne; Bo Lind; Cy Dent"),
+        (
+            "Presented by Ada Byrne, Voie Libre and Bo Lind, Oven",
+            "Ada Byrne: Voie Libre; Bo Lind: Oven",
+        ),
+        (
+            "The talk was given by Ada Byrne, Voie Libre and Bo Lind, Oven.",
+            "Ada Byrne: Voie Libre; Bo Lind: Oven",
+        ),
         # Single names, companies, products, places, and those who did something else.
         ("The session was led by Yoni and Iris.", ""),
         ("The session was presented by Amazon Web Services.", ""),
@@ -80,6 +96,22 @@ def test_lines_name_speakers(value: str, speakers: str, whole: bool) -> None:
     found, understood = people.in_field(value)
     told = [f"{one.name}: {one.role}" if one.role else one.name for one in found]
     assert (told, understood) == ([one for one in speakers.split("; ") if one], whole)
+
+
+@pytest.mark.parametrize(
+    ("value", "speakers", "whole"),
+    [
+        ("Ada Byrne, Kansai Link", "Ada Byrne", False),
+        ("Ada Byrne, Oven Inc.", "Ada Byrne: Oven Inc", True),
+        ("Ada Byrne, engineer at Oven", "Ada Byrne: engineer at Oven", True),
+        ("Ada Byrne, who bakes", "Ada Byrne", False),
+        ("Ada Byrne and Bo Lind", "Ada Byrne; Bo Lind", True),
+    ],
+)
+def test_a_by_line_of_two_names_may_name_one_person(value: str, speakers: str, whole: bool) -> None:
+    found, understood = people.in_by_line(value)
+    told = [f"{one.name}: {one.role}" if one.role else one.name for one in found]
+    assert (told, understood) == (speakers.split("; "), whole)
 
 
 def test_what_follows_one_speaker_is_no_other() -> None:

@@ -23,6 +23,8 @@ _MARKS = (
 _HEAD_BYTES = 4096
 # Where HTML looks for it: in the beginning, whatever stands around it.
 _DECLARED = re.compile(rb"<(?:meta|\?xml)[^>]*?(?:charset|encoding)\s*=\s*[\"']?([\w.:-]+)", re.I)
+# A picture has some, whatever its name says, and no text has any.
+_CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0e-\x1b\x7f]")
 # Those who say ISO-8859-1 mean windows-1252, and every browser reads it so.
 _WESTERN = frozenset({"iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"})
 
@@ -114,12 +116,21 @@ def _western(source: Source, line: int) -> str:
     try:
         text = source.raw.decode("cp1252")
     except UnicodeDecodeError as error:
+        if _CONTROL_BYTES.search(source.raw):
+            raise _no_text(source, line) from error
         raise SourceError(
             f"{source.name}:{line}: neither UTF-8 nor windows-1252 text: save it as UTF-8"
         ) from error
     if has_controls(text):
-        raise SourceError(f"{source.name}:{line}: not UTF-8, and no text: save it as UTF-8")
+        raise _no_text(source, line)
     return text
+
+
+def _no_text(source: Source, line: int) -> SourceError:
+    return SourceError(
+        f"{source.name}:{line}: not UTF-8, and it looks like no text but a file of another kind: "
+        "give a text, saved as UTF-8"
+    )
 
 
 def _guessed(source: Source, line: int) -> str:

@@ -22,7 +22,9 @@ MAX_CODE_CHARS = 60
 MAX_NAME_CHARS = 80
 # Windows has devices of these names in every folder, whatever suffix they are given.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)", re.IGNORECASE)
-_DATE = re.compile(r"^imported: .*\n", re.MULTILINE)
+# Lines of the front matter that tell of a source and not of the session: in an article where one
+# letter has changed, the other sessions are the same.
+_OF_SOURCE = re.compile(r"^(?:imported|source_sha256): .*\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,13 @@ def _state(path: Path, content: str) -> State:
         return "new"
     except (OSError, UnicodeDecodeError):
         return "differs"
-    # The same source on another day makes the same file.
-    return "same" if _DATE.sub("", before) == _DATE.sub("", content) else "differs"
+    return "same" if _of_session(before) == _of_session(content) else "differs"
+
+
+def _of_session(content: str) -> tuple[str, str]:
+    """The front matter of a file, but for when and of what it was imported, and its text."""
+    front, _, text = content.partition("\n---\n")
+    return _OF_SOURCE.sub("", f"{front}\n"), text
 
 
 def _code_of(title: str, taken: Collection[str], numbers: dict[str, int]) -> str:

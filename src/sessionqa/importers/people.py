@@ -36,7 +36,9 @@ _NAMED = re.compile(
     r"(?:co-)?(?:speakers?|presenters?|hosts?),?|^(?:Speakers?|Presenters?):?) (?P<people>.+)"
 )
 # "Presented by A and B.", "Talk by A, an engineer.": and nothing else.
-_SIGNED = re.compile(rf"(?:{_DONE}|{_TALK}) by:? (?P<people>[A-Z].*)", re.IGNORECASE)
+_SIGNED = re.compile(rf"(?:{_DONE}|{_TALK}) by:? (?P<people>[^\W\d_].*)", re.IGNORECASE)
+# "A, B", of whom the second may be a person or where the first is from.
+_PAIR = re.compile(r"(?P<name>[^,;|/()&]+?)\s*,\s*(?P<other>(?!.*\s(?:and|with)\s)[^,;|/()&]+)")
 # "a session, which A and B presented together"
 _WHICH = re.compile(
     rf"\b{_TALK},? (?:which|that) (?P<people>[A-Z][^.;:]{{3,200}}?)\s"
@@ -189,6 +191,27 @@ def in_field(value: str, alone: bool = False) -> tuple[tuple[Speaker, ...], bool
     return _of_list(value.strip(" ."))
 
 
+def in_by_line(value: str) -> tuple[tuple[Speaker, ...], bool]:
+    """The same of what stands behind "by", where "A, B" may be a person and a company as well.
+
+    What is written as a person's name may be either: then nothing is said of it, and not all read.
+    """
+    if (pair := _pair(value)) is None:
+        return in_field(value)
+    name, other = pair
+    if is_name(_named(other)):
+        return (Speaker(name),), False
+    return (Speaker(name, _role(other)),), True
+
+
+def _pair(text: str) -> tuple[str, str] | None:
+    """The person and what is named behind one comma, of "A, B"; None for anything else."""
+    found = _PAIR.fullmatch(text.strip(" ."))
+    if found is None or not is_name(_named(found["name"])) or not found["other"][0].isupper():
+        return None
+    return _named(found["name"]), found["other"]
+
+
 def _alone(text: str) -> Speaker | None:
     """A person and, behind a comma, a dash or in brackets, whatever that person is."""
     found = _ALONE.fullmatch(text)
@@ -197,10 +220,19 @@ def _alone(text: str) -> Speaker | None:
     return Speaker(_named(found["name"]), _role(found["within"] or found["role"]))
 
 
+def _paired(text: str) -> tuple[Speaker, ...]:
+    """The people of "A, X and B, Y", which is no list of four; empty for anything else."""
+    pairs = [_pair(part) for part in re.split(r"\s+(?:and|&)\s+", text)]
+    found = tuple(Speaker(pair[0], _role(pair[1])) for pair in pairs if pair)
+    return found if 1 < len(found) == len(pairs) else ()
+
+
 def _of_list(value: str) -> tuple[tuple[Speaker, ...], bool]:
     """Names parted by commas, some with what they are behind them."""
     if one := _one(value):
         return (one,), True
+    if paired := _paired(value):
+        return paired, True
     found: list[Speaker] = []
     whole = True
     in_role = False
@@ -265,8 +297,8 @@ def _who(sentence: str) -> Iterator[Speaker]:
         yield from (one for one in _enumerated(featured["people"]) if one.role)
         return
     if signed := _SIGNED.fullmatch(sentence):
-        speakers, whole = in_field(signed["people"])
-        yield from speakers if whole else ()
+        speakers, whole = in_by_line(signed["people"])
+        yield from speakers if whole or _pair(signed["people"]) else ()
         return
     yield from _who_acts(sentence)
 
@@ -298,12 +330,21 @@ def _ends_with_people(text: str) -> bool:
 
 def _enumerated(text: str) -> Iterator[Speaker]:
     """The people whom a text begins with: "A, an engineer at B, and C, a manager, spoke"."""
+    if paired := _paired(text.strip(" .")):
+        yield from paired
+        return
+    first = True
     while text:
         read = _person(text)
         if read is None:
             return
         if read.speaker:
             yield read.speaker
+        # Of two and no more the second may be where the first is from.
+        last = re.fullmatch(r"\s*,\s+(?P<name>[^,;:()]+?)[\s.]*", read.rest)
+        if first and last and is_name(_named(last["name"])):
+            return
+        first = False
         following = re.match(r"\s*(?:,\s*(?:and|&)\s+|,\s*|\s(?:and|&)\s+)(?:by\s+)?", read.rest)
         if following is None:
             return

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sessionqa.errors import SourceError
@@ -15,25 +16,41 @@ STDIN = "-"
 _LINE_BYTES = 10_000
 
 
-def names_of(given: str) -> Iterator[str]:
-    """The sources that a name stands for: of a folder all its files that can be read, in order.
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The sources that a name stands for, in order, and why some folders could not be read."""
+
+    sources: tuple[str, ...]
+    failures: tuple[str, ...] = ()
+
+
+def named(given: str) -> Named:
+    """What a name stands for: itself, or all files of a folder that can be imported.
 
     Raises SourceError for a folder without any.
     """
     if is_address(given) or given == STDIN or not os.path.isdir(given):
-        yield given
-        return
-    folder = Path(given)
-    found = [
+        return Named((given,))
+    refused: list[OSError] = []
+    found = sorted(
         path
-        for path in sorted(folder.rglob("*"))
-        if media.by_suffix(path.name)
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
-    if not found:
+        for top, folders, files in os.walk(given, onerror=refused.append)
+        for path in map(Path(top).joinpath, _shown(folders, files))
+        if media.by_suffix(path.name) and path.is_file()
+    )
+    if not found and not refused:
         raise SourceError(f"{given} holds no file that can be imported: it can be {media.SUFFIXES}")
-    yield from (str(path) for path in found)
+    return Named(tuple(map(str, found)), tuple(map(_unreadable, refused)))
+
+
+def _shown(folders: list[str], files: Sequence[str]) -> list[str]:
+    """The files of a folder that are not hidden; hidden folders are left out of the walk."""
+    folders[:] = [name for name in folders if not name.startswith(".")]
+    return [name for name in files if not name.startswith(".")]
+
+
+def _unreadable(error: OSError) -> str:
+    return f"{error.filename} cannot be read ({error.strerror}): check its permissions"
 
 
 def is_address(name: str) -> bool:
@@ -41,10 +58,13 @@ def is_address(name: str) -> bool:
     return "://" in name.split("/", 1)[0] + "//" and not os.path.exists(name)
 
 
-def open_source(name: str, allow_private: bool) -> Source:
-    """The source's content. Raises SourceError, or OutgoingRefused for an address while offline."""
+def open_source(name: str, allow_private: bool, catalogue: bool = False) -> Source:
+    """The source's content; text from stdin is a `catalogue` where that is known.
+
+    Raises SourceError, or OutgoingRefused for an address while offline.
+    """
     if name == STDIN:
-        return _stdin()
+        return _stdin(catalogue)
     if is_address(name):
         from sessionqa.importers.fetch import fetch
 
@@ -61,7 +81,7 @@ def open_source(name: str, allow_private: bool) -> Source:
         raise SourceError(f"{name} cannot be read ({error}): check its permissions") from error
 
 
-def _stdin() -> Source:
+def _stdin(catalogue: bool) -> Source:
     """What comes in, of the kind that its beginning shows."""
     from sessionqa.importers.catalogues import names_columns
 
@@ -69,6 +89,6 @@ def _stdin() -> Source:
     check_size("stdin", len(raw), MAX_SOURCE_BYTES, "a source")
     kind = media.by_content(raw)
     first_line = raw.split(b"\n", 1)[0][:_LINE_BYTES].decode("utf-8", "replace")
-    return Source(
-        "stdin", media.CSV if kind == media.PLAIN and names_columns(first_line) else kind, raw
-    )
+    if kind == media.PLAIN and (catalogue or names_columns(first_line)):
+        kind = media.CSV
+    return Source("stdin", kind, raw)

@@ -4,6 +4,7 @@ window.sessionqa = (() => {
   const KEY = "sessionqa.conversations";
   const MOST = 100;
   const NAME_LENGTH = 60;
+  const ABOVE_QUESTION = 12;
 
   const isKept = (one) => ["id", "name", "turns"].every((key) => typeof one?.[key] === "string");
 
@@ -46,8 +47,42 @@ window.sessionqa = (() => {
     return [kept.id, names(kept.id)];
   };
 
+  // The last question is brought to the top of the conversation, so that its answer is read from
+  // the beginning, and stays there until somebody scrolls. Gradio itself follows an answer only if
+  // it grows by less than 100 pixels at a time.
+  let following = false;
+  let inView = false;
+  const follow = () => {
+    const chat = document.querySelector("#chat");
+    const log = chat?.querySelector("[role=log]");
+    const asked = log && [...log.querySelectorAll(".message.user")].at(-1);
+    if (!following || !asked || !chat.offsetParent) return;
+    if (!inView) chat.scrollIntoView({ block: "nearest" });
+    inView = true;
+    const top = asked.getBoundingClientRect().top - log.getBoundingClientRect().top;
+    log.scrollTop += top - ABOVE_QUESTION;
+  };
+
+  let watched = null;
+  const followLast = () => {
+    following = true;
+    inView = false;
+    const chat = document.querySelector("#chat");
+    if (watched === chat) return;
+    watched = chat;
+    const stop = () => {
+      following = false;
+    };
+    new MutationObserver(follow).observe(chat, { childList: true, subtree: true });
+    new ResizeObserver(follow).observe(chat);
+    for (const act of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+      chat.addEventListener(act, stop, { passive: true });
+    }
+  };
+
   // Until the server has read it, nothing can be asked: it would put the question away again.
   const open = (id) => {
+    followLast();
     const turns = read().find((one) => one.id === id)?.turns ?? "[]";
     return [id, turns, { __type__: "update", interactive: false }];
   };
@@ -91,7 +126,10 @@ window.sessionqa = (() => {
   let busyNow = false;
   const busy = (on) => {
     busyNow = on;
-    if (on) document.querySelector(".sources")?.scrollTo(0, 0);
+    if (on) {
+      document.querySelector(".sources")?.scrollTo(0, 0);
+      followLast();
+    }
     const states = [!on, !on, !on, on, !on, !on];
     return states.map((interactive) => ({ __type__: "update", interactive }));
   };

@@ -120,6 +120,8 @@ def _conversation(starters: Sequence[str]) -> gr.Chatbot:
         placeholder=_WELCOME.format(", or begin with one of these" if starters else ""),
         examples=[{"text": question} for question in starters],
         height=None,
+        # chat.js does it.
+        autoscroll=False,
         elem_id="chat",
     )
 

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
+from typing import Literal
 
 import numpy as np
 
@@ -18,6 +19,13 @@ MOST_BARS = 12
 # Of a track so many have a colour of their own; the rest share the last.
 COLOURS = 6
 WIDTH, HEIGHT, MARGIN = 640, 400, 28
+# A longer code is cut on the map; it is whole in what is said of its point.
+MOST_LETTERS = 12
+# The size of letters on a wide page and on a narrow one, as in chat.css, and how wide one is at
+# most on average: bold capitals.
+FONT, FONT_NARROW, LETTER = 11, 18, 0.75
+# How far a code stands from its point.
+BESIDE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +65,10 @@ def mapped(corpus: Corpus, lit: Collection[str]) -> str:
     """The map as SVG, with those sessions lit; each point can be asked about."""
     tracks = [track for track, _ in Counter(one.track for one in corpus.sessions).most_common()]
     colour = {track: min(n, COLOURS - 1) for n, track in enumerate(tracks)}
+    labels = _labels(corpus, lit)
     points = "".join(
-        _point(session, place, colour[session.track], session.code in lit)
-        for session, place in zip(corpus.sessions, corpus.places.tolist(), strict=True)
+        _point(session, label, colour[session.track], session.code in lit)
+        for session, label in zip(corpus.sessions, labels, strict=True)
     )
     names = [track or "no track" for track in tracks[:COLOURS]]
     key = "".join(
@@ -75,19 +84,75 @@ def mapped(corpus: Corpus, lit: Collection[str]) -> str:
     )
 
 
-def _point(session: Session, place: Sequence[float], colour: int, lit: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class _Label:
+    """A point of the map, and its code beside it, to its left or right.
+
+    It is shown always, where the page is wide, or only while it is pointed at.
+    """
+
+    x: float
+    y: float
+    text: str
+    left: bool
+    shown: Literal["always", "wide", "pointed"] = "pointed"
+
+    def box(self, font: int) -> tuple[float, float, float, float]:
+        """Where it stands at most, in letters of this size: left, top, right, bottom."""
+        width = LETTER * font * len(self.text)
+        start = self.x - BESIDE - width if self.left else self.x + BESIDE
+        return start, self.y - font / 2, start + width, self.y + font / 2
+
+
+def _labels(corpus: Corpus, lit: Collection[str]) -> list[_Label]:
+    """The codes at their points, none shown that would overlap another; those lit come first."""
+    labels = [
+        _label(session.code, place)
+        for session, place in zip(corpus.sessions, corpus.places.tolist(), strict=True)
+    ]
+    order = sorted(range(len(labels)), key=lambda at: corpus.sessions[at].code not in lit)
+    always = _apart([labels[at].box(FONT_NARROW) for at in order])
+    # Those that have room when narrow have it when wide.
+    first = [order[n] for n in always]
+    order = [*first, *sorted(set(order) - set(first), key=order.index)]
+    wide = _apart([labels[at].box(FONT) for at in order])
+    for n in wide:
+        at = order[n]
+        labels[at] = replace(labels[at], shown="always" if n < len(first) else "wide")
+    return labels
+
+
+def _label(code: str, place: Sequence[float]) -> _Label:
     x = MARGIN + place[0] * (WIDTH - 2 * MARGIN)
     y = MARGIN + place[1] * (HEIGHT - 2 * MARGIN)
+    text = code if len(code) <= MOST_LETTERS else f"{code[: MOST_LETTERS - 1]}…"
+    right = _Label(x, y, text, left=False)
+    return replace(right, left=right.box(FONT_NARROW)[2] > WIDTH)
+
+
+def _apart(boxes: Sequence[tuple[float, float, float, float]]) -> list[int]:
+    """Which of these boxes, taken in their order, overlap none that was taken before."""
+    taken: list[int] = []
+    kept = np.empty((len(boxes), 4))
+    for n, (left, top, right, bottom) in enumerate(boxes):
+        others = kept[: len(taken)]
+        over = (others[:, 0] < right) & (others[:, 2] > left)
+        if not (over & (others[:, 1] < bottom) & (others[:, 3] > top)).any():
+            kept[len(taken)] = left, top, right, bottom
+            taken.append(n)
+    return taken
+
+
+def _point(session: Session, label: _Label, colour: int, lit: bool) -> str:
     name = escape(f"{session.code}: {session.title}")
     state = " lit" if lit else ""
-    # Beside the right edge, a code stands to the left of its point.
-    side, anchor = (-10, "end") if place[0] > 0.85 else (10, "start")
+    side, anchor = (-BESIDE, "end") if label.left else (BESIDE, "start")
     return (
         f'<g class="point track-{colour}{state}" tabindex="0" role="button" '
         f'aria-label="Ask about {name}" data-ask="{escape(session.code)}"><title>{name}</title>'
-        f'<circle cx="{x:.0f}" cy="{y:.0f}" r="{7 if lit else 5}"/>'
-        f'<text x="{x + side:.0f}" y="{y + 4:.0f}" text-anchor="{anchor}">'
-        f"{escape(session.code)}</text></g>"
+        f'<circle cx="{label.x:.0f}" cy="{label.y:.0f}" r="{7 if lit else 5}"/>'
+        f'<text class="{label.shown}" x="{label.x + side:.0f}" y="{label.y + 4:.0f}" '
+        f'text-anchor="{anchor}">{escape(label.text)}</text></g>'
     )
 
 

@@ -311,7 +311,10 @@ def _field(text: str, video: str, known: _Known) -> bool:
     """A line such as "Level: 300"; one that is not wholly understood stays in the body."""
     about, value = metadata.field(text) or ("", "")
     understood = False
-    if about in ("speaker", "speakers"):
+    if about == "by":
+        speakers, understood = people.in_by_line(value)
+        known.speakers = known.speakers or speakers
+    elif about in ("speaker", "speakers"):
         speakers, understood = people.in_field(value, alone=about == "speaker")
         known.speakers = known.speakers or speakers
     elif about == "level":

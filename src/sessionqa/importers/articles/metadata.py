@@ -5,16 +5,16 @@ from typing import Literal
 
 from sessionqa.importers import people
 
-Field = Literal["speaker", "speakers", "level", "track", "services", "event", "url", "video"]
+Field = Literal["by", "speaker", "speakers", "level", "track", "services", "event", "url", "video"]
 
 _NAMES: dict[str, Field] = {
     "speaker": "speaker",
     "presenter": "speaker",
-    "presented by": "speakers",
+    "presented by": "by",
     "speaker name": "speaker",
-    "hosted by": "speakers",
-    "led by": "speakers",
-    "delivered by": "speakers",
+    "hosted by": "by",
+    "led by": "by",
+    "delivered by": "by",
     "level": "level",
     "session level": "level",
     "track": "track",
@@ -39,7 +39,7 @@ _FIELD = re.compile(
 )
 # "Presented by A and B", with no colon, where nothing else is said.
 _BY = re.compile(
-    r"(?:(?:co-)?(?:presented|led|delivered|given|hosted) )?(?:by|with):? (?P<people>[A-Z].*)",
+    r"(?:(?:co-)?(?:presented|led|delivered|given|hosted) )?(?:by|with):? (?P<people>[^\W\d_].*)",
     re.IGNORECASE,
 )
 # "🎤 Speaker: ..."
@@ -52,8 +52,8 @@ def field(text: str) -> tuple[Field, str] | None:
     if len(text) > _MAX_CHARS:
         return None
     text = _SIGNS.sub("", text)
-    if (by := _BY.fullmatch(text)) and people.in_field(by["people"])[1]:
-        return "speakers", by["people"]
+    if (by := _BY.fullmatch(text)) and people.in_by_line(by["people"])[1]:
+        return "by", by["people"]
     found = _FIELD.fullmatch(text)
     if found is None:
         return None

@@ -22,6 +22,15 @@ _TIMING = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}(?:\s.*)?")
 _ARROW = re.compile(r"\s*(?:\d\S*)?\s*-->")
 _HEADER = re.compile(r"\s*WEBVTT(?:\s|\Z)")
 _TITLE = re.compile(r"\s*title\s*[:=]\s*(\S.*)", re.IGNORECASE)
+# Behind WEBVTT any text may stand: a title, or how the file was made.
+_HEADING = re.compile(r"\s*WEBVTT\s+(?:[-–—:]+\s*)?(?P<text>\S.*)")
+_NO_TITLE = re.compile(
+    r"\w[\w-]*\s*[:=](?!\s*\Z)\s*(?:captions|subtitles|\w{2,3}(?:-\w+)?\b|MPEGTS|LOCAL)"
+    r"|(?:file|captions?|subtitles?|transcript)\Z"
+    r"|.*\b(?:this file|(?:generated|created|made|written|converted|exported|produced|translated|"
+    r"transcribed|captioned)\s+(?:\w+ )?(?:by|with|using|from))\b",
+    re.IGNORECASE,
+)
 _COMMENT = re.compile(r"NOTE(?:\s|\Z)")
 
 # "[00:12:34] Speaker: text", "(0:05) text", "0:05" alone, "Mike Hagen (00:05):"
@@ -157,7 +166,17 @@ def _of_captions(lines: Sequence[str], webvtt: bool) -> Captions:
             cues.append(Cue(start, _end_of(timing), tuple(shown)))
     header = lines[: begins[0]] if begins else lines
     titles = (found[1] for line in header if (found := _TITLE.fullmatch(line)))
-    return Captions(cues, one_line(next(titles, "")), malformed=tuple(malformed))
+    title = next(titles, "") or (_heading(lines[0]) if webvtt else "")
+    return Captions(cues, one_line(title), malformed=tuple(malformed))
+
+
+def _heading(line: str) -> str:
+    """The title that the first line of WebVTT has behind that word, if it has one."""
+    found = _HEADING.fullmatch(line)
+    if found is None or _NO_TITLE.match(found["text"]):
+        return ""
+    own = _TITLE.fullmatch(found["text"])
+    return own[1] if own else found["text"]
 
 
 def _following(begins: Sequence[int], lines: Sequence[str]) -> list[int]:
