@@ -115,6 +115,9 @@ def test_texts_and_what_is_looked_up_are_the_same(both: tuple[LocalIndex, Milvus
         assert [one.text for one in part] == [
             one.text for one in local.sentences(session.code, 100, 400)
         ]
+    none = milvus.sentence_vectors([])
+    assert none is not None
+    assert none.shape == milvus.session_vectors([]).shape == (0, 384)
     ids = [id_ for id_, _ in local.dense(np.ones(384, dtype=np.float32), 63)]
     assert milvus.passages(ids) == local.passages(ids)
     assert milvus.codes(ids) == local.codes(ids)

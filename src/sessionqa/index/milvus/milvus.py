@@ -148,6 +148,8 @@ class MilvusIndex:
 
     def session_vectors(self, codes: Sequence[str]) -> Vectors:
         """See Index."""
+        if not codes:
+            return np.zeros((0, self._dim), dtype=np.float32)
         opened = self._open(codes)
         ids = {code: [one.id for one in opened[code.casefold()].passages] for code in codes}
         vectors = self._vectors([id_ for own in ids.values() for id_ in own])
@@ -201,6 +203,8 @@ class MilvusIndex:
         """See Index."""
         if not self.keeps_sentences:
             return None
+        if not rows:
+            return np.zeros((0, self._dim), dtype=np.float32)
         places = [self._numbered.place(row) for row in rows]
         opened = self._open({code for code, _ in places})
         found = []
