@@ -66,15 +66,20 @@ def indexed_without_export(tmp_path: Path) -> Indexed:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What the command line and the evaluation promise holds for every kind of index."""
-    if "kind_of_index" in metafunc.fixturenames and metafunc.module.__name__ in MATRIX:
-        of_folders = metafunc.definition.get_closest_marker("of_folders")
-        metafunc.parametrize("kind_of_index", KINDS[:1] if of_folders else KINDS, scope="session")
+    if "kind_of_index" not in metafunc.fixturenames or hasattr(metafunc.module, "kind_of_index"):
+        return
+    both = metafunc.module.__name__ in MATRIX
+    both = both and not metafunc.definition.get_closest_marker("of_folders")
+    # As a parameter everywhere, so that no index of one kind is kept for tests of the other.
+    kinds, ids = (KINDS, KINDS) if both else (KINDS[:1], [pytest.HIDDEN_PARAM])
+    metafunc.parametrize("kind_of_index", kinds, indirect=True, ids=ids, scope="session")
 
 
 @pytest.fixture(scope="session")
-def kind_of_index() -> str:
+def kind_of_index(request: pytest.FixtureRequest) -> str:
     """The kind of index that a test is about: one in a folder, unless the matrix says otherwise."""
-    return KINDS[0]
+    kind: str = request.param
+    return kind
 
 
 @pytest.fixture(scope="session")

@@ -792,7 +792,7 @@ def test_a_stale_index_answers_and_names_the_changed_files(
     assert json.loads(shown.out)["refused"] is False
     assert "GAR202.md, GAR303.md" in shown.err
     assert "GAR101" not in shown.err
-    assert "run `sessionqa index`" in shown.err
+    assert f"run `sessionqa index --corpus {planted.corpus} --index {planted.place}`" in shown.err
 
 
 def test_a_removed_session_is_named_as_stale(planted: Settings, capsys: Capture) -> None:

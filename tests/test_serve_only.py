@@ -94,7 +94,10 @@ def imported(path: Path) -> set[str]:
 
 
 # Modules that only building an index or an extra of ours imports.
-NOT_SERVING = ("graphs.py", "quantize.py", "bf16.py", "chunk.py", "report/", "llm/", "importers/")
+NOT_SERVING = (
+    *("graphs.py", "quantize.py", "bf16.py", "chunk.py", "report/", "llm/", "importers/"),
+    *("index/milvus/", "index/rays.py", "index/spread.py"),
+)
 # What a module of serving imports where it is there, or where it is needed for something else.
 ELSEWHERE = {
     **dict.fromkeys(["torch", "sentence_transformers", "transformers"], "to build an index"),
