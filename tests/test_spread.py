@@ -29,7 +29,7 @@ from sessionqa.errors import ClusterError, IndexUnusable, OutgoingRefused, Usage
 from sessionqa.index import spread
 from sessionqa.index.ahead import encode_ahead
 from sessionqa.index.builds import ENCODERS
-from sessionqa.index.cut import cut
+from sessionqa.index.cut import Placed, cut
 from sessionqa.index.earlier import latest_whole
 from sessionqa.index.encoding import (
     OF_PASSAGES,
@@ -38,7 +38,7 @@ from sessionqa.index.encoding import (
     sentence_inputs,
     unfinished_of,
 )
-from sessionqa.index.spread import Batch, Placed, Workers, batches, workers_of
+from sessionqa.index.spread import Batch, Workers, batches, workers_of
 
 pytest.importorskip("ray")
 

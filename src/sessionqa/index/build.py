@@ -2,7 +2,7 @@
 
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,13 +24,11 @@ from sessionqa.index.inputs import (
 )
 from sessionqa.index.local import DATABASE, PASSAGE_WORDS, SESSION_WORDS, LocalIndex
 from sessionqa.index.publish import MAKING, next_number, publish
+from sessionqa.index.stores import Stamps
 from sessionqa.settings import Settings
 
 if TYPE_CHECKING:
     from sessionqa.index.spread import Workers
-
-# Size and time of each corpus file; see corpus.stamps.
-Stamps = Mapping[str, Sequence[int]]
 
 
 def write_build(

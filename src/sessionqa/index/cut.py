@@ -12,6 +12,8 @@ from sessionqa.settings import Settings
 
 # Told the stage, how many are done, and of how many.
 Report = Callable[[str, int, int], None]
+# A session and its place in the corpus.
+Placed = tuple[int, Session]
 # The first row of a run, and the row after its last.
 Rows = tuple[int, int]
 

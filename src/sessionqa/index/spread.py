@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sessionqa import __version__, exports, models
-from sessionqa.datatypes import Session
 from sessionqa.encode import Encoder
 from sessionqa.errors import ClusterError, IndexUnusable, SessionQAError, first_line
-from sessionqa.index.cut import Report
+from sessionqa.index.cut import Placed, Report
 from sessionqa.index.rays import connected, nodes, reason
 from sessionqa.settings import SECRETS, Settings
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# A session and its place in the corpus.
-Placed = tuple[int, Session]
 Batch = Sequence[Placed]
 Made = TypeVar("Made")
 Work = Callable[[Encoder, Batch], Made]

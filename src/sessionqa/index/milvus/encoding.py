@@ -8,16 +8,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sessionqa.datatypes import Session
 from sessionqa.encode import Encoder, Vectors, passage_input
-from sessionqa.index.cut import cut
+from sessionqa.index.cut import Placed, cut
+from sessionqa.index.encoding import sentence_inputs
 from sessionqa.index.milvus import entries
 from sessionqa.index.milvus.entries import Encoded, Opened
 from sessionqa.index.milvus.milvus import MilvusIndex
 from sessionqa.settings import Settings
 
-# A session and its place in the corpus.
-Placed = tuple[int, Session]
 # Sessions, cut, with what the encoder makes of the passages of each.
 Made = list[tuple[Opened, list[Encoded]]]
 
@@ -50,11 +48,7 @@ class Encoding:
         sessions = [session for _, session in batch]
         made = cut(sessions, encoder, self.settings, {}, lambda *_: None)
         passages = _passages(made.passage_inputs, encoder, self.known.passages)
-        inputs = [
-            passage_input(encoder, session.title, text)
-            for session, text in made.sentence_texts(sessions)
-            if self.with_sentences
-        ]
+        inputs = sentence_inputs(sessions, made, encoder) if self.with_sentences else []
         sentences = _sentences(inputs, encoder, self.known.sentences)
         found = []
         cut_into = zip(batch, made.of_session, made.pieces(), strict=True)

@@ -8,7 +8,7 @@ import itertools
 import json
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from sessionqa.encode import Encoder
 from sessionqa.errors import IndexUnusable
 from sessionqa.index import FORMAT_VERSION, Manifest
 from sessionqa.index.builds import sealed
-from sessionqa.index.cut import Report
+from sessionqa.index.cut import Placed, Report
 from sessionqa.index.dense import is_exact
 from sessionqa.index.inputs import (
     chunking_of,
@@ -29,18 +29,18 @@ from sessionqa.index.inputs import (
 )
 from sessionqa.index.milvus import collections as schema
 from sessionqa.index.milvus import entries, tables
-from sessionqa.index.milvus.encoding import NOTHING, Encoding, Known, Made, Placed, known_of
+from sessionqa.index.milvus.encoding import NOTHING, Encoding, Known, Made, known_of
 from sessionqa.index.milvus.entries import Opened
 from sessionqa.index.milvus.live import BUILD, Live, live_build, versions_of
 from sessionqa.index.milvus.records import (
     Records,
-    all_rows,
     rows_before,
     rows_of,
     stale_parts,
 )
 from sessionqa.index.milvus.server import Row, Server
 from sessionqa.index.room import passages_of
+from sessionqa.index.stores import Stamps
 from sessionqa.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,8 +54,6 @@ BATCH = 64
 HANDED_OVER = 3.0
 # With more rows than this to be passed over, collections are made anew.
 MOST_DEAD = 1_000
-
-Stamps = Mapping[str, Sequence[int]]
 
 
 def write_build(
@@ -135,7 +133,7 @@ class _Filling:
         for opened in itertools.chain(done.values(), self._filled(collection, left, work)):
             made.add(opened)
             _count(counts, opened)
-        self._put(collection, all_rows(dict(made.changed(lambda _: {})), number))
+        self._put(collection, self._versioned(made.changed(lambda _: {}), None, number))
         manifest = self._manifest(name, number, counts)
         self._publish(collection, manifest, (), [])
         self._server.point_to(collection)

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from sessionqa.errors import IndexUnusable
@@ -140,12 +140,6 @@ def rows_of(key: str, value: Any, number: int, before: Sequence[Any] = ()) -> It
         first = [number, 0, text]
     data = json.dumps([first, *kept], separators=(",", ":"))
     yield _row(key_of(key), data, number)
-
-
-def all_rows(values: Mapping[str, Any], number: int) -> Iterator[Row]:
-    """The rows of new records."""
-    for key, value in values.items():
-        yield from rows_of(key, value, number)
 
 
 def stale_parts(key: str, before: Sequence[Any], number: int) -> list[str]:
