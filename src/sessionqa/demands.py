@@ -3,9 +3,11 @@
 Every value comes from the index, whose facets the question is compared with.
 """
 
+import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from sessionqa import terms
 from sessionqa.errors import UsageError
@@ -468,16 +470,17 @@ class _Reader:
 
     def _select(self, conditions: Sequence[Condition], field: str) -> None:
         """Keeps the sessions that pass one of the conditions."""
-        found: set[str] = set()
+        found: list[frozenset[str]] = []
         problems = []
         for condition in conditions:
             try:
-                found |= condition.select(self._index)
+                found.append(condition.select(self._index))
             except UsageError as problem:
                 problems.append(str(problem))
-        if problems and not found:
+        passing = reduce(operator.or_, found) if found else frozenset[str]()
+        if problems and not passing:
             self.missing = problems[0]
-        self._keep(frozenset(found), _in_words(conditions), field)
+        self._keep(passing, _in_words(conditions), field)
 
     def _keep(self, codes: frozenset[str], words: str, field: str) -> None:
         self.passing = codes if self.passing is None else self.passing & codes

@@ -4,7 +4,7 @@ import operator
 import re
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -12,6 +12,7 @@ from sessionqa import terms
 from sessionqa.errors import UsageError
 from sessionqa.facets import FIELDS, NUMBERS, fold, folded
 from sessionqa.index import Index
+from sessionqa.index.passing import Has, Passing
 
 MAX_CHARS = 10_000
 MAX_DEPTH = 50
@@ -43,7 +44,7 @@ class Filter(ABC):
 
     @abstractmethod
     def select(self, index: Index) -> frozenset[str]:
-        """The codes of the sessions that pass.
+        """The codes of the sessions that pass: a Passing.
 
         Raises UsageError for a value that no session has, with the nearest that some have.
         """
@@ -106,7 +107,7 @@ class AllOf(Filter):
 
     def select(self, index: Index) -> frozenset[str]:
         """See Filter."""
-        return frozenset.intersection(*(part.select(index) for part in self.parts))
+        return reduce(operator.and_, (part.select(index) for part in self.parts))
 
     def __str__(self) -> str:
         return " and ".join(f"({p})" if isinstance(p, AnyOf) else str(p) for p in self.parts)
@@ -120,7 +121,7 @@ class AnyOf(Filter):
 
     def select(self, index: Index) -> frozenset[str]:
         """See Filter."""
-        return frozenset[str]().union(*(part.select(index) for part in self.parts))
+        return reduce(operator.or_, (part.select(index) for part in self.parts))
 
     def __str__(self) -> str:
         return " or ".join(map(str, self.parts))
@@ -246,12 +247,12 @@ class _Reader:
         )
 
 
-def _passing(condition: Condition, index: Index) -> frozenset[str]:
+def _passing(condition: Condition, index: Index) -> Passing:
     field, form = condition.field, folded(condition.field, condition.value)
     if condition.sign != "=":
         compare, limit = _COMPARE[condition.sign], int(form)
         forms = [known for known in index.values(field) if compare(int(known), limit)]
-        return _codes(index.facets(field, forms))
+        return _having(field, index.facets(field, forms))
     # One service is written in several ways; everything else is what it is called, if it is.
     exact = [] if field == "service" else index.facets(field, [form])
     if field == "session":
@@ -259,11 +260,13 @@ def _passing(condition: Condition, index: Index) -> frozenset[str]:
     found = exact or index.facets(field, _holding(field, form, index))
     if not found:
         raise UsageError(_unknown(condition, index))
-    return _codes(found)
+    return _having(field, found)
 
 
-def _codes(rows: Iterable[tuple[str, str, str]]) -> frozenset[str]:
-    return frozenset(code for _, _, code in rows)
+def _having(field: str, rows: Sequence[tuple[str, str, str]]) -> Passing:
+    """The sessions of these facets, which are all that there are of these values."""
+    values = sorted({value for _, value, _ in rows})
+    return Passing((code for _, _, code in rows), Has(field, tuple(values)))
 
 
 def _holding(field: str, form: str, index: Index) -> list[str]:

@@ -1,13 +1,18 @@
 """The index in Milvus against the one in a folder: the same of everything that answers need."""
 
+from operator import and_, or_
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sessionqa import Assistant, Session, Settings, build_index
-from sessionqa.filters import parse
+from sessionqa.filters import Filter, parse
 from sessionqa.index.local import LocalIndex
+from sessionqa.index.milvus import collections as schema
 from sessionqa.index.milvus.milvus import MilvusIndex
 from sessionqa.index.stores import store_of
 
@@ -176,6 +181,55 @@ def test_of_many_vectors_a_filter_costs_no_result(
         for sessions in ({"ARC310"}, {"ARC310", "ARC206", "NONE"}, set()):
             mine = assistant.index.dense(vector, 9, sessions)
             assert close(mine, milvus.dense(vector, 9, sessions), 1e-5)
+
+
+CONDITIONS = [
+    "level>=300",
+    "level<400",
+    "level>900",
+    "year=2023",
+    "track=ARC",
+    'event="AWS re:Invent"',
+    "speaker=Hagen",
+    "speaker=mike",
+    "service=DynamoDB",
+    'service="Amazon EC2"',
+    "session=arc-310",
+    "session=ARC206",
+]
+FILTERS = st.recursive(
+    st.sampled_from(CONDITIONS).map(parse),
+    lambda inner: st.builds(and_, inner, inner) | st.builds(or_, inner, inner),
+    max_leaves=6,
+)
+
+
+@given(filter=FILTERS)
+@hypothesis.settings(deadline=None, max_examples=60)
+def test_a_filter_is_put_to_the_engine_by_the_fields_of_its_rows(
+    both: tuple[LocalIndex, MilvusIndex], filter: Filter
+) -> None:
+    local, milvus = both
+    passing = filter.select(milvus)
+    assert passing == filter.select(local)
+    vector = np.ones(384, dtype=np.float32) / np.float32(np.sqrt(384))
+    for find in (
+        lambda index: index.dense(vector, 63, passing),
+        lambda index: index.lexical(["cell", "region"], 63, passing),
+        lambda index: index.having(["region"], 63, passing),
+    ):
+        assert {id_ for id_, _ in find(milvus)} == {id_ for id_, _ in find(local)}, str(filter)
+
+
+def test_no_session_is_named_to_the_engine_where_its_fields_will_do(
+    both: tuple[LocalIndex, MilvusIndex],
+) -> None:
+    """A million codes are more than it takes in a call."""
+    _, milvus = both
+    chosen = parse("year=2023 and (speaker=Hagen or level>=300)").select(milvus)
+    told = schema.passes(chosen.by)
+    fields = 'array_contains_any(speakers, ["Mike Hagen"]) or level in [300]'
+    assert told == f"(year in [2023] and ({fields}))"
 
 
 def test_an_index_in_a_file_answers_without_a_server(garden: Settings, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from sessionqa import terms
 from sessionqa.datatypes import Session
+from sessionqa.facets import NUMBERS
+from sessionqa.index.passing import Has, Test
 
 # Milvus holds texts up to so many bytes.
 MOST_BYTES = 65_535
@@ -23,6 +25,11 @@ HNSW = {"M": 24, "efConstruction": 200}
 LEAST_EF = 512
 # Records are found by key, but a collection must have vectors: the shortest that there are.
 UNUSED = [0.0, 0.0]
+
+# The fields of a session by which rows are filtered and that have an index for it (Milvus Lite has
+# none for lists); and those of which a session may have several, by what filters call them.
+FIELDS = ("session", "event", "track", "year", "level")
+LISTS = {"speaker": "speakers", "service": "services"}
 
 # What every tokenizer of Milvus's leaves whole, and what stands for anything else.
 _PLAIN = re.compile("[a-z0-9]+")
@@ -122,7 +129,7 @@ def passages_indexes(client: Any, exact: bool) -> Any:
     indexes.add_index(
         field_name="words", index_type="SPARSE_INVERTED_INDEX", metric_type="BM25", params=BM25
     )
-    for field in ("key", "session", "since"):
+    for field in ("key", "since", *FIELDS):
         indexes.add_index(field_name=field, index_type="INVERTED")
     return indexes
 
@@ -149,6 +156,18 @@ def records_indexes(client: Any) -> Any:
 def one_of(field: str, values: Iterable[str]) -> str:
     """The filter that lets rows pass whose field has one of these values."""
     return f"{field} in [{', '.join(map(quoted, values))}]"
+
+
+def passes(test: Test) -> str:
+    """The filter that lets rows pass whose session passes."""
+    if isinstance(test, Has):
+        if test.field in LISTS:
+            listed = ", ".join(map(quoted, test.values))
+            return f"array_contains_any({LISTS[test.field]}, [{listed}])"
+        if test.field in NUMBERS:
+            return f"{test.field} in [{', '.join(test.values)}]"
+        return one_of(test.field, test.values)
+    return f"({passes(test.one)} {test.joint} {passes(test.other)})"
 
 
 def having_all(stems: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from sessionqa.index.milvus.entries import Opened
 from sessionqa.index.milvus.records import Records
 from sessionqa.index.milvus.server import Server
 from sessionqa.index.nearest import nearest
+from sessionqa.index.passing import Passing
 from sessionqa.index.rows import floats
 from sessionqa.index.vocabulary import words_of
 from sessionqa.remembered import Remembered
@@ -271,6 +272,8 @@ class MilvusIndex:
             return self._live
         if not sessions:
             return None
+        if isinstance(sessions, Passing):
+            return f"{self._live} and {schema.passes(sessions.by)}"
         return f"{self._live} and {schema.one_of('session', sorted(sessions))}"
 
     def _passages_of(self, sessions: Collection[str]) -> list[str] | None:

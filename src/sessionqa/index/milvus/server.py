@@ -27,8 +27,10 @@ KEYS_AT_ONCE = 500
 # Between two tries of a call that failed because the server is away or has too much to do.
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 3.0
 
-# A server that is away is tried again soon: by itself gRPC comes to wait for two minutes.
+# A server that is away is tried again soon: by itself gRPC comes to wait for two minutes. While
+# nobody asks, it is left alone: Milvus Lite's shuts the line on who calls for nothing.
 _LINE = {
+    "grpc.keepalive_permit_without_calls": 0,
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.min_reconnect_backoff_ms": 500,
     "grpc.max_reconnect_backoff_ms": 1_000,
@@ -237,9 +239,10 @@ def _need(address: Address) -> None:
 
 
 def _connected(address: Address, settings: Settings, seconds: float) -> Any:
+    # What they log they raise as well.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from pymilvus import MilvusClient
 
-    # What they log they raise as well.
     for name in ("pymilvus", "milvus_lite"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     secured = {"server_pem_path": settings.milvus_ca} if settings.milvus_ca else {}
