@@ -11,11 +11,13 @@ Without --server Milvus Lite is served by a process of its own.
 """
 
 import argparse
+import itertools
+import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,8 @@ DEPTH = 10
 ROWS = 2_000
 EXACT_ROWS = 50_000
 MEASURE = "nDCG@10"
+# Scores that differ by less are equal: the same text stands in many documents.
+TIED = 1e-6
 
 
 @contextmanager
@@ -71,6 +75,8 @@ def served(given: str | None, below: Path | None = None) -> Iterator[str]:
         finally:
             process.kill()
             process.wait()
+            most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+            print(f"Milvus Lite took {most / 1e6:.1f} GB of memory at most")
 
 
 class Remembering:
@@ -139,7 +145,11 @@ def scale(given: argparse.Namespace, address: str, folder: Path) -> None:
     asked = np.stack([encoder.encode_question(text) for text in questions_of(given.data)])
     for size in map(round, given.sizes):
         _scaled(
-            size, given.data, derived, asked, Server(parse(f"milvus:{address}/scale"), Settings())
+            size,
+            given.data,
+            derived,
+            asked,
+            Server(parse(f"milvus:{address}/scale"), Settings(milvus_seconds=60)),
         )
 
 
@@ -165,7 +175,7 @@ def _scaled(size: int, data: Path, encoder: DerivedEncoder, asked: Vectors, serv
     vectors = np.zeros((size, encoder.dim), dtype=np.float32)
     rows = enumerate(passages(data, encoder, size))
     done = 0
-    while part := [pair for pair, _ in zip(rows, range(ROWS), strict=False)]:
+    while part := list(itertools.islice(rows, ROWS)):
         texts = [text for _, (_, text) in part]
         made = encoder.encode_passages(texts)
         vectors[done : done + len(part)] = made
@@ -179,14 +189,13 @@ def _scaled(size: int, data: Path, encoder: DerivedEncoder, asked: Vectors, serv
     with tempfile.TemporaryDirectory() as folder:
         dense.write(Path(folder), iter([vectors[:done]]), done, encoder.dim, lambda *_: None)
         local = dense.open_dense(Path(folder))
-        best = _exact(vectors[:done], asked)
+        scores = asked @ vectors[:done].T
         print(f"{done:,} passages, filled in {filled:.0f} s; {'FLAT' if exact else 'HNSW'}")
-        _print(
-            "folder",
-            best,
-            [_timed(lambda v=v: [i for i, _ in local.search(v, DEPTH, None)]) for v in asked],
-        )
-        _print("milvus", best, [_timed(lambda v=v: _searched(server, name, v)) for v in asked])
+        for kind, search in (
+            ("folder", lambda vector: [row for row, _ in local.search(vector, DEPTH, None)]),
+            ("milvus", lambda vector: _searched(server, name, vector)),
+        ):
+            _print(kind, scores, [_timed(search, vector) for vector in asked])
     server.drop(name)
 
 
@@ -204,23 +213,22 @@ def _searched(server: Server, name: str, vector: Vectors) -> list[int]:
     return [int(hit["key"]) for hit in hits]
 
 
-def _timed(search: Any) -> tuple[float, list[int]]:
+def _timed(search: Callable[[Vectors], list[int]], vector: Vectors) -> tuple[float, list[int]]:
     started = time.perf_counter()
-    found = search()
+    found = search(vector)
     return time.perf_counter() - started, found
 
 
-def _exact(vectors: Vectors, asked: Vectors) -> list[set[int]]:
-    scores = asked @ vectors.T
-    return [set(np.argpartition(-row, DEPTH)[:DEPTH].tolist()) for row in scores]
-
-
-def _print(name: str, best: Sequence[set[int]], found: Sequence[tuple[float, list[int]]]) -> None:
-    recall = np.mean(
-        [len(set(own) & exact) / DEPTH for (_, own), exact in zip(found, best, strict=True)]
-    )
+def _print(name: str, scores: Vectors, found: Sequence[tuple[float, list[int]]]) -> None:
+    """`scores`, shape (questions, passages), are exact; what is as good as the tenth is right."""
+    tenth = np.partition(scores, -DEPTH, axis=1)[:, -DEPTH]
+    right = [
+        np.sum(row[own] >= least - TIED) / DEPTH
+        for row, least, (_, own) in zip(scores, tenth, found, strict=True)
+    ]
     low, high = np.percentile([1000 * seconds for seconds, _ in found], (50, 99))
-    print(f"  {name:8} recall@10 {recall:.3f}, p50 {low:.1f} ms, p99 {high:.1f} ms", flush=True)
+    shown = f"recall@10 {np.mean(right):.3f}, p50 {low:.1f} ms, p99 {high:.1f} ms"
+    print(f"  {name:8} {shown}", flush=True)
 
 
 def main() -> None:
