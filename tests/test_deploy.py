@@ -567,5 +567,10 @@ def test_both_keep_objects_in_the_same() -> None:
 
 def test_milvus_lets_nobody_in_without_a_password() -> None:
     own = yaml.safe_load(VALUES["extraConfigFiles"]["user.yaml"])
-    assert own == {"common": {"security": {"authorizationEnabled": True}}}
+    assert own["common"] == {"security": {"authorizationEnabled": True}}
     assert SERVICES["milvus"]["environment"]["COMMON_SECURITY_AUTHORIZATIONENABLED"] == "true"
+
+
+def test_rows_are_mapped_from_disk_as_the_model_of_costs_has_them() -> None:
+    own = yaml.safe_load(VALUES["extraConfigFiles"]["user.yaml"])
+    assert own["queryNode"] == {"mmap": {"scalarField": True}}
