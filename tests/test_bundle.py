@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from sessionqa import Assistant, Settings, build_index, bundle
+from sessionqa import Assistant, Settings, build_index, bundle, unbundle
 from sessionqa.cli import main
 from sessionqa.errors import IndexDamaged, IndexMissing, IndexUnusable, UsageError, WriteError
 from sessionqa.index.builds import SEAL, _seal
@@ -125,7 +125,7 @@ def test_it_has_the_corpus_the_live_build_and_its_models_and_nothing_else(
     names = [info.name for info in infos]
     assert names == sorted(set(names))
     assert {(i.type, i.uid, i.gid, i.uname, i.gname, i.mode, i.mtime) for i in infos} == {
-        (tarfile.REGTYPE, 0, 0, "", "", 0o644, bundle.TIME)
+        (tarfile.REGTYPE, 0, 0, "", "", 0o644, unbundle.TIME)
     }
     assert not [n for n in names if PurePosixPath(n).is_absolute() or ".." in n or "\\" in n]
     assert not [n for n in names if any(p.startswith(".") for p in PurePosixPath(n).parts)]
@@ -192,7 +192,7 @@ def test_a_file_of_settings_may_name_it(file: Path, own_cache: Path, tmp_path: P
 @pytest.mark.usefixtures("own_cache")
 def test_it_may_be_unpacked_by_several_at_once(file: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(bundle.opened, [file] * 4))
+        found = list(pool.map(unbundle.opened, [file] * 4))
     assert found == found[:1] * 4
     assert [path.name for path in found[0]["index"].parents[1].iterdir()] == [
         found[0]["index"].parent.name

@@ -70,11 +70,11 @@ print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - b
 def test_importing_the_package_is_quick() -> None:
     code = """
 import time
-started = time.perf_counter()
+started = time.process_time()
 import sessionqa
-print(time.perf_counter() - started)
+print(time.process_time() - started)
 """
-    # Another process may have had the processor: the best of three counts.
+    # Of the processor's time, which others do not count in; the best of three, as caches are cold.
     assert min(float(python(code)) for _ in range(3)) < 0.05
 
 

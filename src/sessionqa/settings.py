@@ -195,9 +195,10 @@ class Settings:
         given = {name: value for name, value in given.items() if value is not None}
         chosen |= given
         if (index := chosen.get("index")) and os.path.isfile(str(index)):
-            from sessionqa import bundle
+            from sessionqa import unbundle
 
-            chosen |= bundle.opened(Path(index)) | {n: v for n, v in given.items() if n != "index"}
+            given.pop("index", None)
+            chosen |= unbundle.opened(Path(index)) | given
         return cls(**{**_places(chosen.get("corpus"), chosen.get("index"), home), **chosen})
 
     @property
