@@ -1,6 +1,6 @@
 """Question and Hits -> Answer: the Answerer protocol, and the answerer that only quotes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from sessionqa.confidence import probability
@@ -24,7 +24,7 @@ class Answerer(Protocol):
     """Turns what was found into an answer."""
 
     def answer(
-        self, question: str, hits: Sequence[Hit], within: Collection[str] | None = None
+        self, question: str, hits: Sequence[Hit], within: frozenset[str] | None = None
     ) -> Answer:
         """The answer to a question that stands alone, from `hits`, best first.
 
@@ -48,7 +48,7 @@ class ExtractiveAnswerer:
         self._wording = Wording(index)
 
     def answer(
-        self, question: str, hits: Sequence[Hit], within: Collection[str] | None = None
+        self, question: str, hits: Sequence[Hit], within: frozenset[str] | None = None
     ) -> Answer:
         """See Answerer. `text` has a paragraph for each session, each sentence with its [n]."""
         _, unknown = named_codes(question, self._index.facets)
@@ -77,7 +77,7 @@ class ExtractiveAnswerer:
         self,
         question: str,
         hits: Sequence[Hit],
-        within: Collection[str] | None,
+        within: frozenset[str] | None,
     ) -> Reply | None:
         """What is said of sessions as such; None if the question is for a fact."""
         asked = read(question)

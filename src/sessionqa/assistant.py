@@ -2,7 +2,7 @@
 
 import time
 import unicodedata
-from collections.abc import Collection, Generator, Hashable, Sequence
+from collections.abc import Generator, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -14,7 +14,14 @@ from sessionqa import installed, models
 from sessionqa.answer import Answerer, ExtractiveAnswerer
 from sessionqa.datatypes import Answer, Hit, Session
 from sessionqa.encode import Encoder
-from sessionqa.errors import IndexMissing, ModelError, SessionQAError, UsageError
+from sessionqa.errors import (
+    IndexDamaged,
+    IndexMissing,
+    IndexUnusable,
+    ModelError,
+    SessionQAError,
+    UsageError,
+)
 from sessionqa.index import Index, Manifest
 from sessionqa.index.stores import Store, store_of
 from sessionqa.mentions import named_codes, named_sessions, with_codes
@@ -215,10 +222,16 @@ class Assistant:
         manifest = store.live()
         if manifest == self._seen:
             return
-        # Whether or not it can be opened, it is tried once.
-        self._seen = manifest
+        # Whether or not it can be opened, it is tried once, but for a server that is slow just now.
+        before, self._seen = self._seen, manifest
         own = manifest == self.index.manifest
-        self._latest = None if own else self._of_live_build(self.settings, store)
+        try:
+            self._latest = None if own else self._of_live_build(self.settings, store)
+        except (IndexMissing, IndexDamaged):
+            raise
+        except IndexUnusable:
+            self._seen = before
+            raise
 
     def ask(
         self,
@@ -331,7 +344,7 @@ class Assistant:
         memory = _Memory(self, self.passing(filter))
         return replace(read_as, question=standalone(read_as.question, turns, memory))
 
-    def cited(self, standalone_question: str, passing: Collection[str] | None) -> tuple[str, ...]:
+    def cited(self, standalone_question: str, passing: frozenset[str] | None) -> tuple[str, ...]:
         """The sessions that the answer cites, in order; remembered if it was asked lately."""
         kept = self._cited.get((standalone_question, passing))
         if kept is not None:
@@ -340,7 +353,7 @@ class Assistant:
         answer = self._answerer.answer(standalone_question, hits, passing)
         return self._remember(answer, passing)
 
-    def _remember(self, answer: Answer, passing: Collection[str] | None) -> tuple[str, ...]:
+    def _remember(self, answer: Answer, passing: frozenset[str] | None) -> tuple[str, ...]:
         codes = tuple(dict.fromkeys(citation.session_code for citation in answer.citations))
         self._cited.keep((answer.standalone_question, passing), codes)
         return codes
@@ -390,7 +403,7 @@ class Assistant:
         wanted = _filter(filter)
         return wanted.select(self.index) if wanted else None
 
-    def _found(self, question: str, k: int, passing: Collection[str] | None) -> list[Hit]:
+    def _found(self, question: str, k: int, passing: frozenset[str] | None) -> list[Hit]:
         depth = self.depth(question, k)
         hits = self.retriever.retrieve(question, depth, passing)
         if self._queries is None:
@@ -403,7 +416,7 @@ class Assistant:
         return reduce(merged, others, hits)
 
     def _barred(
-        self, question: str, filter: "Filter | None", passing: Collection[str] | None
+        self, question: str, filter: "Filter | None", passing: frozenset[str] | None
     ) -> str:
         """Says that `filter` leaves nothing to answer from; empty if it leaves something."""
         if passing is None:

@@ -121,7 +121,7 @@ class Lister:
         question: str,
         asked: Asked,
         hits: Sequence[Hit],
-        within: Collection[str] | None,
+        within: frozenset[str] | None,
         confidence: Callable[[], float],
         refuse_below: float,
     ) -> Reply | None:
@@ -202,7 +202,7 @@ class Lister:
         return self._shown(found, len(codes), heading, asked, SURE)
 
     def _with_topic(
-        self, topic: Topic, question: str, hits: Sequence[Hit], within: Collection[str] | None
+        self, topic: Topic, question: str, hits: Sequence[Hit], within: frozenset[str] | None
     ) -> Listing:
         """The sessions with the topic, best first."""
         passages, more = self._passages(topic, within)
@@ -253,7 +253,7 @@ class Lister:
         near[rows] = vectors_of(self._index, self._encoder, chosen) @ vector
         return np.split(near, np.cumsum([len(one.sentences) for one in seen]))[:-1]
 
-    def _passages(self, topic: Topic, within: Collection[str] | None) -> tuple[list[Passage], bool]:
+    def _passages(self, topic: Topic, within: frozenset[str] | None) -> tuple[list[Passage], bool]:
         """The passages that have every word of one way to say the topic, and if there are more."""
         ids: dict[str, None] = {}
         more = False
@@ -264,7 +264,7 @@ class Lister:
         return self._index.passages(list(ids)), more
 
     def _sentences(
-        self, passages: Sequence[Passage], within: Collection[str] | None
+        self, passages: Sequence[Passage], within: frozenset[str] | None
     ) -> list[Sentence]:
         allowed = [one for one in passages if within is None or one.session_code in within]
         return [
@@ -314,10 +314,10 @@ def _stretches(passages: Sequence[Passage]) -> list[tuple[str, int, int]]:
     return found
 
 
-def _both(one: Collection[str] | None, other: Collection[str] | None) -> Collection[str] | None:
+def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
     if one is None or other is None:
         return one if other is None else other
-    return frozenset(one) & frozenset(other)
+    return one & other
 
 
 def _seen(

@@ -2,16 +2,21 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
+from pymilvus import MilvusClient
 
-from sessionqa import Assistant, Settings, build_index
+from sessionqa import Assistant, Session, Settings, build_index
 from sessionqa.cli import main
+from sessionqa.datatypes import Speaker
 from sessionqa.encode import OnnxEncoder
 from sessionqa.errors import IndexDamaged, IndexUnusable
+from sessionqa.index.milvus import collections as schema
 from sessionqa.index.milvus import filling
 from sessionqa.index.milvus.milvus import MilvusIndex
 from sessionqa.index.milvus.server import Server
@@ -136,23 +141,34 @@ def test_who_follows_answers_from_the_newest(
     assert "borage" in assistant.live().ask("What do bees prefer?").text
 
 
-@pytest.mark.parametrize("put", range(1, 9))
+# What changes something on the server. The update below does so as often, and is published by the
+# last but one.
+WRITING = {"upsert", "delete", "flush", "create_alias", "alter_alias", "drop_collection"}
+WRITINGS = 11
+
+
+@pytest.mark.parametrize("writing", range(1, WRITINGS + 1))
 def test_an_update_that_is_broken_off_anywhere_harms_nothing(
-    put: int,
+    writing: int,
     garden: Settings,
     write_session: Write,
     new_index: Callable[[], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     build_index(garden)
-    before = told(Assistant.open(garden))
     change(write_session)
+    # From here on there is something that the next update has to remove.
+    build_index(garden)
+    before = told(Assistant.open(garden))
+    write_session("GAR101", "Composting on a balcony", "Worms eat peels. Never limes.")
+    (garden.corpus / "GAR202.md").unlink()
     with monkeypatch.context() as patch:
-        _break_off(patch, put)
-        try:
+        _break_off(patch, writing)
+        with pytest.raises(Broken):
             build_index(garden)
-        except Broken:
-            assert told(Assistant.open(garden)) == before
+    if writing < WRITINGS:
+        assert told(Assistant.open(garden)) == before
+        opened(garden)
     # What the broken update was to add is gone when the next one comes.
     write_session("GAR101", "Composting on a balcony", "Worms eat kitchen scraps, all of them.")
     (garden.corpus / "GAR303.md").unlink()
@@ -164,16 +180,18 @@ def test_an_update_that_is_broken_off_anywhere_harms_nothing(
 
 
 def _break_off(patch: pytest.MonkeyPatch, after: int) -> None:
-    """Has the n-th writing fail in the middle, with half of its rows there."""
-    put, count = Server.put, iter(range(1, 99))
+    """Has the n-th call that writes fail; one that writes rows in the middle, with half there."""
+    call, count = Server._call, iter(range(1, 99))
 
-    def failing(self: Server, name: str, rows: Any) -> None:
-        if next(count) == after:
-            put(self, name, rows[: len(rows) // 2])
-            raise Broken
-        put(self, name, rows)
+    def failing(self: Server, method: str, slow: bool = False, **arguments: Any) -> Any:
+        if method in WRITING and next(count) == after:
+            if method == "upsert":
+                half = arguments["data"][: len(arguments["data"]) // 2]
+                call(self, method, slow, **{**arguments, "data": half})
+            raise Broken(method)
+        return call(self, method, slow, **arguments)
 
-    patch.setattr(Server, "put", failing)
+    patch.setattr(Server, "_call", failing)
 
 
 def test_a_build_that_is_broken_off_goes_on_where_it_was(
@@ -294,3 +312,201 @@ def test_a_reader_that_two_updates_have_passed_is_told_to_ask_again(
         old.session("GAR101")
     vector = np.ones(384, dtype=np.float32)
     assert old.dense(vector, 3)
+
+
+def _rows_of_records(settings: Settings) -> list[str]:
+    """The keys of all rows of the live build's records."""
+    server = _server(settings)
+    rows = server.find(f"{server.target()}_records", "since > 0", ["key"])
+    return sorted(str(row["key"]) for row in rows)
+
+
+def _server(settings: Settings) -> Server:
+    store = store_of(settings)
+    assert isinstance(store, MilvusStore)
+    return store._server
+
+
+def test_a_session_that_was_removed_leaves_with_the_update_after(
+    garden: Settings, write_session: Write
+) -> None:
+    change(write_session)
+    build_index(garden)
+    (garden.corpus / "GAR303.md").unlink()
+    build_index(garden)
+    write_session("GAR202", "Tea", "Tea is brewed cold.")
+    build_index(garden)
+    assert not [key for key in _rows_of_records(garden) if "gar303" in key.casefold()]
+
+
+def test_what_is_kept_does_not_grow_with_the_updates(
+    garden: Settings, write_session: Write
+) -> None:
+    """With passages so long that the vectors of their sentences stand in rows of their own."""
+    garden = garden.with_(chunking="document", chunk_tokens=2_000)
+    text = " ".join(f"Worms eat kitchen scraps within {days} days." for days in range(60))
+    build_index(garden)
+    counts = []
+    for weeks in range(5):
+        write_session("GAR101", "Composting", f"{text} That took {weeks + 3} weeks.")
+        build_index(garden)
+        counts.append(len(_rows_of_records(garden)))
+    assert [key for key in _rows_of_records(garden) if key.startswith("vectors:") and "/" in key]
+    assert counts[2:] == [counts[2]] * 3
+
+
+def test_a_server_that_is_slow_once_has_nothing_made_anew(
+    garden: Settings, write_session: Write, monkeypatch: pytest.MonkeyPatch, encoded: list[str]
+) -> None:
+    first = build_index(garden)
+    change(write_session)
+    encoded.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(filling, "live_build", _slow)
+        with pytest.raises(IndexUnusable, match="slow"):
+            build_index(garden)
+    assert not encoded
+    assert build_index(garden).build == first.build
+
+
+def _slow(*_: Any) -> Any:
+    raise IndexUnusable("the server is slow")
+
+
+def test_who_cannot_open_a_new_build_just_now_opens_it_later(
+    garden: Settings, write_session: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessionqa.index.milvus.store.SEEN_FOR", 0.0)
+    build_index(garden)
+    assistant = Assistant.open(garden)
+    change(write_session)
+    build_index(garden)
+    with monkeypatch.context() as patch:
+        patch.setattr(MilvusStore, "open", _slow)
+        assert assistant.live() is assistant
+    assert "borage" in assistant.live().ask("What do bees prefer?").text
+
+
+def test_no_question_fails_while_builds_follow_one_another(garden: Settings) -> None:
+    garden = garden.with_(keep_builds=0)
+    build_index(garden)
+    assistant = Assistant.open(garden)
+    ended = Event()
+    with ThreadPoolExecutor(1) as pool:
+
+        def asking() -> int:
+            asked = 0
+            while not ended.is_set():
+                # Each question another one: none is remembered.
+                asked += 1
+                assert "scraps" in assistant.ask(f"What do worms eat{'?' * asked}").text
+            return asked
+
+        asking_on = pool.submit(asking)
+        try:
+            for _ in range(2):
+                build_index(garden, force=True)
+        finally:
+            ended.set()
+        assert asking_on.result() > 2
+    assert len(_collections(garden)) == 2
+
+
+def test_a_build_that_was_not_ended_is_none_to_go_back_to(
+    garden: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a machine that is gone with its note of what it had begun."""
+    garden = garden.with_(keep_builds=1)
+    first = build_index(garden)
+    with monkeypatch.context() as patch:
+        _break_off(patch, 2)
+        with pytest.raises(Broken):
+            build_index(garden, force=True)
+    (garden.index / filling.MAKING).unlink()
+    build_index(garden, force=True)
+    assert len(_collections(garden)) == 4
+    assert store_of(garden).roll_back().build == first.build
+
+
+def test_the_name_of_a_collection_of_others_is_refused_at_once(
+    garden: Settings, encoded: list[str]
+) -> None:
+    server = _server(garden)
+    server.create(
+        server.address.alias,
+        schema.records_schema(MilvusClient),
+        schema.records_indexes(MilvusClient),
+    )
+    with pytest.raises(IndexUnusable, match="no index: name another"):
+        build_index(garden)
+    assert not encoded
+
+
+def test_a_build_that_stopped_before_its_indexes_goes_on_with_them(
+    garden: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, count = Server._call, iter(range(9))
+
+    def failing(self: Server, method: str, slow: bool = False, **arguments: Any) -> Any:
+        if method == "create_index" and next(count) == 1:
+            raise Broken
+        return create(self, method, slow, **arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Server, "_call", failing)
+        with pytest.raises(Broken):
+            build_index(garden)
+    build_index(garden)
+    server = _server(garden)
+    for name in _collections(garden):
+        assert server._call("list_indexes", collection_name=name), name
+    assert len(_collections(garden)) == 2
+
+
+def test_a_build_that_is_gone_back_from_takes_no_memory(garden: Settings) -> None:
+    build_index(garden)
+    second = build_index(garden, force=True)
+    server = _server(garden)
+    collection = schema.name_of(server.address.alias, second.build)
+    store_of(garden).roll_back()
+    for name in (collection, schema.records_of(collection)):
+        assert "NotLoad" in str(server._call("get_load_state", collection_name=name))
+
+
+def test_a_change_too_large_for_an_update_encodes_only_what_is_new(
+    garden: Settings,
+    write_session: Write,
+    new_index: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+    encoded: list[str],
+) -> None:
+    first = build_index(garden)
+    change(write_session)
+    encoded.clear()
+    monkeypatch.setattr(filling, "MOST_DEAD", 0)
+    assert build_index(garden).build != first.build
+    assert not [text for text in encoded if "eighty degrees" in text]
+    fresh = garden.with_(index=new_index())
+    build_index(fresh)
+    assert told(Assistant.open(garden)) == told(Assistant.open(fresh))
+    encoded.clear()
+    build_index(garden, force=True)
+    assert [text for text in encoded if "eighty degrees" in text]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"code": "G" * 1_000}, "a code that is too long"),
+        ({"track": "t" * 70_000}, "a field that is too long"),
+        ({"services": tuple(f"S{n}" for n in range(2_000))}, "2,000 services"),
+        ({"speakers": tuple(Speaker(f"N{n}") for n in range(2_000))}, "2,000 speakers"),
+    ],
+)
+def test_a_session_that_milvus_does_not_take_is_named(
+    garden: Settings, encoded: list[str], fields: dict[str, Any], told: str
+) -> None:
+    given = {"code": "GAR1", "title": "Tea", "text": "Tea.", "path": "tea.md", **fields}
+    with pytest.raises(IndexUnusable, match=f"tea.md has {told}"):
+        build_index(garden, sessions=[Session(**given)])
+    assert not encoded

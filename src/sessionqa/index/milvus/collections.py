@@ -10,12 +10,16 @@ from typing import Any
 
 from sessionqa import terms
 from sessionqa.datatypes import Session
+from sessionqa.errors import IndexUnusable
 from sessionqa.facets import NUMBERS
 from sessionqa.index.passing import Has, Test
 
 # Milvus holds texts up to so many bytes.
 MOST_BYTES = 65_535
 KEY_BYTES = 1_024
+# What keys have beside the code, and how many values a list.
+CODE_BYTES = KEY_BYTES - 64
+MOST_VALUES = 1_024
 RECORDS = "_records"
 
 # As tantivy has them, so that both engines rank alike.
@@ -78,6 +82,24 @@ def scalars(session: Session) -> dict[str, Any]:
     }
 
 
+def check(session: Session) -> None:
+    """Raises IndexUnusable for a session whose fields are longer than Milvus takes them."""
+    lists = {"speakers": session.people, "services": session.services}
+    for name, values in lists.items():
+        if len(values) > MOST_VALUES:
+            raise _unfit(session, f"{len(values):,} {name}", f"{MOST_VALUES:,}")
+    texts = [session.event, session.track, *session.people, *session.services]
+    if any(len(text.encode()) > MOST_BYTES for text in texts):
+        raise _unfit(session, "a field that is too long", f"{MOST_BYTES:,} bytes")
+    if len(session.code.encode()) > CODE_BYTES:
+        raise _unfit(session, "a code that is too long", f"{CODE_BYTES:,} bytes")
+
+
+def _unfit(session: Session, what: str, most: str) -> IndexUnusable:
+    named = session.path or session.code[:80]
+    return IndexUnusable(f"{named} has {what}, and Milvus takes {most} at most: shorten it")
+
+
 def passages_schema(client: Any, dim: int) -> Any:
     """The schema of passages with vectors of this length."""
     from pymilvus import DataType, Function, FunctionType
@@ -94,7 +116,7 @@ def passages_schema(client: Any, dim: int) -> Any:
             name,
             DataType.ARRAY,
             element_type=DataType.VARCHAR,
-            max_capacity=1024,
+            max_capacity=MOST_VALUES,
             max_length=MOST_BYTES,
         )
     schema.add_field("stems", DataType.VARCHAR, max_length=MOST_BYTES, **_analyzed())

@@ -10,12 +10,13 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sessionqa.datatypes import Session
 from sessionqa.encode import Encoder
-from sessionqa.errors import IndexUnusable
+from sessionqa.errors import IndexDamaged, IndexMissing, IndexUnusable
 from sessionqa.index import FORMAT_VERSION, Manifest
 from sessionqa.index.builds import sealed
 from sessionqa.index.cut import Placed, Report
@@ -32,6 +33,7 @@ from sessionqa.index.milvus import entries, tables
 from sessionqa.index.milvus.encoding import NOTHING, Encoding, Known, Made, known_of
 from sessionqa.index.milvus.entries import Opened
 from sessionqa.index.milvus.live import BUILD, Live, live_build, versions_of
+from sessionqa.index.milvus.milvus import MilvusIndex
 from sessionqa.index.milvus.records import (
     Records,
     rows_before,
@@ -52,6 +54,8 @@ MAKING = "making.json"
 BATCH = 64
 # After so many seconds everybody has seen that another build is live.
 HANDED_OVER = 3.0
+# Of so many records what stands of them is read at a time.
+NAMED = 200
 # With more rows than this to be passed over, collections are made anew.
 MOST_DEAD = 1_000
 
@@ -69,16 +73,39 @@ def write_build(
     """Builds an index of `sessions` and makes it the live one.
 
     The collections that are live are brought up to date where that is possible, unless it is to be
-    by `force` from nothing. `workers` cut and encode, if they are given. Raises IndexUnusable as
-    `Server` does, and as `Workers.run` does; the build before stays live then.
+    by `force` from nothing. `workers` cut and encode, if they are given. Raises IndexUnusable for
+    sessions that Milvus does not take, as `Server` does, and as `Workers.run` does; the build
+    before stays live then.
     """
+    for session in sessions:
+        schema.check(session)
     live = None
-    with suppress(IndexUnusable):
+    # Whatever else is wrong, a server that is slow say, is no reason to make everything anew.
+    with suppress(IndexMissing, IndexDamaged):
         live = live_build(server)
     filling = _Filling(server, settings, sessions, stamps, encoder, report, workers)
     if live and not force and filling.fits(live):
         return filling.update(live)
-    return filling.build(live)
+    return filling.build(live, force)
+
+
+def builds_of(server: Server) -> list[str]:
+    """The collections of passages of the index's builds, whole or not, the latest first."""
+    alias = server.address.alias
+    return sorted(
+        (one for one in server.collections() if schema.is_build(one, alias)), reverse=True
+    )
+
+
+def hand_over(server: Server, collections: Sequence[str]) -> None:
+    """Lets builds that are live no more go, once those who read them have gone over.
+
+    Loaded again when somebody goes back to them, they cost disk alone until then.
+    """
+    time.sleep(HANDED_OVER)
+    for one in collections:
+        server.release(schema.records_of(one))
+        server.release(one)
 
 
 class _Filling:
@@ -105,26 +132,44 @@ class _Filling:
         self._keeps_sentences = about <= settings.sentence_vectors_up_to
         self._exact = is_exact(about)
         self._making = settings.index / MAKING
+        # The keys of records that have become of no use, and of parts of values of long ago.
+        self._gone: dict[str, None] = {}
         self._stale: list[str] = []
+        self._before: MilvusIndex | None = None
 
     def fits(self, live: Live) -> bool:
         """Whether what is live was made by the same encoder and cut by the same settings."""
-        by = live.manifest.encoder
         return (
-            (by["fingerprint"], by["token_dim"])
-            == (self._encoder.fingerprint, self._encoder.token_dim)
+            self._is_of_encoder(live)
             and live.manifest.chunking == chunking_of(self._settings)
             and live.keeps_sentences == self._keeps_sentences
             and live.exact == self._exact
         )
 
-    def build(self, live: Live | None) -> Manifest:
-        """Fills new collections and has the alias name them."""
+    def _is_of_encoder(self, live: Live) -> bool:
+        by, encoder = live.manifest.encoder, self._encoder
+        return (by["fingerprint"], by["token_dim"]) == (encoder.fingerprint, encoder.token_dim)
+
+    def build(self, live: Live | None, force: bool = False) -> Manifest:
+        """Fills new collections and has the alias name them.
+
+        What the same encoder has made for the build that is live it makes again only by `force`.
+        """
+        server = self._server
+        if server.address.alias in server.collections():
+            raise IndexUnusable(
+                f"{server.address} has the name of a collection that is no index: name another one"
+            )
+        if live and not force and self._is_of_encoder(live):
+            self._before = live.opened(server)
         number = live.manifest.number + 1 if live else 1
         name, number, resumed = self._begun(number)
-        collection = schema.name_of(self._server.address.alias, name)
-        if not resumed:
-            self._create(collection)
+        collection = schema.name_of(server.address.alias, name)
+        # What is there already stays as it is.
+        self._create(collection)
+        if resumed:
+            for one in (collection, schema.records_of(collection)):
+                server.load(one)
         made = tables.Tables()
         counts = {"sessions": 0, "passages": 0, "sentences": 0}
         done = self._done(collection, number) if resumed else {}
@@ -180,8 +225,6 @@ class _Filling:
             collection = schema.name_of(self._server.address.alias, str(begun["build"]))
             both = (collection, schema.records_of(collection))
             if begun["inputs"] == inputs and set(both) <= set(self._server.collections()):
-                for one in both:
-                    self._server.load(one)
                 return str(begun["build"]), int(begun["number"]), True
             self._drop(collection)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
@@ -247,7 +290,14 @@ class _Filling:
             yield from self._workers.run(self._encoder, spread.batches(sessions), work)
             return
         for batch in _batches(sessions, BATCH):
-            yield work(self._encoder, batch)
+            yield self._with_known(work, batch)(self._encoder, batch)
+
+    def _with_known(self, work: Encoding, batch: Sequence[Placed]) -> Encoding:
+        """The work on a batch, with what an earlier build in other collections has of it."""
+        if self._before is None:
+            return work
+        old = self._before.opened_sessions([session.code for _, session in batch])
+        return replace(work, known=known_of(self._before, old, self._encoder))
 
     def _write(self, collection: str, made: Made, number: int, records: Records | None) -> None:
         """Writes sessions; twice is as good as once."""
@@ -265,6 +315,9 @@ class _Filling:
         for part in _batches(list(values), 500):
             before = records.versions([key for key, _ in part]) if records else {}
             for key, value in part:
+                self._gone.pop(key, None)
+                if value is None:
+                    self._gone[key] = None
                 self._stale += stale_parts(key, before.get(key, []), number)
                 yield from rows_of(key, value, number, before.get(key, []))
 
@@ -288,12 +341,20 @@ class _Filling:
         record = {
             "manifest": sealed(manifest).decode(),
             "dead": list(dead),
+            "left": [*self._stale, *self._left(collection, manifest.number, dead)],
             "keeps_sentences": self._keeps_sentences,
             "exact": self._exact,
         }
         self._put(collection, rows_of(BUILD, record, manifest.number, before))
         server.settle(schema.records_of(collection))
-        server.remove(schema.records_of(collection), self._stale)
+
+    def _left(self, collection: str, number: int, dead: Sequence[str]) -> Iterator[str]:
+        """The keys of the records' rows that no build from the one of this number on has."""
+        made = (entries.vectors_key, entries.tokens_key)
+        keys = [*self._gone, *(make(key) for key in dead for make in made)]
+        records = Records(self._server, schema.records_of(collection), number)
+        for part in _batches(keys, NAMED):
+            yield from records.names(part)
 
     def _tidy(self, live: Live) -> None:
         """Removes what an update left that was broken off, and what no reader may want any more."""
@@ -301,13 +362,12 @@ class _Filling:
         records = schema.records_of(collection)
         newer = f"since > {live.manifest.number}"
         server.remove_where(collection, newer)
-        put, removed = rows_before(server.find(records, newer, ["key", "data"]))
-        server.put(records, put)
-        server.remove(records, removed)
+        for rows in server.pages(records, newer, ["key", "data"]):
+            put, removed = rows_before(rows)
+            server.put(records, put)
+            server.remove(records, removed)
         server.remove(collection, live.dead)
-        made = (entries.vectors_key, entries.tokens_key)
-        gone = [make(key) for key in live.dead for make in made]
-        server.remove(records, gone)
+        server.remove(records, live.left)
 
     def _manifest(self, name: str, number: int, counts: dict[str, int]) -> Manifest:
         settings, encoder = self._settings, self._encoder
@@ -334,19 +394,19 @@ class _Filling:
         return inputs_of(corpus, self._encoder.fingerprint, self._settings)
 
     def _remove_old(self, live: str) -> None:
-        alias, server = self._server.address.alias, self._server
-        others = [one for one in server.collections() if schema.is_build(one, alias) and one < live]
-        others.sort(reverse=True)
-        kept = others[: self._settings.keep_builds]
-        for one in others[len(kept) :]:
-            self._drop(one)
-        if kept:
-            # Those who read them go over to the live one meanwhile.
-            time.sleep(HANDED_OVER)
-        for one in kept:
-            # Loaded again when somebody goes back to them, they cost disk alone until then.
-            server.release(schema.records_of(one))
-            server.release(one)
+        others = [one for one in builds_of(self._server) if one < live]
+        kept = [one for one in others if self._is_whole(one)][: self._settings.keep_builds]
+        if others:
+            hand_over(self._server, kept)
+        for one in others:
+            if one not in kept:
+                self._drop(one)
+
+    def _is_whole(self, collection: str) -> bool:
+        """Whether a build was ended: it has its own record then."""
+        with suppress(IndexMissing):
+            return bool(versions_of(self._server, collection))
+        return False
 
     def _drop(self, collection: str) -> None:
         for name in (schema.records_of(collection), collection):

@@ -18,11 +18,16 @@ BUILD = "build"
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The build that is live: its collection, its manifest, and which rows are of others only."""
+    """The build that is live: its collection, its manifest, and which rows are of others only.
+
+    `dead` are the keys of such rows of passages; `left` those of records, which the next update
+    removes: what was taken away, and parts of values of long ago.
+    """
 
     collection: str
     manifest: Manifest
     dead: tuple[str, ...]
+    left: tuple[str, ...]
     keeps_sentences: bool
     exact: bool
 
@@ -58,8 +63,8 @@ def live_build(server: Server, collection: str | None = None) -> Live:
             f"{place} has vectors of length {dim}, and {manifest.encoder['name']} makes some of "
             f"{manifest.encoder['dim']}: {REBUILD}"
         )
-    dead, kept, exact = (record[name] for name in ("dead", "keeps_sentences", "exact"))
-    return Live(collection, manifest, tuple(dead), kept, exact)
+    dead, left = tuple(record["dead"]), tuple(record.get("left", ()))
+    return Live(collection, manifest, dead, left, record["keeps_sentences"], record["exact"])
 
 
 def pointer(server: Server) -> tuple[str | None, int]:

@@ -254,6 +254,11 @@ class MilvusIndex:
         for rows in self._records.fresh(tables.shard_keys()).values():
             yield from ((code, path, sha256) for code, path, sha256, *_ in rows)
 
+    def count_rows(self) -> int:
+        """How many rows of passages it finds."""
+        found = self._server.find(self._collection, self._live, ["count(*)"])
+        return int(found[0]["count(*)"])
+
     def opened_sessions(self, codes: Collection[str]) -> list[Opened]:
         """The sessions of these codes, with what they were cut into."""
         return list(self._open(codes).values())
@@ -278,7 +283,9 @@ class MilvusIndex:
 
     def _passages_of(self, sessions: Collection[str]) -> list[str] | None:
         """The ids of the passages of these sessions; None if they are too many to compare."""
-        if len(sessions) > SCANNED:
+        counts = self.manifest.counts
+        if len(sessions) * counts["passages"] > SCANNED * counts["sessions"]:
+            # On average they have too many: none is opened to see.
             return None
         opened = self._open(sessions).values()
         found = [one.id for own in opened if own.session.code in sessions for one in own.passages]

@@ -97,6 +97,17 @@ class Records:
         rows = self._rows(list(names))
         return {names[name]: json.loads(data) for name, data in rows.items()}
 
+    def names(self, keys: Sequence[str]) -> list[str]:
+        """The keys of all rows that hold something of these keys, whichever build it is of."""
+        found = self.versions(keys)
+        parts = [
+            name
+            for key, versions in found.items()
+            for since, count, _ in versions
+            for name in _part_keys(key, since, max(0, count))
+        ]
+        return [*map(key_of, found), *parts]
+
     def _rows(self, keys: Sequence[str]) -> dict[str, str]:
         rows = self._server.get(self._collection, keys, ["key", "data"])
         return {row["key"]: row["data"] for row in rows}

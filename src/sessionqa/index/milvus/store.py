@@ -16,6 +16,7 @@ from sessionqa.index.milvus.address import parse
 from sessionqa.index.milvus.live import Live, live_build, pointer
 from sessionqa.index.milvus.milvus import MilvusIndex
 from sessionqa.index.milvus.server import Server
+from sessionqa.index.publish import only_builder
 from sessionqa.index.stores import Stamps
 from sessionqa.settings import Settings
 
@@ -37,6 +38,7 @@ class MilvusStore:
     def __init__(self, settings: Settings) -> None:
         """Connects nowhere yet. Raises ModuleMissing, SettingsError or OutgoingRefused."""
         self._server = Server(parse(settings.milvus), settings)
+        self._folder = settings.index
         self._seen: tuple[float, Hashable] | None = None
 
     def __str__(self) -> str:
@@ -54,7 +56,7 @@ class MilvusStore:
         return self._seen[1]
 
     def open(self, manifest: Manifest, verify: bool = False) -> MilvusIndex:
-        """See Store. If it was brought up to date since, it is as it was then."""
+        """See Store. If it was brought up to date since, it is as it is by now."""
         collection = schema.name_of(self._server.address.alias, manifest.build)
         live = live_build(self._server, collection)
         if verify:
@@ -107,27 +109,29 @@ class MilvusStore:
         return []
 
     def roll_back(self) -> Manifest:
-        """See Store."""
-        live, alias = self._server.target() or "", self._server.address.alias
-        others = [one for one in self._server.collections() if schema.is_build(one, alias)]
-        for collection in sorted((one for one in others if one < live), reverse=True):
-            with suppress(IndexUnusable):
-                manifest = live_build(self._server, collection).manifest
-                self._server.point_to(collection)
-                self._seen = None
-                return manifest
-        raise IndexUnusable(
-            f"there is no earlier build in {self} that is whole: run `sessionqa index` to build it "
-            "again from the corpus"
-        )
+        """See Store. Raises as `only_builder` does."""
+        with only_builder(self._folder):
+            live = self._server.target() or ""
+            for collection in (one for one in filling.builds_of(self._server) if one < live):
+                with suppress(IndexUnusable):
+                    manifest = live_build(self._server, collection).manifest
+                    break
+            else:
+                raise IndexUnusable(
+                    f"there is no earlier build in {self} that is whole: run `sessionqa index` to "
+                    "build it again from the corpus"
+                )
+            self._server.point_to(collection)
+            self._seen = None
+            filling.hand_over(self._server, [live])
+            return manifest
 
     def _problems(self, live: Live) -> Iterator[str]:
         """What is not as it was written; empty if all is."""
-        there = self._server.count(live.collection)
-        wanted = live.manifest.counts["passages"] + len(live.dead)
+        index = live.opened(self._server)
+        there, wanted = index.count_rows(), live.manifest.counts["passages"]
         if there != wanted:
             yield f"{there:,} rows of passages instead of {wanted:,}"
-        index = live.opened(self._server)
         codes = [code for code, *_ in index.listed()]
         if len(codes) != live.manifest.counts["sessions"]:
             yield f"{len(codes):,} sessions instead of {live.manifest.counts['sessions']:,}"
