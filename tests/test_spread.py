@@ -4,6 +4,7 @@ What a worker does is written to a file, by which these tests see who works, kil
 """
 
 import os
+import pickle
 import shutil
 import signal
 import socket
@@ -39,6 +40,7 @@ from sessionqa.index.encoding import (
     unfinished_of,
 )
 from sessionqa.index.spread import Batch, Workers, batches, workers_of
+from sessionqa.settings import SECRETS
 
 pytest.importorskip("ray")
 
@@ -394,9 +396,10 @@ def test_without_ray_it_is_said_what_to_install(
 
 
 def test_workers_are_told_no_secret(planted: Settings) -> None:
-    settings = planted.with_(token="t0ken", user="bo", password="pass", ray_threads=3)
-    theirs = Workers(settings).settings
-    assert not {theirs.token, theirs.user, theirs.password, theirs.llm_key} - {""}
+    secret = dict.fromkeys([*SECRETS, "user"], "t0ken")
+    theirs = Workers(planted.with_(**secret, ray_threads=3)).settings
+    assert {getattr(theirs, name) for name in secret} == {""}
+    assert "t0ken" not in str(pickle.dumps(theirs))
     assert theirs.threads == 3
 
 
