@@ -156,7 +156,6 @@ def in_milvus(source: Source, server: Server, folder: Path) -> Manifest:
             server,
             source.settings.with_(index=folder),
             source.sessions,
-            {},
             source.encoder,
             _silent,
             True,

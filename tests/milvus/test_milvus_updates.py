@@ -13,6 +13,7 @@ from pymilvus import MilvusClient
 
 from sessionqa import Assistant, Session, Settings, build_index
 from sessionqa.cli import main
+from sessionqa.corpus import stamps
 from sessionqa.datatypes import Speaker
 from sessionqa.encode import OnnxEncoder
 from sessionqa.errors import IndexDamaged, IndexUnusable
@@ -510,3 +511,18 @@ def test_a_session_that_milvus_does_not_take_is_named(
     with pytest.raises(IndexUnusable, match=f"tea.md has {told}"):
         build_index(garden, sessions=[Session(**given)])
     assert not encoded
+
+
+def test_stamps_of_files_stay_on_the_machine_that_built(
+    garden: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build_index(garden)
+    assert store_of(garden).live().corpus["stamps"] == stamps(garden.corpus)
+    (garden.index / "stamps.json").rename(tmp_path / "elsewhere")
+    assert store_of(garden).live().corpus["stamps"] == {}
+    place = ["--corpus", str(garden.corpus), "--index", garden.place]
+    assert main(["ask", "What do worms eat?", *place]) == 0
+    assert not capsys.readouterr().err
+    (garden.corpus / "GAR202.md").write_text("---\ncode: GAR202\ntitle: Tea\n---\n\nTea, cold.\n")
+    assert main(["ask", "What do worms eat?", *place]) == 0
+    assert "has changed since" in capsys.readouterr().err

@@ -42,7 +42,6 @@ from sessionqa.index.milvus.records import (
 )
 from sessionqa.index.milvus.server import Row, Server
 from sessionqa.index.room import passages_of
-from sessionqa.index.stores import Stamps
 from sessionqa.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,7 +63,6 @@ def write_build(
     server: Server,
     settings: Settings,
     sessions: Sequence[Session],
-    stamps: Stamps,
     encoder: Encoder,
     report: Report,
     force: bool = False,
@@ -83,7 +81,7 @@ def write_build(
     # Whatever else is wrong, a server that is slow say, is no reason to make everything anew.
     with suppress(IndexMissing, IndexDamaged):
         live = live_build(server)
-    filling = _Filling(server, settings, sessions, stamps, encoder, report, workers)
+    filling = _Filling(server, settings, sessions, encoder, report, workers)
     if live and not force and filling.fits(live):
         return filling.update(live)
     return filling.build(live, force)
@@ -116,7 +114,6 @@ class _Filling:
         server: Server,
         settings: Settings,
         sessions: Sequence[Session],
-        stamps: Stamps,
         encoder: Encoder,
         report: Report,
         workers: "Workers | None",
@@ -125,7 +122,6 @@ class _Filling:
         self._server = server
         self._settings = settings
         self._sessions = sessions
-        self._stamps = stamps
         self._encoder = encoder
         self._report = report
         about = passages_of(sessions, settings)
@@ -380,7 +376,7 @@ class _Filling:
             corpus={
                 "path": str(settings.corpus.resolve()),
                 "fingerprint": corpus_fingerprint(self._sessions),
-                "stamps": dict(self._stamps),
+                "stamps": {},
             },
             encoder=made_by(settings, encoder),
             chunking=chunking_of(settings),

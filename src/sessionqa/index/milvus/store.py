@@ -1,8 +1,10 @@
 """The store that Milvus is: builds in collections, the live one named by an alias."""
 
+import json
 import time
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sessionqa.datatypes import Session
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from sessionqa.index.spread import Workers
     from sessionqa.index.upkeep import Checked, Known
 
+# What this machine knows of the files of its corpus: of no use to others, who would load it with
+# each build.
+STAMPS = "stamps.json"
 # For so many seconds nobody asks the server anew which build is live.
 SEEN_FOR = 2.0
 # So many sessions are read at a time to see whether all is there.
@@ -46,7 +51,7 @@ class MilvusStore:
 
     def live(self) -> Manifest:
         """See Store."""
-        return live_build(self._server).manifest
+        return self._stamped(live_build(self._server)).manifest
 
     def pointer(self) -> Hashable:
         """See Store. As it was two seconds ago at most."""
@@ -58,7 +63,7 @@ class MilvusStore:
     def open(self, manifest: Manifest, verify: bool = False) -> MilvusIndex:
         """See Store. If it was brought up to date since, it is as it is by now."""
         collection = schema.name_of(self._server.address.alias, manifest.build)
-        live = live_build(self._server, collection)
+        live = self._stamped(live_build(self._server, collection))
         if verify:
             for problem in self._problems(live):
                 raise IndexDamaged(f"{self} has {problem}: {REBUILD}")
@@ -91,9 +96,12 @@ class MilvusStore:
     ) -> Manifest:
         """See Store."""
         self._seen = None
-        return filling.write_build(
-            self._server, settings, sessions, stamps, encoder, report, force, workers
+        manifest = filling.write_build(
+            self._server, settings, sessions, encoder, report, force, workers
         )
+        record = {"build": manifest.build, "number": manifest.number, "stamps": dict(stamps)}
+        (self._folder / STAMPS).write_text(json.dumps(record), encoding="utf-8")
+        return _with_stamps(manifest, stamps)
 
     def verify(self) -> "Iterator[Checked]":
         """See Store."""
@@ -126,6 +134,15 @@ class MilvusStore:
             filling.hand_over(self._server, [live])
             return manifest
 
+    def _stamped(self, live: Live) -> Live:
+        """With the stamps of the corpus on this machine, if it was this one that built it."""
+        manifest = live.manifest
+        with suppress(OSError, ValueError, LookupError, TypeError):
+            record = json.loads((self._folder / STAMPS).read_text(encoding="utf-8"))
+            if (record["build"], record["number"]) == (manifest.build, manifest.number):
+                return replace(live, manifest=_with_stamps(manifest, dict(record["stamps"])))
+        return live
+
     def _problems(self, live: Live) -> Iterator[str]:
         """What is not as it was written; empty if all is."""
         index = live.opened(self._server)
@@ -145,3 +162,7 @@ class MilvusStore:
             else:
                 if len(opened) < len(part):
                     yield f"{len(part) - len(opened)} sessions without a record"
+
+
+def _with_stamps(manifest: Manifest, stamps: Stamps) -> Manifest:
+    return replace(manifest, corpus={**manifest.corpus, "stamps": stamps})
