@@ -1,5 +1,6 @@
 """One Milvus: what its errors mean by their codes, how long a call may take, what it reads."""
 
+import gc
 import re
 import threading
 import time
@@ -14,7 +15,9 @@ import grpc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lite import free_port
 from pymilvus import MilvusClient
+from pymilvus.client.connection_manager import ConnectionManager
 from pymilvus.exceptions import ConnectError, MilvusException
 
 from sessionqa import Assistant, Settings
@@ -201,6 +204,7 @@ def test_an_index_that_is_not_there_is_missing_whatever_its_name(
         server.described(name)
     with pytest.raises(IndexMissing, match="run `sessionqa index`"):
         Assistant.open(Settings().with_(index=f"milvus:{milvus_server}/{name}"))
+    server.close()
 
 
 def test_a_database_that_is_not_there_is_to_be_created(milvus_server: str) -> None:
@@ -216,6 +220,7 @@ def test_a_database_that_is_not_there_is_to_be_created(milvus_server: str) -> No
     name = filled(server, [row("a")])
     with pytest.raises(IndexUnusable, match="see its log"):
         server.find(name, "nonsense ==", ["key"])
+    server.close()
 
 
 def test_a_file_in_a_folder_that_is_not_there(tmp_path: Path) -> None:
@@ -253,6 +258,7 @@ def test_making_an_index_goes_on_after_lost_answers(tmp_path: Path) -> None:
         client = MilvusClient(where, dedicated=True)
         assert set(client.list_indexes("passages")) == wanted
         client.close()
+        server.close()
 
 
 def test_what_cannot_be_made_is_told(milvus_server: str) -> None:
@@ -263,6 +269,7 @@ def test_what_cannot_be_made_is_told(milvus_server: str) -> None:
     without_key = MilvusClient.create_schema()
     with pytest.raises(IndexUnusable, match="see its log"):
         server.create(f"n{uuid4().hex}", without_key, schema.records_indexes(MilvusClient))
+    server.close()
 
 
 # --- the time that a call may take
@@ -273,6 +280,7 @@ def test_a_collection_that_was_let_go_is_loaded_again(milvus_server: str) -> Non
     name = filled(server, [row("a")])
     server.release(name)
     assert [one["key"] for one in server.find(name, "", ["key"])] == ["a"]
+    server.close()
 
 
 def test_a_question_does_not_wait_longer_for_loading_than_for_anything(tmp_path: Path) -> None:
@@ -288,6 +296,7 @@ def test_a_question_does_not_wait_longer_for_loading_than_for_anything(tmp_path:
         assert "\n" not in str(caught.value)
         door.waits["LoadCollection"] = 0.5
         assert [one["key"] for one in server.find(name, "", ["key"])] == ["a"]
+        server.close()
 
 
 def test_loading_that_goes_on_behind_the_call_is_waited_for(tmp_path: Path) -> None:
@@ -306,6 +315,7 @@ def test_loading_that_goes_on_behind_the_call_is_waited_for(tmp_path: Path) -> N
         door.answers["Query"] = milvus_pb2.QueryResults(status=status)
         with pytest.raises(IndexUnusable, match=r"still loading .*2 s were not enough"):
             server.find(name, "", ["key"])
+        server.close()
 
 
 def test_nobody_waits_longer_because_somebody_else_connects(tmp_path: Path) -> None:
@@ -323,6 +333,50 @@ def test_nobody_waits_longer_because_somebody_else_connects(tmp_path: Path) -> N
             assert max(threads.map(asked, range(6))) < 1.7
         door.waits.clear()
         assert server.target() is None
+        server.close()
+
+
+# --- connections
+
+
+def open_connections() -> int:
+    return int(ConnectionManager.get_instance().get_stats()["dedicated_connections"])
+
+
+def test_a_connection_is_closed_once_and_made_again(milvus_server: str) -> None:
+    before = open_connections()
+    server = server_of(milvus_server)
+    server.close()
+    assert open_connections() == before
+    assert server.target() is None
+    assert open_connections() == before + 1
+    server.close()
+    server.close()
+    assert open_connections() == before
+    assert server.target() is None
+    assert open_connections() == before + 1
+    server.close()
+    assert open_connections() == before
+
+
+def test_a_connection_goes_with_its_server(milvus_server: str) -> None:
+    gc.collect()
+    before = open_connections()
+    server = server_of(milvus_server)
+    server.target()
+    assert open_connections() == before + 1
+    del server
+    gc.collect()
+    assert open_connections() == before
+
+
+def test_closing_what_was_never_reached() -> None:
+    before = open_connections()
+    server = server_of(f"http://127.0.0.1:{free_port()}", seconds=1.0)
+    with pytest.raises(IndexUnusable, match="did not answer"):
+        server.target()
+    server.close()
+    assert open_connections() == before
 
 
 # --- reading
@@ -344,6 +398,7 @@ LITERAL = re.compile(r'"(?:[^"\\\r\n]|\\["\\nr])*"')
 def odd(milvus_server: str) -> Iterator[tuple[Server, str]]:
     server = server_of(milvus_server)
     yield server, filled(server, [])
+    server.close()
 
 
 @given(texts=st.lists(ODD, min_size=1, max_size=5, unique=True))

@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from threading import Lock
@@ -65,7 +66,16 @@ class Server:
         self.address = address
         self._settings = settings
         self._client: Any = None
+        # pymilvus keeps a connection until it is closed, whoever has forgotten it.
+        self._closing: weakref.finalize[..., Any] | None = None
         self._opening = Lock()
+
+    def close(self) -> None:
+        """Ends the connection, if there is one; the next call makes another one."""
+        with self._opening:
+            if self._closing:
+                self._closing()
+            self._client = self._closing = None
 
     def target(self) -> str | None:
         """The collection that the alias names; None where there is none of that name."""
@@ -223,7 +233,10 @@ class Server:
             raise TimeoutError("another call was still connecting")
         try:
             if self._client is None:
-                self._client = _connected(self.address, self._settings, _left(ends))
+                client = _connected(self.address, self._settings, _left(ends))
+                self._closing = weakref.finalize(self, client.close)
+                self._closing.atexit = False
+                self._client = client
             return self._client
         finally:
             self._opening.release()
