@@ -382,6 +382,25 @@ def test_closing_what_was_never_reached() -> None:
 # --- reading
 
 
+def test_reads_are_of_now_unless_what_they_read_is_settled(tmp_path: Path) -> None:
+    from pymilvus.client.types import ConsistencyLevel
+
+    with behind_a_door(tmp_path) as (where, door):
+        server = server_of(where)
+        name = filled(server, [row("a")])
+        for settled, level in ((False, ConsistencyLevel.Strong), (True, ConsistencyLevel.Bounded)):
+            found = server.find(name, "", ["key"], settled=settled)
+            assert door.last("Query").consistency_level == level
+            assert not door.last("Query").use_default_consistency
+            assert found == list(server.get(name, ["a"], ["key"], settled=settled))
+            assert door.last("Query").consistency_level == level
+            hits = server.search(name, "unused", schema.UNUSED, 1, "", ["key"], {}, settled=settled)
+            assert [hit["key"] for hit in hits] == ["a"]
+            assert door.last("Search").consistency_level == level
+        assert server.described(name)["consistency_level"] == ConsistencyLevel.Strong
+        server.close()
+
+
 ODD = st.text(
     st.one_of(
         st.sampled_from("\"'\\\n\r\t\0\x1a\x7f\x85\u2028%_{}[]$nrxu0 "),

@@ -157,14 +157,29 @@ class Server:
         """Removes the rows that pass a filter."""
         self._call("delete", collection_name=name, filter=filter, slow=True)
 
-    def get(self, name: str, keys: Sequence[str], fields: Sequence[str]) -> Iterator[Row]:
-        """The rows of these keys, those that there are, in any order."""
+    def get(
+        self, name: str, keys: Sequence[str], fields: Sequence[str], settled: bool = False
+    ) -> Iterator[Row]:
+        """The rows of these keys, those that there are, in any order; `settled` as for `find`."""
         for filter in _keyed(keys):
-            yield from self.find(name, filter, fields)
+            yield from self.find(name, filter, fields, settled)
 
-    def find(self, name: str, filter: str, fields: Sequence[str]) -> list[Row]:
-        """The rows that pass a filter."""
-        found = self._call("query", collection_name=name, filter=filter, output_fields=list(fields))
+    def find(
+        self, name: str, filter: str, fields: Sequence[str], settled: bool = False
+    ) -> list[Row]:
+        """The rows that pass a filter, as they are now.
+
+        With `settled` as they were a while ago, which takes less time: Milvus does not wait for
+        what was written in the last seconds (its `common.gracefulTime`, 5 s unless it was set up
+        otherwise). That is right for rows which have not changed for longer than that.
+        """
+        found = self._call(
+            "query",
+            collection_name=name,
+            filter=filter,
+            output_fields=list(fields),
+            consistency_level=_consistency(settled),
+        )
         return list(found)
 
     def search(
@@ -176,8 +191,12 @@ class Server:
         filter: str,
         fields: Sequence[str],
         params: Mapping[str, Any],
+        settled: bool = False,
     ) -> list[Row]:
-        """The best `k` rows by a field's index: `key`, `distance` and, as `entity`, the fields."""
+        """The best `k` rows by a field's index: `key`, `distance` and, as `entity`, the fields.
+
+        `settled` as for `find`.
+        """
         found = self._call(
             "search",
             collection_name=name,
@@ -187,6 +206,7 @@ class Server:
             filter=filter,
             output_fields=list(fields),
             search_params={"params": dict(params)},
+            consistency_level=_consistency(settled),
         )
         return list(found[0]) if found else []
 
@@ -315,3 +335,7 @@ def _size(value: Any) -> int:
 
 def _left(ends: float) -> float:
     return max(0.001, ends - time.monotonic())
+
+
+def _consistency(settled: bool) -> str:
+    return "Bounded" if settled else "Strong"
