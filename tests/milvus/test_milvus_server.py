@@ -25,7 +25,7 @@ from sessionqa.errors import IndexMissing, IndexUnusable, OutgoingRefused
 from sessionqa.index.milvus import collections as schema
 from sessionqa.index.milvus import failures
 from sessionqa.index.milvus.address import Address, parse
-from sessionqa.index.milvus.server import Row, Server
+from sessionqa.index.milvus.server import PAGE_ROWS, Row, Server
 
 HOST = parse("milvus:http://host:19530/authors")
 TEAM = parse("milvus:http://host:19530/team/authors")
@@ -397,8 +397,31 @@ def test_reads_are_of_now_unless_what_they_read_is_settled(tmp_path: Path) -> No
             hits = server.search(name, "unused", schema.UNUSED, 1, "", ["key"], {}, settled=settled)
             assert [hit["key"] for hit in hits] == ["a"]
             assert door.last("Search").consistency_level == level
+        # Pages are read by the collection's own level.
+        list(server.pages(name, "", ["key"]))
+        assert door.last("Query").use_default_consistency
         assert server.described(name)["consistency_level"] == ConsistencyLevel.Strong
         server.close()
+
+
+def test_pages_have_each_row_once_by_ascending_keys(milvus_server: str) -> None:
+    server = server_of(milvus_server)
+    # Written in an order of their own, and with what a filter has to escape.
+    keys = [f'{number * 7919 % 1203:05}"\\\n' for number in range(1203)]
+    name = filled(server, [row(key, key[:5]) for key in keys])
+    pages = list(server.pages(name, "", ["data"]))
+    assert [len(page) for page in pages] == [PAGE_ROWS, PAGE_ROWS, 1203 - 2 * PAGE_ROWS]
+    found = [one["key"] for page in pages for one in page]
+    assert found == sorted(keys)
+    assert [one["data"] for page in pages for one in page] == [key[:5] for key in found]
+    some = [
+        one["data"]
+        for page in server.pages(name, 'data < "00600" or since > 1', ["data"])
+        for one in page
+    ]
+    assert some == [f"{number:05}" for number in range(600)]
+    assert list(server.pages(name, "since > 1", ["data"])) == []
+    server.close()
 
 
 ODD = st.text(

@@ -18,7 +18,7 @@ from sessionqa.errors import (
 )
 from sessionqa.index.milvus import failures
 from sessionqa.index.milvus.address import Address
-from sessionqa.index.milvus.collections import one_of
+from sessionqa.index.milvus.collections import one_of, quoted
 from sessionqa.offline import is_here
 from sessionqa.settings import Settings
 
@@ -27,6 +27,8 @@ WRITING = 12
 # A message of gRPC's has 4 MB at most on many servers, unless they were set up for more.
 ROWS_BYTES = 3_000_000
 KEYS_AT_ONCE = 500
+# A page of the longest rows is 33 MB; Milvus answers with 100 MB and 16,384 rows at most.
+PAGE_ROWS = 500
 # Between two tries of a call that failed because the server is away or has too much to do.
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 3.0
 # So much of the time that is left may go into loading what a call found not loaded.
@@ -181,6 +183,30 @@ class Server:
             consistency_level=_consistency(settled),
         )
         return list(found)
+
+    def pages(self, name: str, filter: str, fields: Sequence[str]) -> Iterator[list[Row]]:
+        """The rows that pass a filter, by ascending keys, a page of them at a time.
+
+        For more rows than one answer may have. Each page is as the rows are when it is read.
+        """
+        last = ""
+        while True:
+            after = f"key > {quoted(last)}"
+            page = self._call(
+                "query",
+                collection_name=name,
+                filter=f"{after} and ({filter})" if filter else after,
+                output_fields=list(dict.fromkeys(["key", *fields])),
+                limit=PAGE_ROWS,
+                # As pymilvus's own iterator, or they would come in any order. A page that is not
+                # full may have another one behind it.
+                iterator="True",
+                reduce_stop_for_best="False",
+            )
+            if not page:
+                return
+            yield list(page)
+            last = str(page[-1]["key"])
 
     def search(
         self,
