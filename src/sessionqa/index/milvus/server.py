@@ -6,8 +6,9 @@ import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from threading import Lock
-from typing import Any
+from typing import Any, NoReturn
 
 from sessionqa.errors import (
     IndexMissing,
@@ -251,6 +252,7 @@ class Server:
         A call that fails for a reason that may pass is tried again until the time is over, all of
         them being such that twice is as good as once.
         """
+        _client_class()  # to import it may take seconds, and is not the server's time
         ends = time.monotonic() + seconds
         pause = FIRST_PAUSE
         loading = method == "load_collection"
@@ -262,12 +264,12 @@ class Server:
                 codes = failures.codes_of(error)
                 if failures.INDEX_EXISTS in codes:
                     return None  # by a try whose answer was lost
-                if not failures.may_pass(error) or time.monotonic() + pause >= ends:
+                if not failures.may_pass(error) or time.monotonic() + FIRST_PAUSE >= ends:
                     raise self._translated(error, seconds, ends, loading) from error
                 if failures.NOT_LOADED in codes and not loading:
                     # The server has been started anew.
                     self._begin_loading(arguments["collection_name"], LOADING_SHARE * _left(ends))
-            time.sleep(pause)
+            time.sleep(min(pause, _left(ends) / 2))
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _begin_loading(self, name: str, seconds: float) -> None:
@@ -315,15 +317,20 @@ def _need(address: Address) -> None:
             )
 
 
-def _connected(address: Address, settings: Settings, seconds: float) -> Any:
-    # What they log they raise as well.
+@cache
+def _client_class() -> Any:
+    """The client of pymilvus, made quiet: what it would log it raises as well."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from pymilvus import MilvusClient
 
     for name in ("pymilvus", "milvus_lite"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    return MilvusClient
+
+
+def _connected(address: Address, settings: Settings, seconds: float) -> Any:
     secured = {"server_pem_path": settings.milvus_ca} if settings.milvus_ca else {}
-    return MilvusClient(
+    client = _client_class()(
         address.uri,
         token=settings.milvus_token,
         db_name=address.database,
@@ -332,6 +339,14 @@ def _connected(address: Address, settings: Settings, seconds: float) -> Any:
         dedicated=True,  # or it would be shared with one of other certificates
         **secured,
     )
+    # What pymilvus asks when a call fails. It would connect anew, all threads in turn and each as
+    # long as it likes, and try again for as long as the first time; gRPC's line mends itself.
+    client._handler._on_rpc_error = _raise
+    return client
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 def _keyed(keys: Sequence[str]) -> Iterator[str]:
