@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from links import Line, guarded
 from lite import LiteServer, free_port, served
 
@@ -88,6 +90,33 @@ def test_a_password_in_an_address_is_refused_and_not_shown() -> None:
     with pytest.raises(SettingsError, match="SESSIONQA_MILVUS_TOKEN") as caught:
         Settings(index=Path("x")).with_(index="milvus:http://me:secret@host/talks")
     assert "secret" not in str(caught.value)
+
+
+# Not what else an address may be made of, so that what is found of it was given as a password.
+SECRETS = st.text(
+    st.one_of(st.sampled_from("/?#:[]%&=@. "), st.characters(exclude_categories=["Cs"])), max_size=9
+).map("s3cr3t{}".format)
+
+
+@given(
+    secret=SECRETS,
+    before=st.sampled_from(["http://me:", "https://:", "me:", "ftp://me:", "http:///", "http://["]),
+    after=st.sampled_from(["host", "host:port", "", "[::1", "host:99999", "host:1/a/b/c", "host?"]),
+    at=st.sampled_from("@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}"),
+    end=st.sampled_from(["", "/t", "/some-talks", "?x=1", "/x.db"]),
+)
+def test_no_address_with_a_password_is_shown_however_it_is_written(
+    secret: str, before: str, after: str, at: str, end: str
+) -> None:
+    text = f"milvus:{before}{secret}{at}{after}{end}"
+    assume("://" in text or not text.endswith(".db"))
+    with pytest.raises(SettingsError, match="SESSIONQA_MILVUS_TOKEN") as caught:
+        address.parse(text)
+    told = caught.value
+    assert "s3cr3t" not in str(told)
+    # What is beneath it may come into a log.
+    assert told.__cause__ is None
+    assert told.__context__ is None
 
 
 def test_a_file_counts_from_the_settings_file(

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -56,6 +57,12 @@ def parse(text: str, base: Path | None = None) -> Address:
     rest = text.removeprefix(SCHEME)
     if rest.endswith(_FILE) and "://" not in rest:
         return Address(os.path.abspath((base or Path()) / rest), "", COLLECTION)
+    # Before anything is said that shows it, and wherever it stands: no address has one.
+    if "@" in unicodedata.normalize("NFKC", rest):
+        raise SettingsError(
+            "the address of an index has a password in it, which every log would show: name it "
+            "as user:password in $SESSIONQA_MILVUS_TOKEN"
+        )
     try:
         parts = urlsplit(rest)
         host, port = parts.hostname, parts.port or PORT
@@ -63,11 +70,6 @@ def parse(text: str, base: Path | None = None) -> Address:
         raise SettingsError(f"{text} is no address ({error}): {_REMEDY}") from error
     if parts.scheme not in {"http", "https"} or not host:
         raise SettingsError(f"{text} is no address of an index: {_REMEDY}")
-    if parts.username or parts.password:
-        raise SettingsError(
-            "the address of an index has a password in it, which every log would show: name it "
-            "as user:password in $SESSIONQA_MILVUS_TOKEN"
-        )
     named = [part for part in parts.path.split("/") if part] or [COLLECTION]
     if len(named) > 2 or parts.query or parts.fragment or not all(map(_NAME.fullmatch, named)):
         raise SettingsError(

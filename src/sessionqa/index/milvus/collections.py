@@ -38,6 +38,8 @@ LISTS = {"speaker": "speakers", "service": "services"}
 # What every tokenizer of Milvus's leaves whole, and what stands for anything else.
 _PLAIN = re.compile("[a-z0-9]+")
 _SPELT = "zz{}zz"
+# What a text in a filter cannot have as it is.
+_ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r"})
 
 
 def name_of(alias: str, build: str) -> str:
@@ -199,5 +201,5 @@ def having_all(stems: Sequence[str]) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text as filters write it."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """A text as filters write it; Milvus's grammar has no line ends within quotes."""
+    return f'"{text.translate(_ESCAPED)}"'
