@@ -2,6 +2,7 @@
 
 from operator import and_, or_
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -14,6 +15,7 @@ from sessionqa.filters import Filter, parse
 from sessionqa.index.local import LocalIndex
 from sessionqa.index.milvus import collections as schema
 from sessionqa.index.milvus.milvus import MilvusIndex
+from sessionqa.index.milvus.server import Server
 from sessionqa.index.stores import store_of
 
 QUESTIONS = [
@@ -165,6 +167,27 @@ def test_answers_are_the_same(in_milvus: Settings, assistant: Assistant) -> None
         ]
     filter = parse("level>=300 and speaker=Hagen")
     assert {hit.passage.session_code for hit in other.search("failure", 5, filter)} == {"ARC310"}
+
+
+@pytest.mark.parametrize(("grace", "level"), [(60.0, "Strong"), (0.0, "Bounded")])
+def test_what_was_written_long_ago_is_read_without_waiting(
+    in_milvus: Settings, monkeypatch: pytest.MonkeyPatch, grace: float, level: str
+) -> None:
+    monkeypatch.setattr("sessionqa.index.milvus.milvus.GRACE", grace)
+    other = Assistant.open(in_milvus)
+    used: list[tuple[str, str]] = []
+    call = Server._call
+
+    def noting(self: Server, method: str, slow: bool = False, **arguments: Any) -> Any:
+        if method in {"query", "search"}:
+            used.append((arguments["consistency_level"], arguments["filter"]))
+        return call(self, method, slow, **arguments)
+
+    monkeypatch.setattr(Server, "_call", noting)
+    assert "blast radius" in other.ask("How do cells limit the blast radius?").text
+    # Which build is live is asked as it is now, whenever it is.
+    assert {told for told, filter in used if filter != 'key in ["build"]'} == {level}
+    assert {told for told, filter in used if filter == 'key in ["build"]'} <= {"Strong"}
 
 
 def test_of_many_vectors_a_filter_costs_no_result(

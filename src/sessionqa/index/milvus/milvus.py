@@ -1,6 +1,7 @@
 """The index in Milvus, opened for reading: one build, as it was when it was opened."""
 
 import re
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from math import log1p
@@ -24,6 +25,9 @@ from sessionqa.index.rows import floats
 from sessionqa.index.vocabulary import words_of
 from sessionqa.remembered import Remembered
 
+# Seconds after it was opened, when it was live, all of a build is there for reads that do not wait:
+# twice as long as Milvus says (`common.gracefulTime`).
+GRACE = 10.0
 # Milvus finds so many at most.
 MOST_FOUND = 16_384
 # So many of the most usual words with one beginning, or one ending, may be meant by a misspelt one.
@@ -56,7 +60,9 @@ class MilvusIndex:
         self._exact = exact
         self._server = server
         self._collection = collection
-        self._records = Records(server, schema.records_of(collection), manifest.number)
+        self._settles = time.monotonic() + GRACE
+        records = schema.records_of(collection)
+        self._records = Records(server, records, manifest.number, self._settled)
         self._live = f"since <= {manifest.number}"
         if dead:
             self._live += f" and not ({schema.one_of('key', dead)})"
@@ -271,6 +277,10 @@ class MilvusIndex:
     def close(self) -> None:
         """See Index. The connection is the store's, which others may go on with."""
 
+    def _settled(self) -> bool:
+        """Whether every row of this build was written so long ago that nobody waits for it."""
+        return time.monotonic() > self._settles
+
     def _within(self, sessions: Collection[str] | None) -> str | None:
         """The filter of this build's passages, of these sessions; None if there are none such."""
         if sessions is None:
@@ -305,7 +315,9 @@ class MilvusIndex:
         if filter is None:
             return []
         most = min(k, MOST_FOUND, max(1, self.manifest.counts["passages"]))
-        hits = self._server.search(self._collection, field, query, most, filter, ["key"], params)
+        hits = self._server.search(
+            self._collection, field, query, most, filter, ["key"], params, self._settled()
+        )
         found = []
         for hit in hits:
             key = str(hit["key"])

@@ -25,11 +25,19 @@ KEPT, KEPT_RAW = 20_000, 4_000
 _GONE = -1
 
 
+def _never() -> bool:
+    return False
+
+
 class Records:
     """The records of one collection as of build `number`."""
 
-    def __init__(self, server: Server, collection: str, number: int) -> None:
+    def __init__(
+        self, server: Server, collection: str, number: int, settled: Callable[[], bool] = _never
+    ) -> None:
+        """`settled` says whether all of that build was written long ago; see `Server.find`."""
         self._server = server
+        self._settled = settled
         self._collection = collection
         self._number = number
         self._known = Remembered[tuple[Any, ...]](KEPT)
@@ -109,7 +117,7 @@ class Records:
         return [*map(key_of, found), *parts]
 
     def _rows(self, keys: Sequence[str]) -> dict[str, str]:
-        rows = self._server.get(self._collection, keys, ["key", "data"])
+        rows = self._server.get(self._collection, keys, ["key", "data"], self._settled())
         return {row["key"]: row["data"] for row in rows}
 
     def _visible(self, versions: Sequence[Any]) -> tuple[int, int, str]:
