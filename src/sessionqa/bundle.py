@@ -103,8 +103,8 @@ def _telling(out: Path) -> Iterator[None]:
 def _check_out(settings: Settings, out: Path, force: bool) -> None:
     if settings.milvus:
         raise UsageError(
-            f"the index is in {settings.milvus}, which others can ask as well: a bundle is made of "
-            "a folder, which --index may name"
+            f"the index is {settings.milvus}, and a bundle is made of a folder: name one with "
+            "--index, built by `sessionqa index` of the same corpus"
         )
     if out.suffix != ".tar":
         raise UsageError(f"{out} is no name for a bundle, which is a tar file: let it end in .tar")

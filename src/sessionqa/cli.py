@@ -20,7 +20,7 @@ from sessionqa import (
 )
 from sessionqa.errors import SessionQAError, UsageError
 from sessionqa.facets import FIELDS
-from sessionqa.settings import Settings
+from sessionqa.settings import Settings, is_address
 from sessionqa.terminal import positive
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
 
 def _place(text: str) -> Path | str:
     """Where an index is; an address is no path."""
-    return text if text.startswith("milvus:") else Path(text)
+    return text if is_address(text) else Path(text)
 
 
 def _common_options(default: Any = None) -> argparse.ArgumentParser:

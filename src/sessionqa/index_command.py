@@ -83,7 +83,7 @@ def _verify(settings: Settings) -> int:
 def _repair(settings: Settings, report: Report, ray: str | None) -> int:
     """Removes what is damaged, and makes it again; without a corpus goes back to a whole build."""
     store = store_of(settings)
-    with only_builder(settings.index):
+    with only_builder(settings.index, settings.place):
         damaged = store.remove_damaged()
     for one in damaged:
         print(f"damaged  {one.kind} {one.place}: {', '.join(one.damaged)}")
@@ -93,7 +93,7 @@ def _repair(settings: Settings, report: Report, ray: str | None) -> int:
     except CorpusError as error:
         print(f"sessionqa: not built again from the corpus: {error}", file=sys.stderr)
         manifest = _without_corpus(settings, store, report)
-    with only_builder(settings.index):
+    with only_builder(settings.index, settings.place):
         # The one that was live until now.
         store.remove_damaged()
     print(f"whole    {_told(settings, manifest)}")
@@ -102,7 +102,7 @@ def _repair(settings: Settings, report: Report, ray: str | None) -> int:
 
 def _without_corpus(settings: Settings, store: Store, report: Report) -> Manifest:
     """The live build if it is whole, or else the latest before it that is."""
-    with only_builder(settings.index):
+    with only_builder(settings.index, settings.place):
         encoder_for_building(settings, report)
     found = store.known()
     return found.manifest if found and found.is_live else store.roll_back()

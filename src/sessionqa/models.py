@@ -123,7 +123,7 @@ def prepare_reranker(settings: Settings, report: "Report") -> None:
     if installed.serves_only() and rerank.find(settings.reranker, place):
         return
     if not rerank.in_step(settings.reranker, place):
-        with only_builder(settings.index):
+        with only_builder(settings.index, settings.place):
             rerank.exported(settings.reranker, place, lambda stage: report(stage, 0, 1))
 
 

@@ -165,11 +165,16 @@ class Settings:
     def _resolve_index(self) -> None:
         """Tells an address of Milvus from a folder. Raises SettingsError."""
         given = str(self.index)
-        if not given.startswith("milvus:") and not self.milvus:
+        if not is_address(given) and not self.milvus:
+            if given.endswith(".db"):
+                raise SettingsError(
+                    f"{given} is no name for a folder: an index that Milvus Lite keeps there is "
+                    f"named milvus:{given}"
+                )
             return
         from sessionqa.index.milvus import address
 
-        if address.is_address(given):
+        if is_address(given):
             parsed = address.parse(given)
             object.__setattr__(self, "milvus", str(parsed))
             object.__setattr__(self, "index", address.state_folder(parsed))
@@ -278,9 +283,14 @@ def _check_path(name: str, path: Path) -> None:
         raise SettingsError(f"{name} is {str(path)!r}, which is of no use ({why}): give another")
 
 
+def is_address(place: str) -> bool:
+    """Whether the place of an index is no folder's: it begins as an address, or holds one."""
+    return place[:7].casefold() == "milvus:" or "://" in place
+
+
 def _resolved(path: Path, value: str) -> Path | str:
     """A path as the file at `path` writes it; the address of an index is none."""
-    if not value.startswith("milvus:"):
+    if not is_address(value):
         return path.parent / value
     from sessionqa.index.milvus import address
 

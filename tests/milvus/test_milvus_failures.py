@@ -25,6 +25,7 @@ from sessionqa.index.builds import sealed
 from sessionqa.index.milvus import address, live
 from sessionqa.index.milvus.records import rows_of
 from sessionqa.index.milvus.server import Server
+from sessionqa.index.publish import only_builder
 from sessionqa.index.stores import store_of
 
 Write = Callable[..., Path]
@@ -46,10 +47,39 @@ def in_milvus(garden: Settings, where: str, **changes: object) -> Settings:
 
 
 @pytest.mark.parametrize(
+    "place",
+    ["http://localhost:19530/talks", "mlvus:http://localhost/talks", "MILVUS:x", "talks.db"],
+)
+def test_what_is_nearly_an_address_becomes_no_folder(
+    place: str, garden: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["index", "--corpus", str(garden.corpus), "--index", place]) == 2
+    assert "milvus:" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_to_ask_a_file_that_is_not_there_does_not_make_it(
+    garden: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = f"milvus:{tmp_path / 'none.db'}"
+    assert main(["ask", "What?", "--corpus", str(garden.corpus), "--index", place]) == 3
+    assert "it is not there" in capsys.readouterr().err
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_two_builds_at_once_are_told_by_the_address(garden: Settings, own: LiteServer) -> None:
+    settings = in_milvus(garden, own.address)
+    with only_builder(settings.index), pytest.raises(IndexUnusable, match=own.address):
+        build_index(settings)
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("milvus:http://host:19530/talks", ("http://host:19530", "", "talks")),
         ("milvus:http://host", ("http://host:19530", "", "sessions")),
+        ("Milvus:http://host/talks", ("http://host:19530", "", "talks")),
         ("milvus:https://host:443/team/talks", ("https://host:443", "team", "talks")),
         ("milvus:http://[::1]:1/t", ("http://[::1]:1", "", "t")),
     ],

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sessionqa import Assistant, Session, Settings, build_index
 from sessionqa.filters import Filter, parse
 from sessionqa.index.local import LocalIndex
-from sessionqa.index.milvus import collections as schema
+from sessionqa.index.milvus import schema
 from sessionqa.index.milvus.milvus import MilvusIndex
 from sessionqa.index.milvus.server import Server
 from sessionqa.index.stores import store_of

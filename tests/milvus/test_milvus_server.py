@@ -23,8 +23,7 @@ from pymilvus.exceptions import ConnectError, MilvusException
 
 from sessionqa import Assistant, Settings
 from sessionqa.errors import IndexMissing, IndexUnusable, OutgoingRefused
-from sessionqa.index.milvus import collections as schema
-from sessionqa.index.milvus import failures
+from sessionqa.index.milvus import failures, schema
 from sessionqa.index.milvus.address import Address, parse
 from sessionqa.index.milvus.server import PAGE_ROWS, Row, Server
 

@@ -17,8 +17,7 @@ from sessionqa.corpus import stamps
 from sessionqa.datatypes import Speaker
 from sessionqa.encode import OnnxEncoder
 from sessionqa.errors import IndexDamaged, IndexUnusable
-from sessionqa.index.milvus import collections as schema
-from sessionqa.index.milvus import filling
+from sessionqa.index.milvus import filling, schema
 from sessionqa.index.milvus.milvus import MilvusIndex
 from sessionqa.index.milvus.server import Server
 from sessionqa.index.milvus.store import MilvusStore
@@ -429,18 +428,22 @@ def test_a_build_that_was_not_ended_is_none_to_go_back_to(
     assert store_of(garden).roll_back().build == first.build
 
 
-def test_the_name_of_a_collection_of_others_is_refused_at_once(
-    garden: Settings, encoded: list[str]
+@pytest.mark.parametrize("named", [True, False])
+def test_a_name_that_is_somebody_elses_is_refused_at_once(
+    named: bool, garden: Settings, encoded: list[str]
 ) -> None:
+    """Whether it is that of their collection, or an alias of theirs."""
     server = _server(garden)
-    server.create(
-        server.address.alias,
-        schema.records_schema(MilvusClient),
-        schema.records_indexes(MilvusClient),
-    )
+    alias = server.address.alias
+    theirs = alias if named else f"{alias}_theirs"
+    server.create(theirs, schema.records_schema(MilvusClient), schema.records_indexes(MilvusClient))
+    if not named:
+        server.point_to(theirs)
     with pytest.raises(IndexUnusable, match="no index: name another"):
         build_index(garden)
     assert not encoded
+    assert _collections(garden) == [theirs]
+    assert named or server.target() == theirs
 
 
 def test_a_build_that_stopped_before_its_indexes_goes_on_with_them(

@@ -21,10 +21,11 @@ MAKING = ".making-"
 
 
 @contextmanager
-def only_builder(folder: Path) -> Iterator[None]:
+def only_builder(folder: Path, place: str = "") -> Iterator[None]:
     """Holds the lock of `folder`, from which what builds that were killed left is removed first.
 
-    Raises IndexUnusable if another has it or it can't be written.
+    `place` is what messages name, where the index itself is not in that folder. Raises
+    IndexUnusable if another has it or it can't be written.
     """
     from filelock import FileLock, Timeout
 
@@ -38,7 +39,8 @@ def only_builder(folder: Path) -> Iterator[None]:
             yield
     except Timeout:
         raise IndexUnusable(
-            f"another process is building in {folder}: wait for it, or name another --index"
+            f"another process is building in {place or folder}: wait for it, or name another "
+            "--index"
         ) from None
     except OSError as error:
         raise IndexUnusable(

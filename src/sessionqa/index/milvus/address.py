@@ -44,18 +44,15 @@ class Address:
         return f"{SCHEME}{'/'.join(filter(None, (self.uri, self.database, self.alias)))}"
 
 
-def is_address(text: str) -> bool:
-    """Whether it says of itself to be one."""
-    return text.startswith(SCHEME)
-
-
 def parse(text: str, base: Path | None = None) -> Address:
     """Reads an address; a file's path counts from `base`, or else from the current folder.
 
     Raises SettingsError.
     """
-    rest = text.removeprefix(SCHEME)
-    if rest.endswith(_FILE) and "://" not in rest:
+    scheme, colon, rest = text.partition(":")
+    if f"{scheme.casefold()}{colon}" != SCHEME:
+        rest = text
+    elif rest.endswith(_FILE) and "://" not in rest:
         return Address(os.path.abspath((base or Path()) / rest), "", COLLECTION)
     # Before anything is said that shows it, and wherever it stands: no address has one.
     if "@" in unicodedata.normalize("NFKC", rest):
@@ -63,6 +60,8 @@ def parse(text: str, base: Path | None = None) -> Address:
             "the address of an index has a password in it, which every log would show: name it "
             "as user:password in $SESSIONQA_MILVUS_TOKEN"
         )
+    if rest is text:
+        raise SettingsError(f"{text} is no folder, and no address of an index: {_REMEDY}")
     try:
         parts = urlsplit(rest)
         host, port = parts.hostname, parts.port or PORT

@@ -13,7 +13,7 @@ from sessionqa import terms
 from sessionqa.datatypes import Mark, Passage, Session, Speaker
 from sessionqa.encode import Tokens, Vectors
 from sessionqa.index.cut import Pieces, Rows
-from sessionqa.index.milvus.collections import scalars, tokens_of
+from sessionqa.index.milvus.schema import scalars, tokens_of
 from sessionqa.index.milvus.server import Row
 from sessionqa.sentences import Span
 

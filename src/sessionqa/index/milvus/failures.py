@@ -4,6 +4,7 @@ A name that the user chose may stand in the words: an index called `authors` ref
 numbers are those of Milvus's `merr`, of pymilvus and of Milvus Lite.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -117,9 +118,16 @@ def _unanswered(address: Address, why: str, seconds: float) -> IndexUnusable:
 
 
 def _unopened(address: Address) -> IndexUnusable:
-    folder = Path(address.uri).parent
-    if not folder.is_dir():
-        return IndexUnusable(f"{address} cannot be opened: there is no folder {folder}: create it")
+    path = Path(address.uri)
+    if not path.parent.is_dir():
+        return IndexUnusable(
+            f"{address} cannot be opened: there is no folder {path.parent}: create it"
+        )
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        return IndexUnusable(
+            f"{address} cannot be written to, which Milvus Lite does even to ask: give it write "
+            "permission, or copy it where you have that"
+        )
     return IndexUnusable(
         f"{address} cannot be opened: another process has it, or it is no file of Milvus "
         "Lite's; end that process, or have `milvus-lite server` serve it to many"
@@ -156,7 +164,9 @@ def _told(error: Exception) -> str:
     details: Any = getattr(error, "details", None)
     if callable(details):
         return first_line(Exception(f"{_code_of(error)}: {details()}"))
-    return first_line(error)
+    # One of pymilvus's shows itself as what is raised, with a number.
+    message: Any = getattr(error, "message", None)
+    return first_line(Exception(message) if isinstance(message, str) and message else error)
 
 
 def _rounded(seconds: float) -> str:

@@ -28,8 +28,7 @@ from sessionqa.index.inputs import (
     inputs_of,
     made_by,
 )
-from sessionqa.index.milvus import collections as schema
-from sessionqa.index.milvus import entries, tables
+from sessionqa.index.milvus import entries, schema, tables
 from sessionqa.index.milvus.encoding import NOTHING, Encoding, Known, Made, known_of
 from sessionqa.index.milvus.entries import Opened
 from sessionqa.index.milvus.live import BUILD, Live, live_build, versions_of
@@ -152,10 +151,7 @@ class _Filling:
         What the same encoder has made for the build that is live it makes again only by `force`.
         """
         server = self._server
-        if server.address.alias in server.collections():
-            raise IndexUnusable(
-                f"{server.address} has the name of a collection that is no index: name another one"
-            )
+        self._check_name()
         if live and not force and self._is_of_encoder(live):
             self._before = live.opened(server)
         number = live.manifest.number + 1 if live else 1
@@ -181,6 +177,16 @@ class _Filling:
         self._making.unlink(missing_ok=True)
         self._remove_old(collection)
         return manifest
+
+    def _check_name(self) -> None:
+        """Raises IndexUnusable if the alias is, or names, a collection of somebody else's."""
+        server, alias = self._server, self._server.address.alias
+        others = alias if alias in server.collections() else server.target()
+        if others and not schema.is_build(others, alias):
+            raise IndexUnusable(
+                f"{server.address} has the name of {others}, a collection that is no index: "
+                "name another one"
+            )
 
     def update(self, live: Live) -> Manifest:
         """Writes what differs beside what is live, and has readers see it from one moment on."""

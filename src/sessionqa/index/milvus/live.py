@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sessionqa.errors import IndexDamaged
 from sessionqa.index import Manifest
 from sessionqa.index.builds import REBUILD, unsealed
-from sessionqa.index.milvus import collections as schema
+from sessionqa.index.milvus import schema
 from sessionqa.index.milvus.milvus import MilvusIndex
 from sessionqa.index.milvus.records import Records
 from sessionqa.index.milvus.server import Server
@@ -43,6 +44,9 @@ def live_build(server: Server, collection: str | None = None) -> Live:
     Raises IndexMissing, IndexDamaged, or IndexUnusable if the server does not answer.
     """
     place = f"{server.address}"
+    if server.address.is_file and not Path(server.address.uri).exists():
+        # To ask would make it.
+        raise server.missing("it is not there")
     collection = collection or server.target()
     if collection is None:
         raise server.missing("no alias of that name")

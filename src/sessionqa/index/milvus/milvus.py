@@ -14,8 +14,7 @@ import numpy as np
 from sessionqa.datatypes import Passage, Sentence, Session
 from sessionqa.encode import STEPS, Vectors
 from sessionqa.index import Abbreviation, KnownWord, Manifest, Ranked, Weights
-from sessionqa.index.milvus import collections as schema
-from sessionqa.index.milvus import entries, tables
+from sessionqa.index.milvus import entries, schema, tables
 from sessionqa.index.milvus.entries import Opened
 from sessionqa.index.milvus.records import Records
 from sessionqa.index.milvus.server import Server

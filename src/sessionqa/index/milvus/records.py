@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from sessionqa.errors import IndexUnusable
-from sessionqa.index.milvus.collections import KEY_BYTES, UNUSED
+from sessionqa.index.milvus.schema import KEY_BYTES, UNUSED
 from sessionqa.index.milvus.server import Row, Server
 from sessionqa.remembered import Remembered
 

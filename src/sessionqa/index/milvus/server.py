@@ -19,7 +19,7 @@ from sessionqa.errors import (
 )
 from sessionqa.index.milvus import failures
 from sessionqa.index.milvus.address import Address
-from sessionqa.index.milvus.collections import one_of, quoted
+from sessionqa.index.milvus.schema import one_of, quoted
 from sessionqa.offline import is_here
 from sessionqa.settings import Settings
 

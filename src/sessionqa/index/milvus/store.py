@@ -12,8 +12,7 @@ from sessionqa.encode import Encoder
 from sessionqa.errors import IndexDamaged, IndexMissing, IndexUnusable
 from sessionqa.index import Manifest
 from sessionqa.index.builds import REBUILD
-from sessionqa.index.milvus import collections as schema
-from sessionqa.index.milvus import filling
+from sessionqa.index.milvus import filling, schema
 from sessionqa.index.milvus.address import parse
 from sessionqa.index.milvus.live import Live, live_build, pointer
 from sessionqa.index.milvus.milvus import MilvusIndex
@@ -118,7 +117,7 @@ class MilvusStore:
 
     def roll_back(self) -> Manifest:
         """See Store. Raises as `only_builder` does."""
-        with only_builder(self._folder):
+        with only_builder(self._folder, f"{self}"):
             live = self._server.target() or ""
             for collection in (one for one in filling.builds_of(self._server) if one < live):
                 with suppress(IndexUnusable):
@@ -126,8 +125,8 @@ class MilvusStore:
                     break
             else:
                 raise IndexUnusable(
-                    f"there is no earlier build in {self} that is whole: run `sessionqa index` to "
-                    "build it again from the corpus"
+                    f"there is no earlier build in {self} that is whole (updates change the live "
+                    "one, and are not gone back from): mend the corpus, and run `sessionqa index`"
                 )
             self._server.point_to(collection)
             self._seen = None
