@@ -26,7 +26,7 @@ class Check:
 
 def examine(settings: Settings) -> Iterator[Check]:
     """Every check in turn; one that fails does not stop the others."""
-    yield from _packages()
+    yield from _packages(settings)
     checks: tuple[tuple[str, Callable[[Settings], str]], ...] = (("corpus", _corpus),)
     if not installed.serves_only():
         checks = (("model", _model), ("vocabulary", _vocabulary), *checks)
@@ -53,7 +53,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _port(settings)
 
 
-def _packages() -> Iterator[Check]:
+def _packages(settings: Settings) -> Iterator[Check]:
     yield Check("ok", "Python", ".".join(map(str, sys.version_info[:3])))
     wanted = [*PACKAGES, *installed.BUILDING]
     if installed.serves_only():
@@ -61,6 +61,8 @@ def _packages() -> Iterator[Check]:
         missing = ", ".join(installed.lacking(installed.BUILDING))
         needs = "asking works, building an index needs: pip install sessionqa"
         yield Check("ok", "serve only", f"{needs} ({missing})")
+    if settings.milvus:
+        wanted += ["pymilvus", *(["milvus-lite"] if settings.milvus.endswith(".db") else [])]
     for name in wanted:
         try:
             yield Check("ok", name, version(name))
@@ -100,7 +102,8 @@ def _index(settings: Settings) -> str:
 
     store = store_of(settings)
     manifest = store.open(store.live(), verify=True).manifest
-    return f"build {manifest.build} in {store}, every checksum right"
+    right = "every row there" if settings.milvus else "every checksum right"
+    return f"build {manifest.build} in {store}, {right}"
 
 
 def _in_step(settings: Settings) -> str:

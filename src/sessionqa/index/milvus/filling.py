@@ -215,7 +215,8 @@ class _Filling:
             _count(counts, opened)
         changed = made.changed(records.of)
         self._put(collection, self._versioned(changed, records, number))
-        manifest = self._manifest(live.manifest.build, number, counts)
+        name = schema.updated(live.manifest.build, number)
+        manifest = self._manifest(name, number, counts)
         self._publish(collection, manifest, dead, versions_of(server, collection))
         return manifest
 

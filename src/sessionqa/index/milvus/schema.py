@@ -43,8 +43,16 @@ _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r"})
 
 
 def name_of(alias: str, build: str) -> str:
-    """The collection of a build's passages; the build's name is `%Y%m%dT%H%M%SZ-` and letters."""
-    return f"{alias}_{build.replace('-', '_')}"
+    """The collection of a build's passages; the build's name is `%Y%m%dT%H%M%SZ-` and letters.
+
+    After them, where it is an update of another one in the same collections, its number.
+    """
+    return f"{alias}_{build.partition('.')[0].replace('-', '_')}"
+
+
+def updated(build: str, number: int) -> str:
+    """The name of the build that an update makes of another one."""
+    return f"{build.partition('.')[0]}.{number}"
 
 
 def records_of(passages: str) -> str:
