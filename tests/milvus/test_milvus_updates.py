@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from threading import Event
@@ -256,6 +257,25 @@ def test_builds_by_force_are_kept_and_gone_back_to(
     assert main(["index", "--rollback", *place]) == 3
     assert "no earlier build" in capsys.readouterr().err
     assert third.number == 3
+
+
+def test_builds_are_told_apart_though_the_clock_was_set_back(
+    garden: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Late(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime(2001, 1, 1, tzinfo=tz)
+
+    first = build_index(garden)
+    monkeypatch.setattr(filling, "datetime", Late)
+    second = build_index(garden, force=True)
+    assert store_of(garden).live().build == second.build
+    assert store_of(garden).roll_back().build == first.build
+    third = build_index(garden, force=True)
+    assert len(_collections(garden)) == 6
+    assert store_of(garden).roll_back().build == second.build
+    assert third.number > second.number > first.number
 
 
 def test_what_is_missing_is_found_and_mended(

@@ -6,7 +6,6 @@ have stable keys, so that what is written twice is there once.
 
 import itertools
 import json
-import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -89,9 +88,8 @@ def write_build(
 def builds_of(server: Server) -> list[str]:
     """The collections of passages of the index's builds, whole or not, the latest first."""
     alias = server.address.alias
-    return sorted(
-        (one for one in server.collections() if schema.is_build(one, alias)), reverse=True
-    )
+    found = (one for one in server.collections() if schema.is_build(one, alias))
+    return sorted(found, key=schema.number_of, reverse=True)
 
 
 def hand_over(server: Server, collections: Sequence[str]) -> None:
@@ -230,7 +228,8 @@ class _Filling:
             if begun["inputs"] == inputs and set(both) <= set(self._server.collections()):
                 return str(begun["build"]), int(begun["number"]), True
             self._drop(collection)
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        number = max([number, *(schema.number_of(one) + 1 for one in builds_of(self._server))])
+        name = schema.build_name(datetime.now(UTC), number)
         record = {"inputs": inputs, "build": name, "number": number}
         self._making.write_text(json.dumps(record), encoding="utf-8")
         return name, number, False
@@ -397,7 +396,7 @@ class _Filling:
         return inputs_of(corpus, self._encoder.fingerprint, self._settings)
 
     def _remove_old(self, live: str) -> None:
-        others = [one for one in builds_of(self._server) if one < live]
+        others = [one for one in builds_of(self._server) if one != live]
         kept = [one for one in others if self._is_whole(one)][: self._settings.keep_builds]
         if others:
             hand_over(self._server, kept)

@@ -50,14 +50,16 @@ def live_build(server: Server, collection: str | None = None) -> Live:
     collection = collection or server.target()
     if collection is None:
         raise server.missing("no alias of that name")
+    if not schema.is_build(collection, server.address.alias):
+        raise IndexDamaged(f"{place} names {collection}, which is no index: name another one")
     if schema.records_of(collection) not in server.collections():
-        raise IndexDamaged(f"{place} names a collection of others, or one not whole: {REBUILD}")
+        raise IndexDamaged(f"{place} is not whole: {REBUILD}")
     # One that was opened anew, or let go of by somebody, is not searched before.
     for name in (collection, schema.records_of(collection)):
         server.load(name)
     versions = versions_of(server, collection)
     if not versions:
-        raise IndexDamaged(f"{place} names a collection of others, or one not whole: {REBUILD}")
+        raise IndexDamaged(f"{place} is not whole: {REBUILD}")
     records = Records(server, schema.records_of(collection), versions[0][0])
     record = records.one(BUILD)
     manifest = unsealed(record["manifest"], place)

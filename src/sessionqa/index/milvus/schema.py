@@ -5,7 +5,9 @@ that a filter may name. Everything else, texts included, stands in records.
 """
 
 import re
+import secrets
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sessionqa import terms
@@ -21,6 +23,8 @@ KEY_BYTES = 1_024
 CODE_BYTES = KEY_BYTES - 64
 MOST_VALUES = 1_024
 RECORDS = "_records"
+# So many letters at the end of a build's name tell it from others of the same number.
+LETTERS = 6
 
 # As tantivy has them, so that both engines rank alike.
 BM25 = {"bm25_k1": 1.2, "bm25_b": 0.75}
@@ -43,11 +47,18 @@ _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r"})
 
 
 def name_of(alias: str, build: str) -> str:
-    """The collection of a build's passages; the build's name is `%Y%m%dT%H%M%SZ-` and letters.
-
-    After them, where it is an update of another one in the same collections, its number.
-    """
+    """The collection of a build's passages, by the build's name; see `build_name`."""
     return f"{alias}_{build.partition('.')[0].replace('-', '_')}"
+
+
+def build_name(begun: datetime, number: int) -> str:
+    """The name of a build: when it was begun, and a number that later ones exceed, with letters."""
+    return f"{begun:%Y%m%dT%H%M%SZ}-{number:06x}{secrets.token_hex(LETTERS // 2)}"
+
+
+def number_of(collection: str) -> int:
+    """The number in the name of a build's collection of passages, as clocks may be set back."""
+    return int(collection.rpartition("_")[2][:-LETTERS] or "0", 16)
 
 
 def updated(build: str, number: int) -> str:

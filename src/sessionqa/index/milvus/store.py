@@ -119,7 +119,8 @@ class MilvusStore:
         """See Store. Raises as `only_builder` does."""
         with only_builder(self._folder, f"{self}"):
             live = self._server.target() or ""
-            for collection in (one for one in filling.builds_of(self._server) if one < live):
+            builds = filling.builds_of(self._server)
+            for collection in builds[builds.index(live) + 1 :] if live in builds else builds:
                 with suppress(IndexUnusable):
                     manifest = live_build(self._server, collection).manifest
                     break
