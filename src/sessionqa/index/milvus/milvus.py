@@ -261,8 +261,7 @@ class MilvusIndex:
 
     def count_rows(self) -> int:
         """How many rows of passages it finds."""
-        found = self._server.find(self._collection, self._live, ["count(*)"])
-        return int(found[0]["count(*)"])
+        return self._server.count(self._collection, self._live)
 
     def opened_sessions(self, codes: Collection[str]) -> list[Opened]:
         """The sessions of these codes, with what they were cut into."""

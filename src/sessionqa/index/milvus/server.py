@@ -132,10 +132,9 @@ class Server:
         """What Milvus says of a collection. Raises IndexMissing if it is not there."""
         return dict(self._call("describe_collection", collection_name=name))
 
-    def count(self, name: str) -> int:
-        """How many rows a collection has."""
-        found = self._call("query", collection_name=name, filter="", output_fields=["count(*)"])
-        return int(found[0]["count(*)"])
+    def count(self, name: str, filter: str = "") -> int:
+        """How many rows a collection has, or how many of them pass a filter."""
+        return int(self.find(name, filter, ["count(*)"])[0]["count(*)"])
 
     def put(self, name: str, rows: Sequence[Row]) -> None:
         """Writes rows, in place of those with the same keys; twice is as good as once."""
